@@ -1,0 +1,481 @@
+"""Scalar expressions over tensor accesses, and conditions on indices and values.
+
+The same nodes serve the explicit form (what a person writes, reductions anywhere) and the normal
+form (no reduction inside a body). Names are data: a node never evaluates or parses text.
+Invariant: an expression is a tree of frozen nodes; `children` and `rebuild` see all of it except
+the affine forms inside accesses, which `map_affine` reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import Union
+
+from derivgen.algebra.affine import (
+    Affine,
+    Index,
+    Lookup,
+    affine,
+    indices_of,
+    lookups_of,
+    substitute_affine,
+)
+from derivgen.algebra.node import node
+
+
+@node
+class Number:
+    """An exact rational number, as the writer's decimals are."""
+
+    value: Fraction
+
+    def __bool__(self) -> bool:
+        raise TypeError("compare a Number with ZERO or ONE")
+
+
+@node
+class Constant:
+    """A named mathematical constant: ``pi``."""
+
+    name: str
+
+
+@node
+class IndexValue:
+    """An index expression or a size used as a number: ``0.1*k``, ``1/N``."""
+
+    form: Affine
+
+
+@node
+class Access:
+    """An element of a tensor, ``W[k,s]``; ``outside`` is what an out-of-range read yields."""
+
+    tensor: str
+    indices: tuple[Affine, ...] = ()
+    outside: Expr | None = None
+
+
+@node
+class Add:
+    """The n-ary sum of two or more terms."""
+
+    terms: tuple[Expr, ...]
+
+
+@node
+class Mul:
+    """The n-ary product of two or more factors; a leading ``Number(-1)`` is a minus sign."""
+
+    factors: tuple[Expr, ...]
+
+
+@node
+class Div:
+    """``numerator / denominator``."""
+
+    numerator: Expr
+    denominator: Expr
+
+
+@node
+class Pow:
+    """``base ^ exponent``."""
+
+    base: Expr
+    exponent: Expr
+
+
+@node
+class Call:
+    """A function of numbers. ``order`` counts derivatives by each argument of an unknown one."""
+
+    name: str
+    args: tuple[Expr, ...]
+    order: tuple[int, ...] = ()
+
+
+@node
+class Reduce:
+    """A fold over bound indices: sum, prod, max, min, mean, logsumexp or argmax."""
+
+    op: str
+    bound: tuple[Index, ...]
+    body: Expr
+
+
+@node
+class Along:
+    """A function along indices that stay free: ``softmax[k](z[k])``."""
+
+    name: str
+    indices: tuple[Index, ...]
+    args: tuple[Expr, ...]
+
+
+@node
+class Where:
+    """``yes`` where the condition holds, else ``no``; the branch not taken is never evaluated."""
+
+    condition: Condition
+    yes: Expr
+    no: Expr
+
+
+@node
+class Iverson:
+    """1 where the condition holds, else 0."""
+
+    condition: Condition
+
+
+@node
+class Derivative:
+    """The total derivative of one quantity by another, ``d(u[a], x[b])``."""
+
+    of: Access
+    by: Access
+
+
+@node
+class Position:
+    """The row-major position (from 0) of bound indices; what ``argmax`` stores."""
+
+    indices: tuple[Index, ...]
+
+
+@node
+class Compare:
+    """``left op right`` with op one of ``= != < <= > >=``, over indices or values."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@node
+class And:
+    """All of the parts hold."""
+
+    parts: tuple[Condition, ...]
+
+
+@node
+class Or:
+    """At least one of the parts holds."""
+
+    parts: tuple[Condition, ...]
+
+
+@node
+class Not:
+    """The part does not hold."""
+
+    part: Condition
+
+
+Condition = Union[Compare, And, Or, Not]
+Expr = Union[
+    Number,
+    Constant,
+    IndexValue,
+    Access,
+    Add,
+    Mul,
+    Div,
+    Pow,
+    Call,
+    Reduce,
+    Along,
+    Where,
+    Iverson,
+    Derivative,
+    Position,
+]
+Node = Union[Expr, Condition]
+
+ZERO = Number(Fraction(0))
+ONE = Number(Fraction(1))
+MINUS_ONE = Number(Fraction(-1))
+
+
+def number(value: int | Fraction) -> Number:
+    """Return an exact number."""
+    return Number(Fraction(value))
+
+
+# --- constructors that keep the trivial laws -----------------------------------------------------
+
+
+def add(*terms: Expr) -> Expr:
+    """Return the flat sum of ``terms`` without zeros; numbers are folded to the end."""
+    flat: list[Expr] = []
+    total = Fraction(0)
+    for term in terms:
+        for part in term.terms if isinstance(term, Add) else (term,):
+            if isinstance(part, Number):
+                total += part.value
+            else:
+                flat.append(part)
+    if total:
+        flat.append(Number(total))
+    if not flat:
+        return ZERO
+    return flat[0] if len(flat) == 1 else Add(tuple(flat))
+
+
+def mul(*factors: Expr) -> Expr:
+    """Return the flat product of ``factors`` without ones; numbers are folded to the front."""
+    flat: list[Expr] = []
+    total = Fraction(1)
+    for factor in factors:
+        for part in factor.factors if isinstance(factor, Mul) else (factor,):
+            if isinstance(part, Number):
+                total *= part.value
+            else:
+                flat.append(part)
+    if total == 0:
+        return ZERO
+    if total != 1 or not flat:
+        flat.insert(0, Number(total))
+    return flat[0] if len(flat) == 1 else Mul(tuple(flat))
+
+
+def neg(expr: Expr) -> Expr:
+    """Return ``-expr``."""
+    return mul(MINUS_ONE, expr)
+
+
+def div(numerator: Expr, denominator: Expr) -> Expr:
+    """Return ``numerator / denominator``; numbers are divided exactly."""
+    if denominator == ONE or numerator == ZERO:
+        return numerator
+    if isinstance(denominator, Number) and isinstance(numerator, Number) and denominator.value:
+        return Number(numerator.value / denominator.value)
+    return Div(numerator, denominator)
+
+
+def power(base: Expr, exponent: Expr) -> Expr:
+    """Return ``base ^ exponent`` with the exponents 0 and 1 resolved."""
+    if exponent == ONE:
+        return base
+    return ONE if exponent == ZERO else Pow(base, exponent)
+
+
+def where(condition: Condition, yes: Expr, no: Expr) -> Expr:
+    """Return ``yes`` where the condition holds, else ``no``."""
+    return yes if yes == no else Where(condition, yes, no)
+
+
+def conjunction(parts: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Return the conjuncts of a conjunction, flat, without repeats, in order."""
+    flat: dict[Condition, None] = {}
+    for part in parts:
+        for piece in conjunction(part.parts) if isinstance(part, And) else (part,):
+            flat[piece] = None
+    return tuple(flat)
+
+
+OPPOSITE = {"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+def negation(condition: Condition) -> Condition:
+    """Return the opposite condition, comparisons turned around rather than wrapped."""
+    if isinstance(condition, Not):
+        return condition.part
+    if isinstance(condition, Compare):
+        return Compare(OPPOSITE[condition.op], condition.left, condition.right)
+    parts = tuple(negation(part) for part in condition.parts)
+    return Or(parts) if isinstance(condition, And) else And(parts)
+
+
+# --- traversal -----------------------------------------------------------------------------------
+
+
+def children(expr: Node) -> tuple[Node, ...]:
+    """Return the direct parts of a node, conditions included."""
+    match expr:
+        case Add(parts) | Mul(parts) | And(parts) | Or(parts):
+            return parts
+        case Div(a, b) | Pow(a, b) | Compare(_, a, b) | Derivative(a, b):
+            return (a, b)
+        case Call(_, args) | Along(_, _, args):
+            return args
+        case Reduce(_, _, body):
+            return (body,)
+        case Where(condition, yes, no):
+            return (condition, yes, no)
+        case Iverson(part) | Not(part):
+            return (part,)
+        case Access(_, _, outside) if outside is not None:
+            return (outside,)
+        case _:
+            return ()
+
+
+def rebuild(expr: Node, parts: tuple[Node, ...]) -> Node:
+    """Return ``expr`` with its direct parts exchanged; trivial laws are applied on the way."""
+    match expr:
+        case Add():
+            return add(*parts)
+        case Mul():
+            return mul(*parts)
+        case Div():
+            return div(*parts)
+        case Pow():
+            return power(*parts)
+        case Compare(op, _, _):
+            return Compare(op, *parts)
+        case And() | Or():
+            return type(expr)(parts)
+        case Call(name, _, order):
+            return Call(name, parts, order)
+        case Along(name, indices, _):
+            return Along(name, indices, parts)
+        case Reduce(op, bound, _):
+            return Reduce(op, bound, parts[0])
+        case Where():
+            return where(*parts)
+        case Iverson() | Not():
+            return type(expr)(parts[0])
+        case Derivative():
+            return Derivative(*parts)
+        case Access(tensor, indices, outside) if outside is not None:
+            return Access(tensor, indices, parts[0])
+        case _:
+            return expr
+
+
+def transform(expr: Node, visit: Callable[[Node], Node]) -> Node:
+    """Rebuild ``expr`` bottom-up, each node passed through ``visit``."""
+    parts = children(expr)
+    if parts:
+        new = tuple(transform(part, visit) for part in parts)
+        if any(a is not b for a, b in zip(new, parts)):
+            expr = rebuild(expr, new)
+    return visit(expr)
+
+
+def replace_nodes(expr: Node, mapping: Mapping[Node, Node]) -> Node:
+    """Replace whole nodes, outermost first; what was put in is not searched again."""
+    if expr in mapping:
+        return mapping[expr]
+    parts = children(expr)
+    new = tuple(replace_nodes(part, mapping) for part in parts)
+    return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts)) else expr
+
+
+def walk(expr: Node) -> Iterator[Node]:
+    """Yield the node and all nodes below it, parents first, left to right."""
+    yield expr
+    for part in children(expr):
+        yield from walk(part)
+
+
+def accesses(expr: Node) -> list[Access]:
+    """Return the distinct accesses in order of first occurrence."""
+    return list(dict.fromkeys(part for part in walk(expr) if isinstance(part, Access)))
+
+
+def affine_forms(expr: Node) -> Iterator[Affine]:
+    """Yield the affine forms of every node below ``expr``."""
+    for part in walk(expr):
+        if isinstance(part, Access):
+            yield from part.indices
+        elif isinstance(part, IndexValue):
+            yield part.form
+        elif isinstance(part, Position):
+            yield from (affine(i) for i in part.indices)
+
+
+def tensors_read(expr: Node) -> dict[str, None]:
+    """Return the names of the tensors read, lookups included, in order of occurrence."""
+    names: dict[str, None] = {}
+    for part in walk(expr):
+        if isinstance(part, Access):
+            names[part.tensor] = None
+    for form in affine_forms(expr):
+        names.update((lookup.tensor, None) for lookup in lookups_of(form))
+    return names
+
+
+def used_indices(expr: Node) -> list[Index]:
+    """Return the indices that occur in affine forms, in order of first occurrence."""
+    found: dict[Index, None] = {}
+    for form in affine_forms(expr):
+        found.update((index, None) for index in indices_of(form))
+    return list(found)
+
+
+def free_indices(expr: Node) -> list[Index]:
+    """Return the indices that occur and are not bound by a reduction around them."""
+    found: dict[Index, None] = {}
+    _collect_free(expr, frozenset(), found)
+    return list(found)
+
+
+def _collect_free(expr: Node, bound: frozenset[Index], found: dict[Index, None]) -> None:
+    if isinstance(expr, Reduce):
+        bound = bound | set(expr.bound)
+    if isinstance(expr, Along):
+        found.update((i, None) for i in expr.indices if i not in bound)
+    own: tuple[Affine, ...] = ()
+    if isinstance(expr, Access):
+        own = expr.indices
+    elif isinstance(expr, IndexValue):
+        own = (expr.form,)
+    elif isinstance(expr, Position):
+        own = tuple(affine(i) for i in expr.indices)
+    for form in own:
+        found.update((i, None) for i in indices_of(form) if i not in bound)
+    for part in children(expr):
+        _collect_free(part, bound, found)
+
+
+def map_affine(expr: Node, change: Callable[[Affine], Affine]) -> Node:
+    """Rebuild ``expr`` with every affine form changed; bound index lists are left as they are."""
+
+    def visit(part: Node) -> Node:
+        if isinstance(part, Access) and part.indices:
+            return Access(part.tensor, tuple(change(i) for i in part.indices), part.outside)
+        if isinstance(part, IndexValue):
+            return index_value(change(part.form))
+        return part
+
+    return transform(expr, visit)
+
+
+def index_value(form: Affine) -> Expr:
+    """Return an index expression as a number."""
+    return number(form.constant) if form.is_constant else IndexValue(form)
+
+
+def substitute(expr: Node, mapping: Mapping[Index, Affine]) -> Node:
+    """Replace indices by affine forms, in accesses, conditions, and lists of bound indices.
+
+    Bound indices carry unique names in normal form, so no capture can happen there; in explicit
+    form the caller renames first (`derivgen.calculus.normalise` does).
+    """
+    if not mapping:
+        return expr
+    renamed = map_affine(expr, lambda form: substitute_affine(form, mapping))
+    plain = {old: new.plain for old, new in mapping.items() if new.plain is not None}
+
+    def visit(part: Node) -> Node:
+        if isinstance(part, Reduce):
+            return Reduce(part.op, tuple(plain.get(i) or i for i in part.bound), part.body)
+        if isinstance(part, Along):
+            return Along(part.name, tuple(plain.get(i) or i for i in part.indices), part.args)
+        if isinstance(part, Position):
+            return Position(tuple(plain.get(i) or i for i in part.indices))
+        return part
+
+    return transform(renamed, visit)
+
+
+def is_index_only(condition: Node) -> bool:
+    """Tell whether a condition depends on indices and sizes alone, not on tensor values."""
+    return not any(isinstance(part, Access) for part in walk(condition)) and not any(
+        isinstance(part, Lookup) for form in affine_forms(condition) for part in lookups_of(form)
+    )
