@@ -1,0 +1,178 @@
+"""The slow reference: runs statements as they stand, one nest after the other.
+
+It knows nothing of lowering, so a lowering bug cannot hide in it.
+Invariant: no read or write leaves its tensor, and nothing is read before it is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from derivgen.algebra.affine import Dim, Index, evaluate_affine
+from derivgen.algebra.arithmetic import COMPARE, EXACT, FLOATS, Arithmetic
+from derivgen.algebra.evaluate import (
+    Array,
+    Cells,
+    Machine,
+    Store,
+    flat_places,
+    holds,
+    places_of,
+    range_of,
+    row_major,
+    value,
+)
+from derivgen.algebra.network import Function, Tensor
+from derivgen.algebra.statements import Assign, Block, Statement, statements_of
+
+MAX_CELLS = 4_000_000
+
+
+# --- running blocks ------------------------------------------------------------------------------
+
+
+def run(
+    blocks: Sequence[Block],
+    tensors: Mapping[str, Tensor],
+    functions: Mapping[str, Function],
+    dims: Mapping[Dim, int],
+    arrays: Mapping[str, Array],
+    exact: bool = False,
+) -> dict[str, Array]:
+    """Run scheduled statements on ``arrays`` and return the arrays of all tensors by name.
+
+    Raises: EquationError, where a statement leaves a tensor's range.
+    """
+    arithmetic = EXACT if exact else FLOATS
+    stores = {
+        name: Store(_converted(array, arithmetic), _lows(tensors[name], dims))
+        for name, array in arrays.items()
+        if name in tensors
+    }
+    machine = Machine(stores, dims, functions, arithmetic)
+    for statement in statements_of(tuple(blocks)):
+        _allocate(machine, tensors[statement.lhs.tensor], statement.op)
+    with np.errstate(all="ignore"):
+        _run_blocks(machine, blocks, {})
+    return {name: store.array for name, store in stores.items()}
+
+
+def _converted(array: Array, arithmetic: Arithmetic) -> Array:
+    array = np.asarray(array)
+    if array.dtype.kind in "iu":
+        return array
+    return array if arithmetic is EXACT else array.astype(np.float64)
+
+
+def _lows(tensor: Tensor, dims: Mapping[Dim, int]) -> tuple[int, ...]:
+    return tuple(evaluate_affine(axis.low, dims) for axis in tensor.axes)
+
+
+def shape_of(tensor: Tensor, dims: Mapping[Dim, int]) -> tuple[int, ...]:
+    """Return the sizes of a tensor's axes."""
+    return tuple(evaluate_affine(axis.size, dims) for axis in tensor.axes)
+
+
+def _allocate(machine: Machine, tensor: Tensor, op: str) -> None:
+    store = machine.stores.get(tensor.name)
+    if store is not None and store.written is not None:
+        return
+    shape = shape_of(tensor, machine.dims)
+    array = np.full(shape, _identity(op, machine.arithmetic), dtype=_kind(op, machine.arithmetic))
+    machine.stores[tensor.name] = Store(
+        array,
+        _lows(tensor, machine.dims),
+        written=np.zeros(shape, dtype=bool),
+        read=np.zeros(shape, dtype=bool),
+    )
+
+
+_NEUTRAL = {"sum": Fraction(0), "prod": Fraction(1)}
+
+
+def _kind(op: str, arithmetic: Arithmetic) -> Any:
+    return np.int64 if op in ("argmax", "argmin") else arithmetic.dtype
+
+
+def _identity(op: str, arithmetic: Arithmetic) -> Any:
+    if op in ("argmax", "argmin"):
+        return -1  # nobody won
+    if op in ("max", "min"):
+        return arithmetic.infinity * (-1 if op == "max" else 1)
+    return arithmetic.number(_NEUTRAL[op])
+
+
+def _run_blocks(machine: Machine, blocks: Sequence[Block], fixed: Mapping[Index, int]) -> None:
+    for block in blocks:
+        if isinstance(block, Assign):
+            _run_statement(machine, block.statement, fixed)
+            continue
+        steps = range_of(block.index, machine.dims)
+        for step in reversed(steps) if block.reverse else steps:
+            _run_blocks(machine, block.blocks, {**fixed, block.index: step})
+
+
+def _run_statement(machine: Machine, statement: Statement, fixed: Mapping[Index, int]) -> None:
+    for cells in _nest(machine, statement, fixed):
+        for condition in statement.guard:
+            cells = cells.only(holds(condition, cells))
+        if cells.count:
+            _write(statement, cells, value(statement.body, cells))
+
+
+def _nest(machine: Machine, statement: Statement, fixed: Mapping[Index, int]) -> Iterator[Cells]:
+    """Yield the cells of a nest, in pieces along its first index where there are too many."""
+    outer = {i: fixed[i] for i in statement.indices if i in fixed}
+    ranges = {i: range_of(i, machine.dims) for i in statement.indices if i not in fixed}
+    if not ranges:
+        yield Cells(machine, 1, outer)
+        return
+    first, *rest = ranges
+    inner = int(np.prod([len(ranges[i]) for i in rest], dtype=np.int64))
+    whole = statement.op in ("argmax", "argmin")
+    step = len(ranges[first]) if whole else max(1, MAX_CELLS // max(1, inner))
+    for start in range(0, len(ranges[first]), max(1, step)):
+        pieces = [ranges[first][start : start + step], *(ranges[i] for i in rest)]
+        grid = np.meshgrid(*(np.arange(p.start, p.stop) for p in pieces), indexing="ij")
+        at = {index: values.ravel() for index, values in zip(ranges, grid)}
+        yield Cells(machine, grid[0].size, {**outer, **at})
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def _write(statement: Statement, cells: Cells, values: Any) -> None:
+    machine = cells.machine
+    store = machine.stores[statement.lhs.tensor]
+    values = np.broadcast_to(np.asarray(values, dtype=machine.arithmetic.dtype), (cells.count,))
+    places = flat_places(places_of(statement.lhs, cells), store, cells.count)
+    assert store.written is not None and store.read is not None
+    if store.read.ravel()[places].any():
+        raise AssertionError(f"{statement.lhs.tensor} is read before it is complete: {statement}")
+    flat, written = store.array.reshape(-1), store.written.reshape(-1)
+    fresh = places[~written[places]]
+    flat[fresh] = _identity(statement.op, machine.arithmetic)
+    written[places] = True
+    if statement.op in ("argmax", "argmin"):
+        _write_winner(statement, cells, store, places, values)
+    else:
+        machine.arithmetic.at[statement.op](flat, places, values)
+
+
+def _write_winner(
+    statement: Statement, cells: Cells, store: Store, places: Array, values: Array
+) -> None:
+    """Store the position of the first winner: row-major over the bound indices."""
+    fold = statement.op.removeprefix("arg")
+    best = np.full(store.array.size, _identity(fold, cells.machine.arithmetic), dtype=values.dtype)
+    cells.machine.arithmetic.at[fold](best, places, values)
+    wins = np.asarray(COMPARE["="](values, best[places]), dtype=bool)
+    positions = np.broadcast_to(row_major(statement.bound, cells), (cells.count,))[wins]
+    flat, nobody = store.array.reshape(-1), np.iinfo(np.int64).max
+    flat[places] = nobody
+    np.minimum.at(flat, places[wins], positions)
+    flat[flat == nobody] = 0  # only NaN competes: the first position stands for it
