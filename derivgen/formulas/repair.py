@@ -1,0 +1,137 @@
+r"""Token passes before parsing: brackets matched, what only looks mathematical removed.
+
+Invariant: what is repaired is reported as a `Notice`; what cannot be is a `FormulaError`.
+"""
+
+from __future__ import annotations
+
+from derivgen.formulas.tree import FormulaError, Notice, Token
+
+MAX_DEPTH = 60
+OPEN = {"(": ")", "[": "]", r"\{": r"\}", r"\lbrace": r"\rbrace", r"\langle": r"\rangle",
+        r"\lfloor": r"\rfloor", "{": "}", r"\lbrack": r"\rbrack", r"\lceil": r"\rceil"}  # fmt: skip
+CLOSE = frozenset(OPEN.values())
+# Commands that take an argument: a brace right after them is not mere grouping.
+TAKES_ARGUMENT = frozenset(
+    r"\frac \dfrac \tfrac \cfrac \sqrt \hat \bar \tilde \vec \dot \ddot \overline \widehat"
+    r" \widetilde \mathbf \boldsymbol \bm \mathrm \mathit \mathcal \mathscr \mathbb \mathsf \text"
+    r" \textit \textbf \textrm \operatorname \underline \underbrace \overbrace \boxed \stackrel"
+    r" \overset \underset \substack \mathop \color \textcolor \pmb \mathfrak \mbox".split(" ")
+)
+OVER_RELATION = frozenset({r"\stackrel", r"\overset", r"\underset"})
+
+
+def balanced(tokens: list[Token]) -> tuple[list[Token], list[Notice]]:
+    """Return the tokens with every bracket matched, or say where that is impossible.
+
+    A grouping brace that closes before a parenthesis opened inside it is dropped with its partner.
+    """
+    stack: list[int] = []
+    drop: dict[int, None] = {}
+    notices: list[Notice] = []
+    for place, token in enumerate(tokens):
+        if _opens(tokens, place):
+            stack.append(place)
+            if len(stack) > MAX_DEPTH:
+                raise FormulaError(token.text, "Nested too deeply.", "Name the parts.", token.span)
+        elif token.text in CLOSE and token.kind in ("command", token.text):
+            _close(tokens, place, stack, drop, notices)
+    for place in stack:
+        if place not in drop:
+            raise _unbalanced(tokens[place])
+    return [token for place, token in enumerate(tokens) if place not in drop], notices
+
+
+def _opens(tokens: list[Token], place: int) -> bool:
+    token = tokens[place]
+    return token.text in OPEN and token.kind in ("command", token.text)
+
+
+def _close(
+    tokens: list[Token],
+    place: int,
+    stack: list[int],
+    drop: dict[int, None],
+    notices: list[Notice],
+) -> None:
+    token = tokens[place]
+    if stack and OPEN[tokens[stack[-1]].text] == token.text:
+        stack.pop()
+    elif stack and token.text != "}" and tokens[stack[-1]].text in ("(", "[") and token.text in ")]":
+        notices.append(Notice("bracket-kind", token.span, tokens[stack.pop()].text + token.text))
+    elif token.text == "}":
+        opened = next((p for p in reversed(stack) if tokens[p].text == "{"), None)
+        if opened is None or not _is_grouping(tokens, opened):
+            raise _unbalanced(token)
+        stack.remove(opened)
+        drop[opened] = drop[place] = None
+        notices.append(Notice("brace", token.span))
+    elif stack and tokens[stack[-1]].text == "{" and _is_grouping(tokens, stack[-1]):
+        # The parenthesis was opened before the brace; its closing brace will be met later.
+        opened = stack.pop()
+        drop[opened] = None
+        notices.append(Notice("brace", tokens[opened].span))
+        _close(tokens, place, stack, drop, notices)
+        _drop_partner(tokens, place, drop)
+    else:
+        raise _unbalanced(token)
+
+
+def _drop_partner(tokens: list[Token], place: int, drop: dict[int, None]) -> None:
+    level = 0
+    for later in range(place + 1, len(tokens)):
+        if tokens[later].text == "{":
+            level += 1
+        elif tokens[later].text == "}":
+            if level == 0:
+                tokens[later] = Token("nothing", "", tokens[later].span)
+                drop[later] = None
+                return
+            level -= 1
+
+
+def _is_grouping(tokens: list[Token], place: int) -> bool:
+    before = tokens[place - 1] if place else None
+    return before is None or (before.kind not in "^_" and before.text not in TAKES_ARGUMENT)
+
+
+def _unbalanced(token: Token) -> FormulaError:
+    return FormulaError(
+        token.text, "This bracket has no partner.", "Balance the brackets.", token.span
+    )
+
+
+def plain_relations(tokens: list[Token]) -> list[Token]:
+    r"""Put the bare relation for ``\stackrel{def}{=}`` and ``\not=``."""
+    found: list[Token] = []
+    place = 0
+    while place < len(tokens):
+        token = tokens[place]
+        following = tokens[place + 1] if place + 1 < len(tokens) else None
+        if token.text == r"\not" and following is not None:
+            found.append(Token("relation", r"\ne", token.span))
+            place += 2
+            continue
+        if token.text in OVER_RELATION:
+            first = argument_end(tokens, place + 1)
+            second = argument_end(tokens, first)
+            inner = [t for t in tokens[first:second] if t.kind not in "{}"]
+            if len(inner) == 1 and inner[0].kind == "relation":
+                found.append(inner[0])
+                place = second
+                continue
+        found.append(token)
+        place += 1
+    return found
+
+
+def argument_end(tokens: list[Token], start: int) -> int:
+    """Return where the argument that begins at ``start`` ends (a token or a braced group)."""
+    if start >= len(tokens) or tokens[start].kind != "{":
+        return min(start + 1, len(tokens))
+    level = 0
+    for place in range(start, len(tokens)):
+        level += (tokens[place].kind == "{") - (tokens[place].kind == "}")
+        if level == 0:
+            return place + 1
+    return len(tokens)

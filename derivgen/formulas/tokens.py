@@ -1,0 +1,196 @@
+r"""LaTeX text to tokens: spacing and sizing dropped, macros expanded, places kept.
+
+Invariant: time and output are bounded (`MAX_LENGTH`, `MAX_TOKENS`), whatever the input.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from derivgen.formulas.tree import FormulaError, Notice, Token
+
+MAX_LENGTH = 20_000
+MAX_TOKENS = 20_000
+MAX_NESTED_MACROS = 30
+
+FULL_WIDTH = str.maketrans("（）［］｛｝，；：＝＋－＊／．｜′’−–×·", "()[]{},;:=+-*/.|''--×·")
+
+# Commands that only set type: they vanish.
+SPACING = frozenset(
+    r"\, \; \: \! \  \> \quad \qquad \enspace \thinspace \medspace \thickspace \left \right \middle"
+    r" \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \bigm \displaystyle"
+    r" \textstyle \scriptstyle \limits \nolimits \nonumber \notag \hfill \noindent \hline \strut"
+    r" \allowbreak \rm \bf \it \hphantom \phantom \smallskip \medskip \bigskip \par \small \large"
+    r" \centering \mathstrut \vphantom \/".split(" ")
+) | {"\\ "}
+RELATIONS = {
+    "=": "=", ":=": "=", r"\equiv": "=", r"\triangleq": "=", r"\doteq": "=", r"\coloneqq": "=",
+    r"\coloneq": "=", r"\approx": "~", r"\simeq": "~", r"\cong": "~", r"\propto": "prop",
+    r"\sim": "dist", r"\leftarrow": "<-", r"\gets": "<-", r"\longleftarrow": "<-", "<": "<",
+    ">": ">", r"\le": "<=", r"\leq": "<=", r"\ge": ">=", r"\geq": ">=", r"\ne": "!=", r"\neq": "!=",
+    r"\in": "in", r"\to": "->", r"\rightarrow": "->", r"\Rightarrow": "=>", r"\implies": "=>",
+    r"\Leftrightarrow": "=>", r"\iff": "=>", r"\ll": "<", r"\gg": ">", r"\leqslant": "<=",
+    r"\geqslant": ">=", r"\longrightarrow": "->", r"\therefore": "=>", r"\because": "=>",
+    r"\mapsto": "->", r"\notin": "!=",
+}  # fmt: skip
+OPERATORS = {
+    r"\cdot": r"\cdot", r"\times": r"\times", "×": r"\times", "·": r"\cdot", "*": "*", r"\ast": "*",
+    r"\odot": r"\odot", r"\circ": r"\circ", r"\otimes": r"\otimes", r"\star": "*", r"\bullet": r"\cdot",
+    r"\oplus": "+", "+": "+", "-": "-", "/": "/", r"\div": "/", r"\over": r"\over", r"\ominus": "-",
+    "⊙": r"\odot", "∘": r"\circ", "⊗": r"\otimes", r"\pm": "+", r"\bigodot": r"\odot", "@": "@",
+    r"\centerdot": r"\cdot", r"\backslash": "/",
+}  # fmt: skip
+UNICODE = {
+    "∂": r"\partial", "∑": r"\sum", "Σ": r"\sum", "√": r"\sqrt", "∇": r"\nabla", "≈": r"\approx",
+    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∏": r"\prod", "∈": r"\in", "Δ": r"\Delta", "…": r"\dots",
+    "∞": r"\infty", "≡": r"\equiv", "←": r"\leftarrow", "→": r"\to", "∝": r"\propto", "⋯": r"\cdots",
+    "⊤": r"\top", "∼": r"\sim", "⇒": r"\Rightarrow", "ℓ": r"\ell", "∥": r"\|",
+}  # fmt: skip
+_GREEK = dict(
+    zip(
+        "αβγδεζηθικλμνξοπρστυφχψωΓΘΛΞΠΦΨΩ",
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi o pi rho sigma"
+        " tau upsilon phi chi psi omega Gamma Theta Lambda Xi Pi Phi Psi Omega".split(),
+    )
+)
+SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")) | {"ᵀ": "T", "⁺": "+", "⁻": "-"}
+SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")) | {"ᵢ": "i", "ⱼ": "j", "ₖ": "k", "ₜ": "t"}
+
+_PIECE = re.compile(
+    r"(?P<comment>(?<!\\)%[^\n]*)|(?P<space>\s+|~|\\\s)|(?P<row>\\\\(?:\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\])?)"
+    r"|(?P<begin>\\(?:begin|end)\s*\{[A-Za-z]+\*?\})|(?P<command>\\(?:[A-Za-z]+|.))"
+    r"|(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<assign>:=|=)|(?P<rest>.)",
+    re.DOTALL,
+)
+_ESCAPED = {r"\_": "_", r"\*": "*", r"\^": "^", r"\-": "-", r"\#": "#", r"\&": "&"}
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A private ``\\newcommand``: how many arguments it takes and what it stands for."""
+
+    arguments: int
+    body: str
+
+
+Macros = Mapping[str, Macro]
+
+
+def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list[Notice]]:
+    """Return the tokens of a formula and what had to be read leniently.
+
+    Raises: FormulaError, where the text is longer than the limits or its macros do not end.
+    """
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(
+            f"{text[:30]}...",
+            f"The formula has {len(text)} characters; at most {MAX_LENGTH} are read.",
+            "Split it.",
+        )
+    notices = [
+        Notice("full-width", (i, i + 1), char)
+        for i, char in enumerate(text)
+        if char in "（）［］｛｝＝＋－＊／"
+    ]
+    pieces = _expanded(_pieces(text.translate(FULL_WIDTH)), dict(macros or {}), 0)
+    found = list(islice(pieces, MAX_TOKENS + 1))
+    if len(found) > MAX_TOKENS:
+        raise FormulaError(text[:30], f"The formula has more than {MAX_TOKENS} tokens.", "Split it.")
+    return found, notices
+
+
+def _pieces(text: str) -> Iterator[Token]:
+    for found in _PIECE.finditer(text):
+        kind = found.lastgroup or "rest"
+        if kind in ("comment", "space"):
+            continue
+        yield from _tokens_of(kind, found[0], found.span())
+
+
+def _tokens_of(kind: str, text: str, span: tuple[int, int]) -> Iterator[Token]:
+    if kind == "row":
+        yield Token("row", r"\\", span)
+    elif kind == "begin":
+        yield Token("begin" if text[1] == "b" else "end", text[text.index("{") + 1 : -1], span)
+    elif kind == "number":
+        yield Token("number", text, span)
+    elif kind == "command":
+        yield from _command(text, span)
+    elif text in SUPERSCRIPTS or text in SUBSCRIPTS:
+        yield Token("^" if text in SUPERSCRIPTS else "_", text, span)
+        yield _plain({**SUPERSCRIPTS, **SUBSCRIPTS}[text], span)
+    else:
+        yield from _command(UNICODE[text], span) if text in UNICODE else [_plain(text, span)]
+
+
+def _command(text: str, span: tuple[int, int]) -> Iterator[Token]:
+    if text in SPACING:
+        return
+    text = _ESCAPED.get(text, text)
+    if text == r"\part":
+        text = r"\partial"
+    if text in RELATIONS:
+        yield Token("relation", text, span)
+    elif text in OPERATORS:
+        yield Token("operator", OPERATORS[text], span)
+    elif text.startswith("\\"):
+        yield Token("command", text, span)
+    else:
+        yield _plain(text, span)
+
+
+def _plain(char: str, span: tuple[int, int]) -> Token:
+    if char in RELATIONS:
+        return Token("relation", char, span)
+    if char in OPERATORS:
+        return Token("operator", OPERATORS[char], span)
+    if char in _GREEK:
+        return Token("command", "\\" + _GREEK[char], span)
+    if char.isdigit():
+        return Token("number", char, span)
+    return Token("name" if char.isalpha() else char, char, span)
+
+
+def _expanded(tokens: Iterator[Token], macros: dict[str, Macro], depth: int) -> Iterator[Token]:
+    count = 0
+    for token in tokens:
+        count += 1
+        macro = macros.get(token.text) if token.kind == "command" else None
+        if macro is None:
+            yield token
+            continue
+        if depth > MAX_NESTED_MACROS or count > MAX_TOKENS:
+            raise FormulaError(token.text, "This macro does not end.", "Check it.", token.span)
+        arguments = [_argument(tokens, token) for _ in range(macro.arguments)]
+        body = (Token(t.kind, t.text, token.span) for t in _filled(macro.body, arguments))
+        yield from _expanded(body, macros, depth + 1)
+
+
+def _argument(tokens: Iterator[Token], macro: Token) -> list[Token]:
+    found: list[Token] = []
+    level = 0
+    for token in tokens:
+        level += (token.kind == "{") - (token.kind == "}")
+        found.append(token)
+        if level <= 0:
+            return found
+        if len(found) > MAX_TOKENS:
+            break
+    raise FormulaError(macro.text, "The macro lacks an argument.", "Write it in braces.", macro.span)
+
+
+def _filled(body: str, arguments: list[list[Token]]) -> Iterator[Token]:
+    parts = list(_pieces(body))
+    skip = False
+    for here, following in zip(parts, [*parts[1:], None]):
+        if skip:
+            skip = False
+        elif here.text == "#" and following is not None and following.kind == "number":
+            number = int(following.text) - 1
+            yield from arguments[number] if number < len(arguments) else []
+            skip = True
+        else:
+            yield here
