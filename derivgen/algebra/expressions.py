@@ -209,17 +209,18 @@ def number(value: int | Fraction) -> Number:
 
 
 def add(*terms: Expr) -> Expr:
-    """Return the flat sum of ``terms`` without zeros; numbers are folded to the end."""
+    """Return the flat sum of ``terms`` without zeros; numbers are folded where the first stood."""
     flat: list[Expr] = []
-    total = Fraction(0)
+    total, place = Fraction(0), -1
     for term in terms:
         for part in term.terms if isinstance(term, Add) else (term,):
             if isinstance(part, Number):
                 total += part.value
+                place = len(flat) if place < 0 else place
             else:
                 flat.append(part)
     if total:
-        flat.append(Number(total))
+        flat.insert(place, Number(total))
     if not flat:
         return ZERO
     return flat[0] if len(flat) == 1 else Add(tuple(flat))

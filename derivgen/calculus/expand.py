@@ -1,0 +1,142 @@
+"""Explicit form made plain: what is only a way of writing is written out.
+
+Functions along indices, means, logsumexp and outside values become sums, quotients and conditions;
+bound indices whose letter is already in use get another one. Nothing is multiplied out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from derivgen.algebra.affine import (
+    Affine,
+    Index,
+    affine,
+    surely_nonnegative,
+)
+from derivgen.algebra.expressions import (
+    Access,
+    Along,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Expr,
+    Number,
+    Reduce,
+    Where,
+    children,
+    div,
+    index_value,
+    mul,
+    rebuild,
+    replace_nodes,
+    substitute,
+    transform,
+    walk,
+)
+from derivgen.algebra.network import Function, Network
+from derivgen.calculus.names import Names
+from derivgen.errors import EquationError
+
+
+def expand(expr: Expr, network: Network, names: Names, free: Iterable[Index]) -> Expr:
+    """Return ``expr`` without functions along indices, means and outside values."""
+    expr = _along(expr, network, names)
+    expr = transform(expr, lambda part: _plain(part, network))
+    return rename_bound(expr, {index.name for index in free}, names)
+
+
+def rename_bound(expr: Expr, taken: set[str], names: Names) -> Expr:
+    """Give every bound index whose letter is in use around it a fresh one."""
+    if isinstance(expr, Reduce):
+        fresh = {i: names.index(i, taken) for i in expr.bound if i.name in taken}
+        if fresh:
+            expr = substitute(expr, {old: affine(new) for old, new in fresh.items()})
+        taken = taken | {i.name for i in expr.bound}
+    parts = children(expr)
+    new = tuple(rename_bound(part, taken, names) for part in parts)
+    return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts)) else expr
+
+
+def _along(expr: Expr, network: Network, names: Names) -> Expr:
+    parts = children(expr)
+    new = tuple(_along(part, network, names) for part in parts)
+    if any(a is not b for a, b in zip(new, parts)):
+        expr = rebuild(expr, new)
+    if isinstance(expr, Along):
+        function = network.functions.get(expr.name)
+        if function is None or function.body is None:
+            raise EquationError(expr.name, f"{expr.name} is not a function along indices.")
+        return _along(apply_along(expr, function, names), network, names)
+    return expr
+
+
+def apply_along(call: Along, function: Function, names: Names) -> Expr:
+    """Return the definition of a function along indices with the call's arguments put in."""
+    assert function.body is not None, "checked by the caller"
+    formal = {i.name: actual for i, actual in zip(function.indices, call.indices)}
+    body = function.body
+    inner = [i for part in walk(body) if isinstance(part, Reduce) for i in part.bound]
+    mapping: dict[Index, Affine] = {}
+    used = {i.name for i in call.indices}
+    for index in [*function.indices, *inner]:
+        if index.name in formal:
+            mapping[index] = affine(formal[index.name])
+        elif index not in mapping:
+            mapping[index] = affine(names.index(index, used))
+    return bind_arguments(substitute(body, mapping), function, call.args)
+
+
+def bind_arguments(body: Expr, function: Function, args: tuple[Expr, ...]) -> Expr:
+    """Return ``body`` with the function's parameters and settings replaced by ``args``."""
+    settings = [Number(value) for _, value in function.settings]
+    names = [*function.params, *(name for name, _ in function.settings)]
+    missing = len(names) - len(args)
+    if missing < 0 or missing > len(settings):
+        raise EquationError(
+            function.name, f"{function.name} takes {len(function.params)} values, not {len(args)}."
+        )
+    full = [*args, *settings[len(settings) - missing :]] if missing else list(args)
+    return replace_nodes(body, {Access(name): value for name, value in zip(names, full)})
+
+
+def full_arguments(call: Call, function: Function) -> tuple[Expr, ...]:
+    """Return the call's arguments with defaults for the settings left out."""
+    settings = tuple(Number(value) for _, value in function.settings)
+    missing = len(function.params) + len(settings) - len(call.args)
+    return call.args + (settings[len(settings) - missing :] if missing > 0 else ())
+
+
+def _plain(expr: Expr, network: Network) -> Expr:
+    if isinstance(expr, Reduce) and expr.op == "mean":
+        sizes = [index_value(index.size) for index in expr.bound]
+        return div(Reduce("sum", expr.bound, expr.body), mul(*sizes))
+    if isinstance(expr, Reduce) and expr.op == "logsumexp":
+        return Call("log", (Reduce("sum", expr.bound, Call("exp", (expr.body,))),))
+    if isinstance(expr, Access) and expr.outside is not None:
+        return _padded(expr, network)
+    return expr
+
+
+def _padded(access: Access, network: Network) -> Expr:
+    axes = network.tensors[access.tensor].axes
+    tests: list[Condition] = []
+    for form, axis in zip(access.indices, axes):
+        tests += _range_tests(form, axis.low, axis.high)
+    inside = Access(access.tensor, access.indices)
+    if not tests or access.outside is None:
+        return inside
+    condition = tests[0] if len(tests) == 1 else And(tuple(tests))
+    return Where(condition, inside, access.outside)
+
+
+def _range_tests(form: Affine, low: Affine, high: Affine) -> list[Condition]:
+    tests: list[Condition] = []
+    if not surely_nonnegative(form - low):
+        tests.append(Compare(">=", index_value(form), index_value(low)))
+    if not surely_nonnegative(high - 1 - form):
+        tests.append(Compare("<=", index_value(form), index_value(high - 1)))
+    return tests
+
+

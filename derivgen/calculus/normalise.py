@@ -1,0 +1,445 @@
+"""From equations as written to statements ``for I where G: out[g] op= body``.
+
+Rules (the reasons are in Note [Normal form]): a reduction stands only at the top of a statement;
+elsewhere it gets a name. Sums are split term by term where a term is a reduction, so no name is
+needed for ``sum[d](V*x) + c``. The argument of a nonlinear function gets a name, which makes its
+adjoint the textbook's delta. Named parts are shared by structure and ranges. Conditions on indices
+become guards; parts taken out of a conditional branch keep its condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from derivgen.algebra.affine import Affine, Index, affine, indices_of
+from derivgen.algebra.expressions import (
+    ONE,
+    ZERO,
+    Access,
+    Add,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Constant,
+    Derivative,
+    Div,
+    Expr,
+    IndexValue,
+    Iverson,
+    Mul,
+    Number,
+    Or,
+    Pow,
+    Reduce,
+    Where,
+    add,
+    affine_forms,
+    children,
+    conjunction,
+    div,
+    free_indices,
+    index_value,
+    is_index_only,
+    mul,
+    negation,
+    rebuild,
+    substitute,
+    walk,
+    where,
+)
+from derivgen.algebra.network import Axis, Equation, Network, Role, Tensor
+from derivgen.algebra.statements import Statement
+from derivgen.calculus.derivation import Named
+from derivgen.calculus.expand import expand, full_arguments
+from derivgen.calculus.names import Names
+
+# Their arguments stay in place if they are built from one access and numbers: log(1 - p), exp(-z).
+TRANSPARENT = ("exp", "log", "sqrt", "log1p", "expm1", "abs", "stop_gradient", "floor", "sign")
+# A call whose slope is best written in its own value gets a name when it is only part of a body.
+KEPT_IN_PLACE = (*TRANSPARENT, "sin", "cos", "erf", "lgamma", "max", "min", "digamma")
+IDENTITY = {"sum": ZERO, "prod": ONE}
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal form of a network: statements in the equations' order, tensors, invented names."""
+
+    statements: tuple[Statement, ...]
+    tensors: Mapping[str, Tensor]
+    named: Mapping[str, Named]
+    derivatives: tuple[tuple[str, Derivative], ...] = ()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where an expression stands: indices looped over, guard, and value conditions around it."""
+
+    indices: tuple[Index, ...]
+    guard: tuple[Condition, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    def looping(self, bound: tuple[Index, ...]) -> Scope:
+        """Return the scope inside a reduction over ``bound``."""
+        return replace(self, indices=self.indices + bound)
+
+    def where(self, condition: Condition) -> Scope:
+        """Return the scope in which an index-only ``condition`` holds."""
+        return replace(self, guard=conjunction((*self.guard, condition)))
+
+    def given(self, condition: Condition) -> Scope:
+        """Return the scope of a branch taken when a value ``condition`` holds."""
+        return replace(self, conditions=(*self.conditions, condition))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A numeric factor moved into a sum: ``numerator * body / denominator``."""
+
+    numerator: tuple[Expr, ...] = ()
+    denominator: tuple[Expr, ...] = ()
+
+    def apply(self, body: Expr) -> Expr:
+        """Return the body with the factor."""
+        scaled = mul(*self.numerator, body)
+        return div(scaled, mul(*self.denominator)) if self.denominator else scaled
+
+
+def normalise(network: Network, names: Names | None = None) -> Normal:
+    """Return the statements of a network's equations.
+
+    ``d(u, x)`` leaves an access to a tensor listed in ``derivatives``, whose statements the engine
+    supplies (`derivgen.calculus.engine.forward`).
+    """
+    builder = _Builder(network, names or Names(network))
+    for number, equation in enumerate(network.equations):
+        builder.add_equation(number, equation)
+    return Normal(
+        tuple(builder.statements), builder.tensors, builder.named, tuple(builder.derivatives.items())
+    )
+
+
+class _Builder:
+    """Collects statements; the tables of names make equal parts one tensor."""
+
+    def __init__(self, network: Network, names: Names) -> None:
+        self.network = network
+        self.names = names
+        self.statements: list[Statement] = []
+        self.tensors: dict[str, Tensor] = dict(network.tensors)
+        self.named: dict[str, Named] = {}
+        self.derivatives: dict[str, Derivative] = {}
+        self.parts: dict[object, str] = {}
+        self.equation = -1
+        self.owner = ""
+        self.constants = {t.name for t in network.of_role(Role.CONST) if not t.axes}
+        self.bases = _base_cases(network)
+
+    def add_equation(self, number: int, equation: Equation) -> None:
+        self.equation, self.owner = number, equation.lhs.tensor
+        left = tuple(dict.fromkeys(i for f in equation.lhs.indices for i in indices_of(f)))
+        rhs = expand(equation.rhs, self.network, self.names, left)
+        guard = self._base_guard(equation.lhs)
+        self.define(equation.lhs, Scope(left, guard), rhs)
+
+    def define(self, lhs: Access, scope: Scope, expr: Expr) -> None:
+        """Add the statements that make ``lhs`` equal to ``expr``."""
+        if isinstance(expr, Reduce) and expr.op != "sum":
+            self._fold(lhs, scope, expr)
+        else:
+            self._sum(lhs, scope, Scale(), expr)
+
+    # --- sums, term by term ---
+
+    def _sum(self, lhs: Access, scope: Scope, scale: Scale, expr: Expr) -> None:
+        match expr:
+            case Reduce("sum", bound, body):
+                self._sum(lhs, scope.looping(bound), scale, body)
+            case Add(terms) if any(self._splits(term) for term in terms):
+                rest = [term for term in terms if not self._splits(term)]
+                for term in terms:
+                    if self._splits(term):
+                        self._sum(lhs, scope, scale, term)
+                if rest:
+                    self._emit(lhs, scope, scale.apply(add(*rest)))
+            case Mul(factors) if self._splits(expr):
+                self._product(lhs, scope, scale, factors)
+            case Div(numerator, denominator) if self._splits(expr):
+                deeper = replace(scale, denominator=(*scale.denominator, denominator))
+                self._sum(lhs, scope, deeper, numerator)
+            case Where(condition, yes, no) if is_index_only(condition):
+                self._sum(lhs, scope.where(condition), scale, yes)
+                self._sum(lhs, scope.where(negation(condition)), scale, no)
+            case Iverson(condition) if is_index_only(condition):
+                self._emit(lhs, scope.where(condition), scale.apply(ONE))
+            case _:
+                self._emit(lhs, scope, scale.apply(expr))
+
+    def _splits(self, expr: Expr) -> bool:
+        """Tell whether a term becomes statements of its own."""
+        match expr:
+            case Reduce("sum", _, _):
+                return True
+            case Where(condition, _, _) | Iverson(condition):
+                return is_index_only(condition)
+            case Add(terms):
+                return any(self._splits(term) for term in terms)
+            case Div(numerator, denominator):
+                return self._numeric(denominator) and self._splits(numerator)
+            case Mul(factors):
+                if any(isinstance(f, (Where, Iverson)) and self._splits(f) for f in factors):
+                    return True
+                others = [factor for factor in factors if not self._numeric(factor)]
+                return len(others) == 1 and self._splits(others[0])
+            case _:
+                return False
+
+    def _product(
+        self, lhs: Access, scope: Scope, scale: Scale, factors: tuple[Expr, ...]
+    ) -> None:
+        for place, factor in enumerate(factors):
+            if isinstance(factor, (Where, Iverson)) and self._splits(factor):
+                yes, no = (
+                    (factor.yes, factor.no) if isinstance(factor, Where) else (ONE, ZERO)
+                )
+                before, after = factors[:place], factors[place + 1 :]
+                inside = scope.where(factor.condition)
+                outside = scope.where(negation(factor.condition))
+                self._sum(lhs, inside, scale, mul(*before, yes, *after))
+                self._sum(lhs, outside, scale, mul(*before, no, *after))
+                return
+        numbers = tuple(factor for factor in factors if self._numeric(factor))
+        others = [factor for factor in factors if not self._numeric(factor)]
+        self._sum(lhs, scope, replace(scale, numerator=(*scale.numerator, *numbers)), others[0])
+
+    def _numeric(self, expr: Expr) -> bool:
+        """Tell whether an expression is made of numbers, sizes and rank-0 constants."""
+        for part in walk(expr):
+            if isinstance(part, IndexValue) and any(True for _ in indices_of(part.form)):
+                return False
+            if isinstance(part, Access) and part.tensor not in self.constants:
+                return False
+            if not isinstance(part, (Number, Constant, IndexValue, Access, Mul, Div, Pow, Add)):
+                return False
+        return True
+
+    def _emit(self, lhs: Access, scope: Scope, body: Expr) -> None:
+        body = self.scalar(body, scope, top=True)
+        if body != ZERO:
+            self._append(lhs, scope, "sum", body)
+
+    def _append(self, lhs: Access, scope: Scope, op: str, body: Expr) -> None:
+        self.statements.append(
+            Statement(scope.indices, scope.guard, lhs, op, body, self.equation)
+        )
+
+    # --- other folds ---
+
+    def _fold(self, lhs: Access, scope: Scope, reduction: Reduce) -> None:
+        inner = replace(scope.looping(reduction.bound), conditions=())
+        operand = reduction.body
+        if not isinstance(operand, Access):
+            operand = self.name_part(operand, inner, "operand")
+        offset = reduction.bound[0].low if reduction.op == "argmax" else affine(0)
+        if offset != affine(0):
+            position = self.name_part(replace(reduction, body=operand), scope, "position")
+            self._append(lhs, scope, "sum", add(index_value(offset), position))
+            return
+        self._append(lhs, inner, reduction.op, operand)
+
+    # --- scalar bodies ---
+
+    def scalar(self, expr: Expr, scope: Scope, top: bool = False) -> Expr:
+        """Return ``expr`` as a body: reductions and arguments of functions get names."""
+        match expr:
+            case Reduce():
+                return self._reduction(expr, scope)
+            case Derivative(of, by):
+                return self._derivative(of, by)
+            case Call():
+                return self._call(expr, scope, top)
+            case Where(condition, yes, no):
+                if is_index_only(condition) and not top:
+                    return self.name_part(expr, scope, "argument")
+                condition = self._condition(condition, scope)
+                return where(
+                    condition,
+                    self.scalar(yes, scope.given(condition)),
+                    self.scalar(no, scope.given(negation(condition))),
+                )
+            case Iverson(condition):
+                return Iverson(self._condition(condition, scope))
+            case _:
+                parts = children(expr)
+                if isinstance(expr, Access) or not parts:
+                    return expr
+                new = tuple(self.scalar(part, scope) for part in parts)
+                return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts)) else expr
+
+    def _condition(self, condition: Condition, scope: Scope) -> Condition:
+        if isinstance(condition, Compare):
+            left, right = self.scalar(condition.left, scope), self.scalar(condition.right, scope)
+            return Compare(condition.op, left, right)
+        return rebuild(condition, tuple(self._condition(p, scope) for p in children(condition)))
+
+    def _reduction(self, expr: Reduce, scope: Scope) -> Expr:
+        part = self.name_part(expr, scope, "position" if expr.op == "argmax" else "reduction")
+        return add(index_value(expr.bound[0].low), part) if expr.op == "argmax" else part
+
+    def _call(self, call: Call, scope: Scope, top: bool) -> Expr:
+        function = self.network.functions.get(call.name)
+        if function is not None:
+            call = replace(call, args=full_arguments(call, function))
+        args = tuple(self._argument(call, arg, scope) for arg in call.args)
+        call = replace(call, args=args)
+        if top or call.name in KEPT_IN_PLACE or not any(isinstance(a, Access) for a in args):
+            return call
+        return self.name_part(call, scope, "value")
+
+    def _argument(self, call: Call, arg: Expr, scope: Scope) -> Expr:
+        if isinstance(arg, (Access, Number, Constant)):
+            return arg
+        inner = self.scalar(arg, scope)
+        leaves = [p for p in walk(inner) if isinstance(p, Access)]
+        if not leaves or isinstance(inner, Access):
+            return inner
+        conditional = any(isinstance(p, (Where, Iverson)) for p in walk(inner))
+        if call.name in TRANSPARENT and len(set(leaves)) == 1 and not conditional:
+            return inner
+        return self.name_part(arg, scope, "argument")
+
+    def _derivative(self, of: Access, by: Access) -> Expr:
+        base = Derivative(Access(of.tensor), Access(by.tensor))
+        for name, known in self.derivatives.items():
+            if known == base:
+                return Access(name, (*of.indices, *by.indices))
+        name = self.names.tensor(f"d_{of.tensor}_d_{by.tensor}")
+        axes = self.tensors[of.tensor].axes + self.tensors[by.tensor].axes
+        self.tensors[name] = Tensor(name, axes)
+        self.named[name] = Named(name, base, "derivative", self.equation)
+        self.derivatives[name] = base
+        return Access(name, (*of.indices, *by.indices))
+
+    # --- named parts ---
+
+    def name_part(self, expr: Expr, scope: Scope, reason: str) -> Access:
+        """Return an access to a tensor that holds ``expr``, made now unless it exists."""
+        indices, guard = _part_scope(expr, scope)
+        if scope.conditions:
+            expr = _conditioned(expr, scope.conditions)
+            indices, guard = _part_scope(expr, scope)
+        key = _canonical(expr, indices, guard)
+        access_indices = tuple(affine(index) for index in indices)
+        if key in self.parts:
+            return Access(self.parts[key], access_indices)
+        name = self.names.tensor(_part_name(expr, reason, self.owner))
+        self.parts[key] = name
+        axes = tuple(Axis(index.low, index.high) for index in indices)
+        self.tensors[name] = Tensor(name, axes, axis_names=tuple(i.name for i in indices))
+        self.named[name] = Named(name, expr, reason, self.equation)
+        access = Access(name, access_indices)
+        self.define(access, Scope(indices, guard), expr)
+        return access
+
+    # --- base cases ---
+
+    def _base_guard(self, lhs: Access) -> tuple[Condition, ...]:
+        own = _constants(lhs)
+        guard: list[Condition] = []
+        for base in self.bases.get(lhs.tensor, ()):
+            fixed = _constants(base)
+            if len(fixed) <= len(own) or base == lhs:
+                continue
+            tests = [
+                _differs(lhs.indices[axis], value)
+                for axis, value in fixed.items()
+                if lhs.indices[axis] != affine(value)
+            ]
+            if tests:
+                guard.append(tests[0] if len(tests) == 1 else Or(tuple(tests)))
+        return conjunction(tuple(guard))
+
+
+def _base_cases(network: Network) -> dict[str, tuple[Access, ...]]:
+    bases: dict[str, tuple[Access, ...]] = {}
+    for equation in network.equations:
+        if _constants(equation.lhs):
+            known = bases.get(equation.lhs.tensor, ())
+            bases[equation.lhs.tensor] = (*known, equation.lhs)
+    return bases
+
+
+def _constants(lhs: Access) -> dict[int, Affine]:
+    """Return the positions of the left side that hold no index, with what stands there."""
+    return {
+        axis: form
+        for axis, form in enumerate(lhs.indices)
+        if not any(True for _ in indices_of(form))
+    }
+
+
+def _differs(form: Affine, value: Affine) -> Condition:
+    index = form.plain
+    if index is not None and value == index.low:
+        return Compare(">=", index_value(form), index_value(value + 1))
+    if index is not None and value == index.high - 1:
+        return Compare("<=", index_value(form), index_value(value - 1))
+    return Compare("!=", index_value(form), index_value(value))
+
+
+def _part_scope(expr: Expr, scope: Scope) -> tuple[tuple[Index, ...], tuple[Condition, ...]]:
+    """Return the indices a part depends on and the guards that concern them.
+
+    A guard that ties one of them to another index brings that index in: without it the part could
+    be evaluated where its accesses leave their range.
+    """
+    wanted = set(free_indices(expr))
+    guards = {c: {i for f in affine_forms(c) for i in indices_of(f)} for c in scope.guard}
+    size = -1
+    while size != len(wanted):
+        size = len(wanted)
+        for used in guards.values():
+            if used & wanted:
+                wanted |= used
+    indices = tuple(index for index in scope.indices if index in wanted)
+    return indices, tuple(c for c, used in guards.items() if used and used <= wanted)
+
+
+def _conditioned(expr: Expr, conditions: tuple[Condition, ...]) -> Expr:
+    """Keep the branch condition on a part taken out of it, so that it stays unevaluated."""
+    condition = conditions[0] if len(conditions) == 1 else And(conditions)
+    if isinstance(expr, Reduce):
+        identity = IDENTITY.get(expr.op)
+        return expr if identity is None else replace(expr, body=where(condition, expr.body, identity))
+    return where(condition, expr, ZERO)
+
+
+def _canonical(
+    expr: Expr, indices: tuple[Index, ...], guard: tuple[Condition, ...]
+) -> tuple[Expr, tuple[Index, ...], tuple[Condition, ...]]:
+    """Return a key equal for parts that differ only in the letters of their indices."""
+    bound = [i for part in walk(expr) if isinstance(part, Reduce) for i in part.bound]
+    order = dict.fromkeys([*indices, *bound])
+    renamed = {old: Index(f"#{n}", old.low, old.high) for n, old in enumerate(order)}
+    mapping = {old: affine(new) for old, new in renamed.items()}
+    key = substitute(expr, mapping)
+    return key, tuple(renamed[i] for i in indices), tuple(substitute(c, mapping) for c in guard)
+
+
+PART_NAMES = {"argument": "z", "operand": "u", "position": "winner", "value": "a"}
+
+
+def _part_name(expr: Expr, reason: str, owner: str) -> str:
+    if reason == "reduction" and isinstance(expr, Reduce):
+        return f"{expr.op}_{owner}"
+    if reason == "value" and isinstance(expr, Call):
+        return f"{expr.name}_{owner}"
+    return f"{PART_NAMES.get(reason, reason)}_{owner}"
+
+
+# Note [Normal form]
+# Splitting sums instead of naming each reduction keeps the writer's own quantities: the adjoint of
+# alpha = sum_d V x + c is then one delta that both terms receive. Naming arguments stops second
+# derivatives from swelling. A part hoisted out of where(c, log(x)*2, 0) must not be evaluated where
+# c is false: its slope would be 0 * inf in the backward pass.

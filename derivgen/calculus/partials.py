@@ -1,0 +1,153 @@
+"""Local partial derivatives of a body by each of its accesses; SymPy does the differentiating.
+
+Bodies of equal shape share one derivative: leaves are replaced by numbered placeholders before
+SymPy sees anything. Conditions are split into branches, so a branch that is not taken contributes
+nothing, not even ``0 * inf``. Slopes of defined and unknown functions stay ``Call(..., order)``
+until `derivgen.calculus.lemmas` puts the lemma in.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import sympy
+
+from derivgen.algebra.expressions import (
+    ONE,
+    ZERO,
+    Access,
+    Call,
+    Compare,
+    Condition,
+    Constant,
+    Expr,
+    IndexValue,
+    Iverson,
+    Node,
+    Number,
+    Position,
+    Where,
+    accesses,
+    add,
+    children,
+    div,
+    mul,
+    number,
+    rebuild,
+    replace_nodes,
+    transform,
+    walk,
+    where,
+)
+from derivgen.calculus.bridge import FLAT, TO_SYMPY, Symbols, from_sympy, tidy, to_sympy
+
+
+def partials(body: Expr) -> list[tuple[Access, Expr]]:
+    """Return ``(A[h], d body / d A[h])`` for each access with a slope, by first occurrence."""
+    shape, leaves = _shape(body)
+    found = []
+    for placeholder, slope in _shape_partials(shape):
+        access = leaves[placeholder]
+        if isinstance(access, Access):
+            found.append((access, replace_nodes(slope, leaves)))
+    return found
+
+
+def partial(body: Expr, access: Access) -> Expr:
+    """Return ``d body / d access``."""
+    return dict(partials(body)).get(access, ZERO)
+
+
+def _shape(body: Expr) -> tuple[Expr, dict[Node, Expr]]:
+    """Return the body with its leaves numbered by occurrence, and the leaves by placeholder."""
+    numbers: dict[Expr, Access] = {}
+
+    def visit(part: Node, exponent: bool = False) -> Node:
+        if isinstance(part, (Access, IndexValue, Constant, Position)) or (
+            isinstance(part, Number) and part.value.denominator != 1 and not exponent
+        ):
+            return numbers.setdefault(part, Access(f"p{len(numbers):04d}"))
+        parts = children(part)
+        # An exponent stays visible: x^2.5 differentiates to 2.5*x^1.5, not to x^p/x.
+        marks = [exponent or (n == 1 and type(part).__name__ == "Pow") for n in range(len(parts))]
+        new = tuple(visit(inner, mark) for inner, mark in zip(parts, marks))
+        return rebuild(part, new) if parts else part
+
+    shaped = visit(body)
+    return shaped, {placeholder: leaf for leaf, placeholder in numbers.items()}
+
+
+@lru_cache(maxsize=4096)
+def _shape_partials(shape: Expr) -> tuple[tuple[Access, Expr], ...]:
+    shape = transform(shape, _defined)
+    found = []
+    for access in accesses(shape):
+        slope = _branches(shape, access)
+        if slope != ZERO:
+            found.append((access, slope))
+    return tuple(found)
+
+
+def _defined(part: Node) -> Node:
+    """Write max and min of two numbers by their definition; a tie is shared evenly."""
+    if isinstance(part, Call) and part.name in ("max", "min"):
+        a, b = part.args
+        better = Compare(">" if part.name == "max" else "<", a, b)
+        tie = where(Compare("=", a, b), div(add(a, b), number(2)), b)
+        return where(better, a, tie)
+    return part
+
+
+def _branches(body: Expr, access: Access) -> Expr:
+    """Return the derivative, one branch of each condition at a time."""
+    condition = _first_condition(body)
+    if condition is None:
+        return _smooth(body, access)
+    yes = _branches(_assume(body, condition, True), access)
+    no = _branches(_assume(body, condition, False), access)
+    return where(condition, yes, no)
+
+
+def _first_condition(body: Expr) -> Condition | None:
+    for part in walk(body):
+        if isinstance(part, (Where, Iverson)):
+            return part.condition
+    return None
+
+
+def _assume(body: Node, condition: Condition, holds: bool) -> Node:
+    if isinstance(body, Where) and body.condition == condition:
+        return _assume(body.yes if holds else body.no, condition, holds)
+    if isinstance(body, Iverson) and body.condition == condition:
+        return ONE if holds else ZERO
+    parts = children(body)
+    new = tuple(_assume(part, condition, holds) for part in parts)
+    return rebuild(body, new) if any(a is not b for a, b in zip(new, parts)) else body
+
+
+def _smooth(body: Expr, access: Access) -> Expr:
+    """Return the derivative of a body without conditions; calls are differentiated by the chain."""
+    symbols = Symbols()
+    there = to_sympy(body, symbols)
+    direct = symbols.of.get(access)
+    slope = ZERO if direct is None else _differentiate(there, direct, symbols)
+    for inner in list(symbols.of):
+        if isinstance(inner, Call) and inner.name not in FLAT and inner.name not in TO_SYMPY:
+            outer = _differentiate(there, symbols.of[inner], symbols)
+            slope = add(slope, mul(outer, _call_slope(inner, access)))
+    return slope
+
+
+def _call_slope(call: Call, access: Access) -> Expr:
+    orders = call.order or (0,) * len(call.args)
+    terms = []
+    for place, arg in enumerate(call.args):
+        order = tuple(n + (place == at) for at, n in enumerate(orders))
+        terms.append(mul(Call(call.name, call.args, order), _smooth(arg, access)))
+    return add(*terms)
+
+
+def _differentiate(expr: sympy.Expr, by: sympy.Symbol, symbols: Symbols) -> Expr:
+    # powsimp turns the x^y*y/x that SymPy returns into y*x^(y-1), which is right at x = 0 too.
+    slope = sympy.powsimp(sympy.diff(expr, by))
+    return from_sympy(tidy(slope), symbols)
