@@ -21,6 +21,7 @@ from derivgen.algebra.evaluate import (
     Store,
     flat_places,
     holds,
+    identity,
     places_of,
     range_of,
     row_major,
@@ -28,6 +29,10 @@ from derivgen.algebra.evaluate import (
 )
 from derivgen.algebra.network import Function, Tensor
 from derivgen.algebra.statements import Assign, Block, Statement, statements_of
+from derivgen.algebra.values import Values
+from derivgen.calculus.derivation import Derivation
+from derivgen.calculus.normalise import Normal
+from derivgen.calculus.schedule import schedule
 
 MAX_CELLS = 4_000_000
 
@@ -82,7 +87,7 @@ def _allocate(machine: Machine, tensor: Tensor, op: str) -> None:
     if store is not None and store.written is not None:
         return
     shape = shape_of(tensor, machine.dims)
-    array = np.full(shape, _identity(op, machine.arithmetic), dtype=_kind(op, machine.arithmetic))
+    array = np.full(shape, identity(op, machine.arithmetic), dtype=_kind(op, machine.arithmetic))
     machine.stores[tensor.name] = Store(
         array,
         _lows(tensor, machine.dims),
@@ -91,19 +96,8 @@ def _allocate(machine: Machine, tensor: Tensor, op: str) -> None:
     )
 
 
-_NEUTRAL = {"sum": Fraction(0), "prod": Fraction(1)}
-
-
 def _kind(op: str, arithmetic: Arithmetic) -> Any:
     return np.int64 if op in ("argmax", "argmin") else arithmetic.dtype
-
-
-def _identity(op: str, arithmetic: Arithmetic) -> Any:
-    if op in ("argmax", "argmin"):
-        return -1  # nobody won
-    if op in ("max", "min"):
-        return arithmetic.infinity * (-1 if op == "max" else 1)
-    return arithmetic.number(_NEUTRAL[op])
 
 
 def _run_blocks(machine: Machine, blocks: Sequence[Block], fixed: Mapping[Index, int]) -> None:
@@ -155,7 +149,7 @@ def _write(statement: Statement, cells: Cells, values: Any) -> None:
         raise AssertionError(f"{statement.lhs.tensor} is read before it is complete: {statement}")
     flat, written = store.array.reshape(-1), store.written.reshape(-1)
     fresh = places[~written[places]]
-    flat[fresh] = _identity(statement.op, machine.arithmetic)
+    flat[fresh] = identity(statement.op, machine.arithmetic)
     written[places] = True
     if statement.op in ("argmax", "argmin"):
         _write_winner(statement, cells, store, places, values)
@@ -168,7 +162,7 @@ def _write_winner(
 ) -> None:
     """Store the position of the first winner: row-major over the bound indices."""
     fold = statement.op.removeprefix("arg")
-    best = np.full(store.array.size, _identity(fold, cells.machine.arithmetic), dtype=values.dtype)
+    best = np.full(store.array.size, identity(fold, cells.machine.arithmetic), dtype=values.dtype)
     cells.machine.arithmetic.at[fold](best, places, values)
     wins = np.asarray(COMPARE["="](values, best[places]), dtype=bool)
     positions = np.broadcast_to(row_major(statement.bound, cells), (cells.count,))[wins]
@@ -176,3 +170,70 @@ def _write_winner(
     flat[places] = nobody
     np.minimum.at(flat, places[wins], positions)
     flat[flat == nobody] = 0  # only NaN competes: the first position stands for it
+
+
+# --- networks ------------------------------------------------------------------------------------
+
+
+def evaluate(
+    source: Derivation | Normal,
+    values: Values,
+    functions: Mapping[str, Function] | None = None,
+    exact: bool = False,
+) -> dict[str, Array]:
+    """Return the arrays of all tensors for one sample; of a derivation, its adjoints too."""
+    if isinstance(source, Derivation):
+        statements = (*source.forward, *source.backward)
+        functions = source.network.functions
+    else:
+        statements = source.statements
+    arrays = {**values.arrays, **_seeds(source, statements, exact)}
+    blocks = schedule(statements, source.tensors)
+    return run(blocks, source.tensors, functions or {}, values.dims, arrays, exact)
+
+
+def _seeds(
+    source: Derivation | Normal, statements: Sequence[Statement], exact: bool
+) -> dict[str, Array]:
+    """Return ``adj_loss = 1``, unless a statement says so."""
+    if not isinstance(source, Derivation) or source.network.loss is None:
+        return {}
+    name = f"adj_{source.network.loss}"
+    if name not in source.tensors or any(s.lhs.tensor == name for s in statements):
+        return {}
+    return {name: np.asarray((EXACT if exact else FLOATS).number(Fraction(1)))}
+
+
+def value_and_gradients(
+    derivation: Derivation, values: Values, exact: bool = False
+) -> tuple[Any, dict[str, Array]]:
+    """Return the loss and its gradients by name: their means, where there are several samples.
+
+    Raises: FactError, if the values break a declared fact; EquationError, if an access leaves its
+    tensor.
+    """
+    network = derivation.network
+    assert network.loss is not None, "only a network with a loss is derived"
+    rows = [values] if values.samples is None else map(values.sample, range(values.samples))
+    found = [evaluate(derivation, row, exact=exact) for row in rows]
+    loss = _mean([arrays[network.loss] for arrays in found])
+    gradients = {
+        name: _mean([_gradient(derivation, adjoint, arrays, values) for arrays in found])
+        for name, adjoint in derivation.gradients.items()
+    }
+    return loss[()], gradients
+
+
+def _gradient(
+    derivation: Derivation, adjoint: str, arrays: Mapping[str, Array], values: Values
+) -> Array:
+    if adjoint in arrays:
+        return arrays[adjoint]
+    return np.zeros(shape_of(derivation.tensors[adjoint], values.dims))
+
+
+def _mean(arrays: Sequence[Array]) -> Array:
+    total = arrays[0]
+    for array in arrays[1:]:
+        total = total + array
+    return np.asarray(total / len(arrays) if len(arrays) > 1 else total)

@@ -9,7 +9,7 @@ Invariant: terms are sorted and have no zero coefficient, so equal forms are equ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Union
+from typing import Any, Union
 
 from derivgen.algebra.node import node
 
@@ -263,12 +263,12 @@ def surely_nonnegative(form: Affine) -> bool:
     return low.constant + sum(count for _, count in low.terms) >= 0
 
 
-def evaluate_affine(form: Affine, values: Mapping[Dim | Index, int]) -> int:
+def evaluate_affine(form: Affine, values: Mapping[Any, int]) -> int:
     """Return the value of a form without lookups at the given sizes and index values."""
     return form.constant + sum(count * _atom_value(atom, values) for atom, count in form.terms)
 
 
-def _atom_value(atom: Atom, values: Mapping[Dim | Index, int]) -> int:
+def _atom_value(atom: Atom, values: Mapping[Any, int]) -> int:
     if isinstance(atom, FloorDiv):
         return evaluate_affine(atom.inner, values) // atom.divisor
     if isinstance(atom, Mod):

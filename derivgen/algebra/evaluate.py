@@ -34,6 +34,7 @@ from derivgen.algebra.expressions import (
     Or,
     Position,
     Pow,
+    Reduce,
     Where,
 )
 from derivgen.algebra.network import Function
@@ -73,6 +74,16 @@ class Cells:
     at: Mapping[Index, Any]
     local: Mapping[str, Any] = field(default_factory=dict)
 
+    def over(self, bound: Sequence[Index]) -> Cells:
+        """Return the cells times the values of bound indices, those of a cell side by side."""
+        spans = [range_of(index, self.machine.dims) for index in bound]
+        count = int(np.prod([len(span) for span in spans], dtype=np.int64))
+        grid = np.meshgrid(*(np.arange(s.start, s.stop) for s in spans), indexing="ij")
+        inner = {i: np.tile(g.ravel(), self.count) for i, g in zip(bound, grid)}
+        outer = {i: _repeat(values, count) for i, values in self.at.items()}
+        local = {name: _repeat(values, count) for name, values in self.local.items()}
+        return replace(self, count=self.count * count, at={**outer, **inner}, local=local)
+
     def only(self, mask: Array) -> Cells:
         """Return the cells where the mask holds."""
         if not isinstance(mask, np.ndarray) or mask.ndim == 0:
@@ -85,11 +96,27 @@ class Cells:
         )
 
 
+def _repeat(values: Any, count: int) -> Any:
+    return np.repeat(values, count) if isinstance(values, np.ndarray) and values.ndim else values
+
+
 def _pick(values: Any, mask: Array) -> Any:
     return values[mask] if isinstance(values, np.ndarray) and values.ndim else values
 
 
 # --- places --------------------------------------------------------------------------------------
+
+
+_NEUTRAL = {"sum": Fraction(0), "prod": Fraction(1)}
+
+
+def identity(op: str, arithmetic: Arithmetic) -> Any:
+    """Return what a fold starts from: 0, 1, -inf, inf, or -1 where nobody has won."""
+    if op in ("argmax", "argmin"):
+        return -1
+    if op in ("max", "min"):
+        return arithmetic.infinity * (-1 if op == "max" else 1)
+    return arithmetic.number(_NEUTRAL[op])
 
 
 def range_of(index: Index, dims: Mapping[Dim, int]) -> range:
@@ -269,6 +296,20 @@ def _where(expr: Where, cells: Cells) -> Any:
     for branch, taken in ((expr.yes, mask), (expr.no, ~mask)):
         if taken.any():
             result[taken] = value(branch, cells.only(taken))
+    return result
+
+
+@value.register
+def _reduce(expr: Reduce, cells: Cells) -> Any:
+    """Fold a reduction as it is written; statements have none, facts and definitions may."""
+    arithmetic, inner = cells.machine.arithmetic, cells.over(expr.bound)
+    values = np.broadcast_to(value(expr.body, inner), (inner.count,))
+    places = np.repeat(np.arange(cells.count), inner.count // max(1, cells.count))
+    op = "sum" if expr.op == "mean" else expr.op
+    result = np.full(cells.count, identity(op, arithmetic), dtype=arithmetic.dtype)
+    arithmetic.at[op](result, places, values)
+    if expr.op == "mean":
+        return arithmetic.div(result, inner.count // max(1, cells.count))
     return result
 
 

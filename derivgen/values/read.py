@@ -1,0 +1,272 @@
+"""Reads the values of a network's tensors from JSON, completes them, and checks them.
+
+``{"dims": {...}, "params": {...}, "inputs": {...}}``, arrays as nested lists in the declared shape
+or with one leading sample axis. Invariant: what `read_values` returns fits the network - every
+shape, index value, one-hot row and declared fact.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from derivgen.algebra.affine import Affine, Dim, evaluate_affine
+from derivgen.algebra.network import Network, Role, Tensor
+from derivgen.algebra.values import Values
+from derivgen.errors import DataError
+from derivgen.values.draw import draw_parameter, draw_random
+from derivgen.values.facts import check_facts, check_role
+
+SECTIONS = ("dims", "params", "inputs")
+GIVEN = (Role.INPUT, Role.TARGET, Role.CONST, Role.RANDOM, Role.STATE)
+ONE_SAMPLE = (Role.PARAM, Role.CONST, Role.STATE)  # what all samples share
+
+JSON = Mapping[str, Any]
+
+
+def read_values(
+    network: Network,
+    data: JSON | None = None,
+    seed: int = 0,
+    extra: Mapping[str, Tensor] | None = None,
+) -> Values:
+    """Return values for all that ``network`` does not define; ``data`` is what JSON holds.
+
+    ``extra`` are further input tensors, such as the directions of a Hessian-vector product. What
+    ``data`` leaves out comes from the network's text; parameters may come from their initialiser,
+    random tensors from their distribution, both with ``seed``.
+    Raises: DataError, if something is missing, unknown, of the wrong shape, or violates a role;
+    FactError, if it violates a declared fact.
+    """
+    wanted = {t.name: t for t in network.tensors.values() if t.role is not Role.VALUE}
+    wanted.update(extra or {})
+    arrays = {**_declared(wanted), **_given(wanted, data or {})}
+    dims = _sizes(network, wanted, arrays, (data or {}).get("dims", {}))
+    sampled = tuple(n for n, a in arrays.items() if _check_shape(wanted[n], a, dims, network))
+    _check_samples(arrays, sampled)
+    drawn = _drawn(network, wanted, arrays, dims, seed)
+    _complete(network, wanted, arrays, drawn)
+    values = _with_randoms(network, Values(dims, {**arrays, **drawn}, sampled), seed)
+    for name, array in arrays.items():
+        check_role(wanted[name], array, dims, name in sampled)
+    check_facts(network, values)
+    return values
+
+
+# --- what is given -------------------------------------------------------------------------------
+
+
+def _declared(wanted: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the values written in the network's text."""
+    return {n: _array(t, _floats(t.values)) for n, t in wanted.items() if t.values is not None}
+
+
+def _floats(nested: Any) -> Any:
+    return [_floats(part) for part in nested] if isinstance(nested, tuple) else float(nested)
+
+
+def _given(wanted: Mapping[str, Tensor], data: JSON) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise DataError("values", "The values are not an object.", f"Write {_example()}.")
+    _known(data, SECTIONS, "section")
+    params = [n for n, t in wanted.items() if t.role is Role.PARAM]
+    others = [n for n in wanted if n not in params]
+    found: dict[str, Any] = {}
+    for section, names in (("params", params), ("inputs", others)):
+        part = data.get(section, {})
+        if not isinstance(part, Mapping):
+            raise DataError(section, f"{section} is not an object.", f"Write {_example()}.")
+        _known(part, names, section)
+        found.update({name: _array(wanted[name], value) for name, value in part.items()})
+    return found
+
+
+def _example() -> str:
+    return '{"dims": {"N": 3}, "params": {"W": [[0.1, 0.2]]}, "inputs": {"x": [1, 2]}}'
+
+
+def _known(part: JSON, names: Iterable[str], what: str) -> None:
+    names = list(names)
+    for name in part:
+        if name not in names:
+            near = difflib.get_close_matches(str(name), names, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names) or 'none'}."
+            raise DataError(str(name), f"There is no {name} among the {what}.", hint)
+
+
+def _array(tensor: Tensor, value: Any) -> Any:
+    """Return nested lists as an array, integers for index values."""
+    shape = _nested_shape(tensor.name, value, ())
+    flat = np.array(list(_numbers(tensor.name, value, ())), dtype=np.float64)
+    if tensor.values_of is not None:
+        if np.any(flat != np.round(flat)):
+            bad = int(np.flatnonzero(flat != np.round(flat))[0])
+            place = _entry(tensor.name, np.unravel_index(bad, shape))
+            index = tensor.values_of.name
+            raise DataError(place, f"{flat[bad]} is no value of index {index}: not an integer.")
+        flat = flat.astype(np.int64)
+    return flat.reshape(shape)
+
+
+def _nested_shape(name: str, value: Any, place: tuple[int, ...]) -> tuple[int, ...]:
+    if not isinstance(value, (list, tuple)):
+        return ()
+    shapes = [_nested_shape(name, part, (*place, k)) for k, part in enumerate(value)]
+    for k, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise DataError(
+                _entry(name, (*place, k)),
+                f"The lists are ragged: shape {shape} here, {shapes[0]} before.",
+                "Give every row the same length.",
+            )
+    return (len(value), *(shapes[0] if shapes else ()))
+
+
+def _numbers(name: str, value: Any, place: tuple[int, ...]) -> Iterator[float]:
+    if isinstance(value, (list, tuple)):
+        for k, part in enumerate(value):
+            yield from _numbers(name, part, (*place, k))
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise DataError(_entry(name, place), f"{value!r} is not a number.", "Write a number.")
+    if not np.isfinite(float(value)):
+        raise DataError(_entry(name, place), f"{value!r} is not finite.", "Write a finite number.")
+    yield float(value)
+
+
+def _entry(name: str, place: Iterable[Any]) -> str:
+    inside = ", ".join(str(int(k)) for k in place)
+    return f"{name}[{inside}]" if inside else name
+
+
+# --- sizes ---------------------------------------------------------------------------------------
+
+
+def _sizes(
+    network: Network, wanted: Mapping[str, Tensor], arrays: Mapping[str, Any], given: Any
+) -> dict[Dim, int]:
+    """Return the value of every size letter: given, declared, or found in a shape."""
+    letters = {dim.name: dim for dim in network.dims}
+    if not isinstance(given, Mapping):
+        raise DataError("dims", "dims is not an object.", f"Write {_example()}.")
+    _known(given, letters, "dims")
+    sizes = {dim: size for dim, size in network.dims.items() if size is not None}
+    for name, size in given.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise DataError(name, f"The size {name} is {size!r}.", "Write a whole number above 0.")
+        sizes[letters[name]] = size
+    while found := _infer(wanted, arrays, sizes):
+        sizes.update(found)
+    if missing := [dim.name for dim in network.dims if dim not in sizes]:
+        raise DataError(
+            ", ".join(missing),
+            f"No value is given for the size {missing[0]}, and no array shows it.",
+            f'Write "dims": {{"{missing[0]}": 3}} or dim {missing[0]} = 3.',
+        )
+    return sizes
+
+
+def _infer(
+    wanted: Mapping[str, Tensor], arrays: Mapping[str, Any], sizes: Mapping[Dim, int]
+) -> dict[Dim, int]:
+    for name, array in arrays.items():
+        axes = wanted[name].axes
+        extra = array.ndim - len(axes)
+        if extra not in (0, 1):
+            continue
+        for axis, length in zip(axes, array.shape[extra:]):
+            found = _solve(axis.size, length, sizes)
+            if found is not None:
+                return {found[0]: found[1]}
+    return {}
+
+
+def _solve(size: Affine, length: int, sizes: Mapping[Dim, int]) -> tuple[Dim, int] | None:
+    """Return the one letter that ``size = length`` leaves open, with its value."""
+    unknown = [(atom, count) for atom, count in size.terms if atom not in sizes]
+    if len(unknown) != 1 or not isinstance(unknown[0][0], Dim):
+        return None
+    dim, count = unknown[0]
+    rest = length - evaluate_affine(size - Affine((unknown[0],)), dict(sizes))
+    return (dim, rest // count) if rest % count == 0 and rest // count > 0 else None
+
+
+def _check_shape(tensor: Tensor, array: Any, dims: Mapping[Dim, int], network: Network) -> bool:
+    """Tell whether an array has a sample axis; raise if it has neither shape."""
+    shape = tuple(evaluate_affine(axis.size, dims) for axis in tensor.axes)
+    if array.shape == shape:
+        return False
+    may_have = tensor.role not in ONE_SAMPLE and network.batch is None
+    if may_have and array.ndim == len(shape) + 1 and array.shape[1:] == shape and len(array):
+        return True
+    letters = ", ".join(str(axis.size) for axis in tensor.axes)
+    also = f", or one leading sample axis more {('N', *shape)}" if may_have else ""
+    raise DataError(
+        tensor.name,
+        f"{tensor.name} has shape {array.shape}; expected {shape} ({letters or 'a number'}){also}.",
+        "Give the array in the declared shape.",
+    )
+
+
+def _check_samples(arrays: Mapping[str, Any], sampled: tuple[str, ...]) -> None:
+    for name in sampled[1:]:
+        if len(arrays[name]) != len(arrays[sampled[0]]):
+            raise DataError(
+                name,
+                f"{name} has {len(arrays[name])} samples, "
+                f"{sampled[0]} has {len(arrays[sampled[0]])}.",
+                "Give every input the same number of samples.",
+            )
+
+
+# --- what is missing -----------------------------------------------------------------------------
+
+
+def _drawn(
+    network: Network,
+    wanted: Mapping[str, Tensor],
+    arrays: Mapping[str, Any],
+    dims: Mapping[Dim, int],
+    seed: int,
+) -> dict[str, Any]:
+    """Return the parameters and states nobody gave, from their initialisers."""
+    made: dict[str, Any] = {}
+    for number, tensor in enumerate(network.parameters):
+        if tensor.name in wanted and tensor.name not in arrays:
+            made[tensor.name] = draw_parameter(tensor, number, dims, seed)
+    for tensor in network.of_role(Role.STATE):
+        if tensor.name not in arrays:
+            made[tensor.name] = draw_parameter(tensor, 0, dims, seed)
+    return made
+
+
+def _complete(
+    network: Network,
+    wanted: Mapping[str, Tensor],
+    arrays: Mapping[str, Any],
+    drawn: Mapping[str, Any],
+) -> None:
+    random = {tensor.name for tensor in network.of_role(Role.RANDOM)}
+    missing = [n for n in wanted if n not in arrays and n not in drawn and n not in random]
+    if missing:
+        raise DataError(
+            ", ".join(missing),
+            f"No value is given for {' and '.join(missing)}.",
+            f'Write "inputs": {{"{missing[0]}": ...}}, or declare a value in the text.',
+        )
+
+
+def _with_randoms(network: Network, values: Values, seed: int) -> Values:
+    """Draw the random tensors, for every sample where there are several."""
+    constants = {n: a for n, a in values.arrays.items() if np.ndim(a) == 0}
+    made: dict[str, Any] = {}
+    for number, tensor in enumerate(network.of_role(Role.RANDOM)):
+        if tensor.name not in values.arrays:
+            made[tensor.name] = draw_random(
+                tensor, number, values.dims, seed, constants, values.samples
+            )
+    sampled = (*values.sampled, *made) if values.sampled else ()
+    return Values(values.dims, {**values.arrays, **made}, sampled)
