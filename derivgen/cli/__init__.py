@@ -1,0 +1,1 @@
+"""The command line. Importing this package costs nothing; `derivgen.cli.main` starts it."""

@@ -1,0 +1,127 @@
+"""The public names: a network and its derivation as objects, with everything one asks of them.
+
+Each method calls one function of a lower room; nothing is decided here. Heavy imports happen where
+they are used, so that the command line answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from derivgen.errors import FileProblem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from derivgen.algebra.network import Network
+    from derivgen.calculus.derivation import Derivation, Step
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network and what can be done with it; make one with `network` or `load`."""
+
+    network: Network
+
+    def derive(self, wrt: Sequence[str] | str | None = None, then: str | None = None) -> Derived:
+        """Return the derivation of all gradients, or of those by ``wrt``.
+
+        With ``then``, the gradient by ``wrt`` times a direction ``v`` is differentiated once more:
+        the Hessian-vector product.
+        """
+        from derivgen.calculus.engine import derive, hessian_vector
+
+        by = [wrt] if isinstance(wrt, str) else wrt
+        if then is not None:
+            return Derived(hessian_vector(self.network, by or [], [then]))
+        return Derived(derive(self.network, by))
+
+    @cached_property
+    def _derivation(self) -> Derivation:
+        return self.derive().derivation
+
+    def emit_files(
+        self, target: str = "numpy", dtype: str = "float32", predict_only: bool = False
+    ) -> dict[str, str]:
+        """Return the files of a trainer, or of a predictor, by name."""
+        from derivgen.lowering import lower
+        from derivgen.targets.emit import emit
+
+        return emit(lower(self._derivation), target, dtype, predict_only)
+
+    def emit(
+        self, target: str = "numpy", dtype: str = "float32", predict_only: bool = False
+    ) -> str:
+        """Return the source of a trainer, or of a predictor, which is one file."""
+        return "".join(self.emit_files(target, dtype, predict_only).values())
+
+    def value_and_gradients(
+        self, values: Mapping[str, Any] | None = None
+    ) -> tuple[float, dict[str, NDArray[Any]]]:
+        """Return the loss and its gradients at ``{"dims": .., "params": .., "inputs": ..}``.
+
+        Without values those of the network's text serve. A leading axis of samples means the mean.
+        """
+        from derivgen.interpret import value_and_gradients
+        from derivgen.values import read_values
+
+        return value_and_gradients(self._derivation, read_values(self.network, values))
+
+    def check(self, seed: int = 0) -> Any:
+        """Compare every gradient with finite differences; the report has a ``verdict``."""
+        from derivgen.check import check
+
+        return check(self.network, seed)
+
+    def verify(self, note: str) -> Any:
+        """Judge the formulas of a hand-written note, line by line."""
+        from derivgen.verify import verify_text
+
+        return verify_text(self.network, note)
+
+    def __str__(self) -> str:
+        return self.network.text
+
+    def _repr_latex_(self) -> str:
+        return self.derive()._repr_latex_()
+
+    def _repr_html_(self) -> str:
+        return self.derive()._repr_html_()
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A derivation as a person reads it."""
+
+    derivation: Derivation
+
+    def step(self, quantity: str) -> Step:
+        """Return how the gradient by ``quantity``, such as ``W``, came about."""
+        return self.derivation.step(quantity)
+
+
+def network(text: str) -> Net:
+    """Return the network that a text describes.
+
+    Raises: DerivgenError, saying where the text is wrong and what to write.
+    """
+    from derivgen.language import parse
+
+    return Net(parse(text))
+
+
+def load(name: str) -> Net:
+    """Return the network in a ``.dg`` file, or the shipped one of that name."""
+    from derivgen import gallery
+    from derivgen.language import parse
+
+    if (entry := gallery.entry(name)) and not Path(name).is_file():
+        return Net(parse(entry.text, f"{name}.dg"))
+    try:
+        return Net(parse(Path(name).read_text(encoding="utf-8"), name))
+    except OSError as problem:
+        raise FileProblem(name, f"It cannot be read: {problem.strerror}.") from problem

@@ -1,0 +1,89 @@
+"""What a person sees besides results: messages, the sign of work going on, and written files.
+
+Results go to stdout and everything else to stderr, so that results can be piped.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from derivgen.errors import FileProblem
+
+PATIENCE = 1.0  # seconds of silence before a person is told what is going on
+
+
+def say(text: str) -> None:
+    """Print one message to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(text: str) -> None:
+    """Print a result to stdout, ended by one newline."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show what is going on if it lasts longer than `PATIENCE`, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    status = Console(stderr=True).status(f"{what} ...")
+    timer = threading.Timer(PATIENCE, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        status.stop()
+
+
+def place_for(out: Path, default_name: str) -> Path:
+    """Return the file that ``-o out`` names: ``out`` itself, or a file in the folder it names."""
+    if out.is_dir() or str(out).endswith(("/", "\\")):
+        return out / default_name
+    return out
+
+
+def write_files(files: Mapping[Path, str], force: bool) -> None:
+    """Write all of the files or none: an existing one is kept unless ``force``.
+
+    Raises: FileProblem, naming the file.
+    """
+    for path in files:
+        if path.exists() and not force:
+            raise FileProblem(str(path), "The file exists.", "Write --force to overwrite it.")
+    for path, text in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as problem:
+            raise FileProblem(str(path), f"It cannot be written: {problem.strerror}.") from problem
+        say(f"wrote {path}")
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text; ``-`` is standard input.
+
+    Raises: FileProblem, if there is no such file or it is not UTF-8 text.
+    """
+    try:
+        if str(path) == "-":
+            return sys.stdin.buffer.read().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
+    except OSError as problem:
+        raise FileProblem(str(path), f"It cannot be read: {problem.strerror}.") from problem
+    except UnicodeDecodeError as problem:
+        raise FileProblem(
+            str(path),
+            f"It is not UTF-8 text: byte {problem.start} is 0x{problem.object[problem.start]:02x}.",
+            "Save it as UTF-8.",
+        ) from problem

@@ -1,0 +1,32 @@
+"""``derivgen emit``: a network's trainer, or its predictor, as a program."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from derivgen.cli import options
+from derivgen.cli.console import place_for, show, working, write_files
+from derivgen.cli.source import read_source
+
+
+def emit_command(
+    net: options.Net = None,
+    target: Annotated[options.Language, typer.Option(help="The language.")] = (
+        options.Language.NUMPY
+    ),
+    dtype: Annotated[options.Dtype, typer.Option(help="The precision.")] = options.Dtype.FLOAT32,
+    predict_only: Annotated[bool, typer.Option(help="Leave training out.")] = False,
+    equations: options.Equations = None,
+    out: options.Out = None,
+    force: options.Force = False,
+) -> None:
+    """Write a network's trainer as one self-contained program; without -o to standard output."""
+    source = read_source(net, equations)
+    with working("deriving and emitting"):
+        files = source.net.emit_files(target.value, dtype.value, predict_only)
+    if out is None:
+        show("".join(files.values()))
+        return
+    write_files({place_for(out, name): text for name, text in files.items()}, force)

@@ -1,0 +1,70 @@
+"""The arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Net = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NET", help="A .dg file, - for standard input, or the name of a shipped network."
+    ),
+]
+Equations = Annotated[
+    str | None,
+    typer.Option(help="Equations in place of NET, separated by ;  such as 'J = 3*(a + b*c)'."),
+]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="The file or folder to write.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
+Wrt = Annotated[
+    list[str] | None,
+    typer.Option(help="Differentiate by these only: names, separated by commas or repeated."),
+]
+Seed = Annotated[int, typer.Option(help="Seed of the random values.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Values = Annotated[
+    Path | None,
+    typer.Option(help='A JSON file {"dims": .., "params": .., "inputs": ..}; - is standard input.'),
+]
+
+
+class Engine(StrEnum):
+    """Who computes: the interpreter or an emitted program."""
+
+    INTERPRETER = "interpreter"
+    NUMPY = "numpy"
+    CPP = "cpp"
+
+
+class Engines(StrEnum):
+    """Who is checked."""
+
+    ALL = "all"
+    INTERPRETER = "interpreter"
+    NUMPY = "numpy"
+    CPP = "cpp"
+
+
+class Language(StrEnum):
+    """The programming language of an emitted program."""
+
+    NUMPY = "numpy"
+    CPP = "cpp"
+
+
+class Dtype(StrEnum):
+    """The precision of an emitted program."""
+
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+
+
+def names(given: list[str] | None) -> tuple[str, ...] | None:
+    """Return the names of a repeatable option that also takes commas; ``None`` if not given."""
+    if not given:
+        return None
+    return tuple(name.strip() for part in given for name in part.split(",") if name.strip())

@@ -1,0 +1,95 @@
+"""Emitted programs on this machine: written to a folder, built where needed, run.
+
+A built program is kept in a cache folder named by the hash of its source and its compiler flags,
+so that a second run of the same network starts at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from derivgen.cli.console import say, working
+from derivgen.errors import FileProblem
+
+GXX_FLAGS = ("-std=c++17", "-O3", "-march=native", "-pthread")
+INSTALL = (
+    "Install one: apt-get install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora), "
+    "xcode-select --install (macOS); or use --target numpy."
+)
+
+
+@dataclass(frozen=True)
+class Runnable:
+    """A program that can be started: its command and the folder that holds it."""
+
+    command: tuple[str, ...]
+    folder: Path
+
+
+def prepare(files: Mapping[str, str], target: str, folder: Path | None) -> Runnable:
+    """Write a program's files to ``folder`` or the cache, build it, and return how to start it.
+
+    Raises: FileProblem, if a file cannot be written or C++ cannot be built; the source stays.
+    """
+    place = folder or _cache(files, target)
+    for name, text in files.items():
+        _write(place / name, text)
+    main = place / next(iter(files))
+    if target == "numpy":
+        return Runnable((sys.executable, str(main)), place)
+    return Runnable((str(_build(main, kept=folder is not None)),), place)
+
+
+def _cache(files: Mapping[str, str], target: str) -> Path:
+    hashed = hashlib.sha256(repr((target, GXX_FLAGS, sorted(files.items()))).encode()).hexdigest()
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    place = base / "derivgen" / hashed[:16]
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="derivgen-"))
+    return place
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8", newline="\n")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise FileProblem(str(path), f"It cannot be written: {problem}.") from problem
+
+
+def _build(source: Path, kept: bool) -> Path:
+    program = source.with_suffix("")
+    if not kept and program.exists():
+        return program
+    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
+    if compiler is None or shutil.which(compiler) is None:
+        raise FileProblem(str(source), "There is no C++ compiler; the source stays here.", INSTALL)
+    # Built beside its final place and moved there, so that a cached program is always whole.
+    made = program.with_name(f"{program.name}.{os.getpid()}")
+    command = [compiler, *GXX_FLAGS, str(source), "-o", str(made)]
+    with working("building the C++ program"):
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        say(ran.stderr[-4000:])
+        raise FileProblem(str(source), f"{compiler} refused it, see above; the source stays here.")
+    made.replace(program)
+    return program
+
+
+def run_quietly(runnable: Runnable, flags: Sequence[str], stdin: str = "") -> tuple[int, str, str]:
+    """Run a program; return its exit code, what it printed, and its messages."""
+    ran = subprocess.run(
+        [*runnable.command, *flags], input=stdin, capture_output=True, text=True, check=False
+    )
+    return ran.returncode, ran.stdout, ran.stderr
