@@ -152,6 +152,7 @@ def _product(expr: sympy.Expr, symbols: Symbols) -> Expr:
     factors = sorted(sympy.Mul.make_args(rest), key=_factor_key)
     if coefficient.could_extract_minus_sign():
         coefficient, factors = _turn_difference(coefficient, factors)
+    factors = _turn_quotient(factors)
     above: list[Expr] = []
     below: list[Expr] = []
     for factor in factors:
@@ -172,10 +173,33 @@ def _turn_difference(
 ) -> tuple[sympy.Expr, list[sympy.Expr]]:
     """Write ``-a*(b - 1)`` as ``a*(1 - b)``."""
     for place, factor in enumerate(factors):
-        if factor.is_Add and any(term.could_extract_minus_sign() for term in factor.args):
+        if _is_difference(factor):
             turned = sympy.Add(*(-term for term in factor.args))
             return -coefficient, [*factors[:place], turned, *factors[place + 1 :]]
     return coefficient, factors
+
+
+def _turn_quotient(factors: list[sympy.Expr]) -> list[sympy.Expr]:
+    """Write ``(y - p)/(p - 1)`` as ``(p - y)/(1 - p)``."""
+    above = next((n for n, f in enumerate(factors) if _is_difference(f)), None)
+    below = next(
+        (n for n, f in enumerate(factors) if f.is_Pow and f.exp == -1 and _lacks(f.base)), None
+    )
+    if above is None or below is None:
+        return factors
+    turned = list(factors)
+    turned[above] = sympy.Add(*(-term for term in factors[above].args))
+    turned[below] = sympy.Pow(sympy.Add(*(-term for term in factors[below].base.args)), -1)
+    return turned
+
+
+def _is_difference(expr: sympy.Expr) -> bool:
+    return bool(expr.is_Add) and any(term.could_extract_minus_sign() for term in expr.args)
+
+
+def _lacks(expr: sympy.Expr) -> bool:
+    """Tell whether an expression is of the form ``p - 1``."""
+    return bool(expr.is_Add) and any(t.is_number and t.is_negative for t in expr.args)
 
 
 def _factor_key(factor: sympy.Expr) -> tuple[bool, int, str]:
@@ -193,12 +217,27 @@ def _power(base: sympy.Expr, exponent: sympy.Expr, symbols: Symbols) -> Expr:
 
 def tidy(expr: sympy.Expr) -> sympy.Expr:
     """Return the shortest of an expression, its cancelled and its factored form."""
-    candidates = [expr, sympy.cancel(expr), sympy.factor(expr)]
+    candidates = [expr, sympy.factor(expr), sympy.cancel(expr)]
+    if expr.has(sympy.sign):
+        # z*sign(z) is |z|; taken only if no 1/z is left over.
+        names = {m: sympy.Dummy() for m in expr.atoms(sympy.Abs)}
+        moduli = {s: sympy.Abs(s.args[0]) / s.args[0] for s in expr.atoms(sympy.sign)}
+        form = sympy.factor(expr.xreplace(moduli).xreplace(names))
+        form = form.xreplace({name: m for m, name in names.items()})
+        if denominator_parts(form) <= denominator_parts(expr):
+            candidates.append(form)
     if expr.has(sympy.sinh) and expr.has(sympy.cosh):
         # sinh/cosh overflows to inf/inf where tanh is 1.
         quotients = {s: sympy.tanh(s.args[0]) * sympy.cosh(s.args[0]) for s in expr.atoms(sympy.sinh)}
         candidates.append(sympy.cancel(expr.xreplace(quotients)))
     return min(candidates, key=size)
+
+
+def denominator_parts(expr: sympy.Expr) -> frozenset[sympy.Expr]:
+    """Return the factors, numbers aside, that stand in denominators."""
+    below = sympy.factor(sympy.denom(sympy.together(expr)))
+    parts = (factor.as_base_exp()[0] for factor in sympy.Mul.make_args(below))
+    return frozenset(part for part in parts if not part.is_number)
 
 
 def size(expr: sympy.Expr) -> int:

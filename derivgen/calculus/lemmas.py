@@ -30,7 +30,7 @@ from derivgen.algebra.expressions import (
     where,
 )
 from derivgen.algebra.network import Function
-from derivgen.calculus.bridge import Symbols, from_sympy, size, to_sympy
+from derivgen.calculus.bridge import Symbols, denominator_parts, from_sympy, size, to_sympy
 from derivgen.calculus.derivation import Lemma
 from derivgen.calculus.expand import bind_arguments, full_arguments
 from derivgen.calculus.partials import partial
@@ -141,8 +141,8 @@ def _best_form(
     output = symbols.symbol(Call(function.name, tuple(Access(p) for p in params)))
     there, whole = to_sympy(value, symbols), to_sympy(forward, symbols)
     plain = size(there)
-    below = _denominators(there)
-    forms = [c for c in _eliminated(there, whole, output) if _denominators(c) <= below]
+    below = denominator_parts(there)
+    forms = [c for c in _eliminated(there, whole, output) if denominator_parts(c) <= below]
     candidates = [(size(c), c, "in terms of the output") for c in forms]
     for name, c in _known(there, symbols, function, params, functions):
         candidates.append((size(c), c, f"known function {name}"))
@@ -228,10 +228,6 @@ def _without_monomial(
 def _generators(expr: sympy.Expr) -> list[sympy.Expr]:
     found = expr.atoms(sympy.Function)
     return sorted(found, key=lambda g: (-int(g.count_ops()), str(g)))
-
-
-def _denominators(expr: sympy.Expr) -> int:
-    return int(sympy.denom(sympy.together(expr)).count_ops())
 
 
 def _known(

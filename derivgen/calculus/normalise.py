@@ -9,6 +9,7 @@ become guards; parts taken out of a conditional branch keep its condition.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -135,6 +136,8 @@ class _Builder:
         self.owner = ""
         self.constants = {t.name for t in network.of_role(Role.CONST) if not t.axes}
         self.bases = _base_cases(network)
+        written = Counter(equation.lhs.tensor for equation in network.equations)
+        self.shared = {name for name, count in written.items() if count > 1}
 
     def add_equation(self, number: int, equation: Equation) -> None:
         self.equation, self.owner = number, equation.lhs.tensor
@@ -145,7 +148,8 @@ class _Builder:
 
     def define(self, lhs: Access, scope: Scope, expr: Expr) -> None:
         """Add the statements that make ``lhs`` equal to ``expr``."""
-        if isinstance(expr, Reduce) and expr.op != "sum":
+        # A tensor with several equations keeps one fold, the sum, whatever each equation does.
+        if isinstance(expr, Reduce) and expr.op != "sum" and lhs.tensor not in self.shared:
             self._fold(lhs, scope, expr)
         else:
             self._sum(lhs, scope, Scale(), expr)

@@ -44,7 +44,7 @@ from derivgen.calculus.bridge import FLAT, TO_SYMPY, Symbols, from_sympy, tidy, 
 
 def partials(body: Expr) -> list[tuple[Access, Expr]]:
     """Return ``(A[h], d body / d A[h])`` for each access with a slope, by first occurrence."""
-    shape, leaves = _shape(body)
+    shape, leaves = shape_of(body)
     found = []
     for placeholder, slope in _shape_partials(shape):
         access = leaves[placeholder]
@@ -58,7 +58,7 @@ def partial(body: Expr, access: Access) -> Expr:
     return dict(partials(body)).get(access, ZERO)
 
 
-def _shape(body: Expr) -> tuple[Expr, dict[Node, Expr]]:
+def shape_of(body: Expr) -> tuple[Expr, dict[Node, Expr]]:
     """Return the body with its leaves numbered by occurrence, and the leaves by placeholder."""
     numbers: dict[Expr, Access] = {}
 

@@ -1,0 +1,153 @@
+"""One sample becomes many: the sample index is added to everything that depends on data.
+
+Adjoints are linear in the loss's adjoint, so the mean loss over N samples has, for every quantity
+that does not depend on data (a parameter), the mean of the per-sample adjoints:
+``adj_W[k,s] = sum[n](delta[n,k]*h[n,s]) / N``. A network that declares its own ``batch`` index is
+left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from derivgen.algebra.affine import Affine, Dim, Index, Lookup, affine, make_index, map_atoms
+from derivgen.algebra.expressions import (
+    Access,
+    IndexValue,
+    Node,
+    div,
+    index_value,
+    transform,
+)
+from derivgen.algebra.network import Axis, Network, Role, Tensor
+from derivgen.algebra.statements import Statement
+from derivgen.calculus.derivation import Derivation
+from derivgen.calculus.reverse import depends_on, read_names
+
+DATA_ROLES = (Role.INPUT, Role.TARGET, Role.RANDOM)
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """A derivation over samples. ``index`` runs over them, ``dim`` is their number.
+
+    ``lifted`` names the tensors that got the sample axis (always their first). Both are ``None``
+    and empty where the network declares ``batch`` with a fixed size or has no data.
+    """
+
+    forward: tuple[Statement, ...]
+    backward: tuple[Statement, ...]
+    tensors: Mapping[str, Tensor]
+    index: Index | None
+    dim: Dim | None
+    lifted: frozenset[str]
+
+
+def lift(derivation: Derivation) -> Lifted:
+    """Return the derivation's statements over a run-time number of samples."""
+    network = derivation.network
+    if network.batch is not None:
+        return _declared(derivation, network.batch)
+    letter, dim = _letters(network)
+    index = make_index(letter, dim)
+    data = [tensor.name for tensor in network.of_role(*DATA_ROLES)]
+    forward = list(derivation.forward)
+    dependent = depends_on(forward, data)
+    backward = _dependent_backward(derivation, dependent)
+    axis = Axis(index.low, index.high)
+    tensors = {
+        name: _with_axis(tensor, axis, index) if name in dependent else tensor
+        for name, tensor in derivation.tensors.items()
+    }
+    lifter = _Lifter(index, dependent)
+    return Lifted(
+        tuple(lifter.statement(s, mean=False) for s in forward),
+        tuple(lifter.statement(s, mean=True) for s in backward),
+        tensors,
+        index,
+        dim,
+        frozenset(dependent),
+    )
+
+
+def _declared(derivation: Derivation, batch: Index) -> Lifted:
+    size = batch.size
+    dims = [atom for atom, _ in size.terms if isinstance(atom, Dim)]
+    dim = dims[0] if len(dims) == 1 and size == affine(dims[0]) else None
+    lifted = frozenset(
+        name
+        for name, tensor in derivation.tensors.items()
+        if any(axis == Axis(batch.low, batch.high) for axis in tensor.axes)
+    )
+    return Lifted(
+        derivation.forward, derivation.backward, derivation.tensors, batch, dim, lifted
+    )
+
+
+def _letters(network: Network) -> tuple[str, Dim]:
+    """Return an index letter and a size letter for the samples that nobody uses."""
+    taken = {index.name for index in network.indices} | {dim.name for dim in network.dims}
+    taken |= set(network.tensors)
+    letter = next(x for x in ("n", "m", "sample", "sample_1", "sample_2") if x not in taken)
+    size = next(x for x in ("N", "M", "SAMPLES", "SAMPLES_1", "SAMPLES_2") if x not in taken)
+    return letter, Dim(size)
+
+
+def _dependent_backward(
+    derivation: Derivation, dependent: dict[str, None]
+) -> tuple[Statement, ...]:
+    """Mark the backward tensors that get the sample axis; returns the backward statements."""
+    for step in derivation.steps:
+        if not step.auxiliary:
+            if step.quantity in dependent:
+                dependent[step.adjoint] = None
+        elif any(name in dependent for s in step.result for name in read_names(s)):
+            dependent[step.adjoint] = None
+    return derivation.backward
+
+
+def _with_axis(tensor: Tensor, axis: Axis, index: Index) -> Tensor:
+    names = (index.name, *tensor.axis_names) if tensor.axis_names else ()
+    return replace(tensor, axes=(axis, *tensor.axes), axis_names=names)
+
+
+@dataclass(frozen=True)
+class _Lifter:
+    index: Index
+    dependent: Mapping[str, None]
+
+    def statement(self, statement: Statement, mean: bool) -> Statement:
+        """Return the statement over all samples; a target without the axis gets their mean."""
+        lhs = self._expr(statement.lhs)
+        guard = tuple(self._expr(condition) for condition in statement.guard)
+        body = self._expr(statement.body)
+        same = body == statement.body and lhs == statement.lhs and guard == statement.guard
+        if same:
+            return statement
+        if mean and statement.lhs.tensor not in self.dependent:
+            body = div(body, index_value(self.index.size))
+        indices = (self.index, *statement.indices)
+        return replace(statement, indices=indices, guard=guard, lhs=lhs, body=body)
+
+    def _expr(self, expr: Node) -> Node:
+        return transform(expr, self._visit)
+
+    def _visit(self, part: Node) -> Node:
+        if isinstance(part, Access):
+            forms = tuple(self._form(form) for form in part.indices)
+            if part.tensor in self.dependent:
+                forms = (affine(self.index), *forms)
+            return replace(part, indices=forms)
+        if isinstance(part, IndexValue):
+            return index_value(self._form(part.form))
+        return part
+
+    def _form(self, form: Affine) -> Affine:
+        return map_atoms(form, self._atom)
+
+    def _atom(self, atom: object) -> Affine | None:
+        if isinstance(atom, Lookup) and atom.tensor in self.dependent:
+            inner = tuple(self._form(form) for form in atom.indices)
+            return affine(Lookup(atom.tensor, (affine(self.index), *inner)))
+        return None

@@ -1,0 +1,214 @@
+"""Reverse mode over statements: the loop nest stays, one access and the written place change sides.
+
+    for I where G: out[g(I)] += body(I)      gives, for each access A[h(I)] of the body,
+    for I where G: adj_A[h(I)] += adj_out[g(I)] * d body / d A[h]
+
+Nothing is solved and nothing depends on the kind of layer. Maxima send the adjoint to the first
+winner, products multiply it by the product over the other factors; both need a forward statement
+of their own, made here once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from derivgen.algebra.affine import Index, affine
+from derivgen.algebra.expressions import (
+    ONE,
+    ZERO,
+    Access,
+    Compare,
+    Condition,
+    Expr,
+    Or,
+    Position,
+    Where,
+    index_value,
+    mul,
+    substitute,
+    tensors_read,
+    where,
+)
+from derivgen.algebra.network import Axis, Tensor
+from derivgen.algebra.statements import Statement
+from derivgen.calculus.derivation import Contribution, Named
+from derivgen.calculus.lemmas import Lemmas
+from derivgen.calculus.names import Names
+from derivgen.calculus.partials import partials
+
+
+@dataclass
+class Forward:
+    """The growing forward part of a derivation: statements, tensors, invented names, lemmas."""
+
+    names: Names
+    statements: list[Statement]
+    tensors: dict[str, Tensor]
+    named: dict[str, Named]
+    lemmas: Lemmas
+    helpers: dict[Statement, str] = field(default_factory=dict)
+    preactivations: frozenset[str] = frozenset()
+
+    def add_tensor(self, name: str, axes: tuple[Axis, ...], axis_names: tuple[str, ...]) -> None:
+        """Declare an invented tensor."""
+        self.tensors[name] = Tensor(name, axes, axis_names=axis_names)
+
+
+@dataclass(frozen=True)
+class Adjoints:
+    """How adjoints are written: their name for each tensor, leading indices, and the seed.
+
+    ``seed`` names the tensor differentiated; where it is a scalar its adjoint is the number 1.
+    """
+
+    name: Callable[[str], str]
+    seed: str
+    leading: tuple[Index, ...] = ()
+
+    def of(self, access: Access) -> Expr:
+        """Return the adjoint of an access."""
+        if access.tensor == self.seed and not access.indices:
+            return ONE
+        return self.place(access)
+
+    def place(self, access: Access) -> Access:
+        """Return the place where the adjoint of an access is stored."""
+        lead = tuple(affine(index) for index in self.leading)
+        return Access(self.name(access.tensor), lead + access.indices)
+
+
+def pull_back(
+    statement: Statement, forward: Forward, adjoints: Adjoints, active: Callable[[str], bool]
+) -> Iterator[Contribution]:
+    """Yield what a statement adds to the adjoints of its active operands."""
+    upstream = adjoints.of(statement.lhs)
+    for access, slope, cited in _local(statement, forward):
+        if not active(access.tensor):
+            continue
+        made = replace(
+            statement,
+            indices=adjoints.leading + statement.indices,
+            lhs=adjoints.place(access),
+            op="sum",
+            body=times(upstream, slope),
+        )
+        if made.body != ZERO:
+            yield Contribution(access, statement, upstream, slope, cited, made)
+
+
+def times(upstream: Expr, slope: Expr) -> Expr:
+    """Return the product, with conditions outermost: the other branch stays unevaluated."""
+    if isinstance(slope, Where):
+        return where(slope.condition, times(upstream, slope.yes), times(upstream, slope.no))
+    return mul(upstream, slope)
+
+
+def _local(
+    statement: Statement, forward: Forward
+) -> Iterator[tuple[Access, Expr, tuple[str, ...]]]:
+    if statement.op == "sum":
+        for access, slope in partials(statement.body):
+            resolved, cited = forward.lemmas.resolve(slope)
+            yield access, resolved, cited
+    elif statement.op in ("max", "min"):
+        operand = statement.body
+        assert isinstance(operand, Access), "normal form names the operand of a maximum"
+        yield operand, where(_is_winner(statement, forward), ONE, ZERO), ()
+    elif statement.op == "prod":
+        operand = statement.body
+        assert isinstance(operand, Access), "normal form names the operand of a product"
+        yield operand, _others(statement, forward), ()
+
+
+def _is_winner(statement: Statement, forward: Forward) -> Condition:
+    """Return the condition that the bound indices stand at the first winner."""
+    name = forward.helpers.get(statement)
+    if name is None:
+        name = forward.names.tensor(f"winner_{statement.lhs.tensor}")
+        forward.helpers[statement] = name
+        old = forward.tensors[statement.lhs.tensor]
+        forward.add_tensor(name, old.axes, old.axis_names)
+        forward.named[name] = Named(name, statement.body, "position", statement.equation)
+        lhs = replace(statement.lhs, tensor=name)
+        forward.statements.append(replace(statement, lhs=lhs, op=f"arg{statement.op}"))
+    winner = Access(name, statement.lhs.indices)
+    return Compare("=", Position(statement.bound), winner)
+
+
+def _others(statement: Statement, forward: Forward) -> Expr:
+    """Return an access to the product over all factors but this one."""
+    own = tuple(affine(index) for index in statement.indices)
+    name = forward.helpers.get(statement)
+    if name is not None:
+        return Access(name, own)
+    name = forward.names.tensor(f"others_{statement.lhs.tensor}")
+    forward.helpers[statement] = name
+    axes = tuple(Axis(index.low, index.high) for index in statement.indices)
+    forward.add_tensor(name, axes, tuple(index.name for index in statement.indices))
+    forward.named[name] = Named(name, statement.body, "others", statement.equation)
+    taken = [index.name for index in statement.indices]
+    fresh = {index: forward.names.index(index, taken) for index in statement.bound}
+    mapping = {old: affine(new) for old, new in fresh.items()}
+    tests = [
+        Compare("!=", index_value(affine(new)), index_value(affine(old)))
+        for old, new in fresh.items()
+    ]
+    different: Condition = tests[0] if len(tests) == 1 else Or(tuple(tests))
+    guard = (*statement.guard, *(substitute(c, mapping) for c in statement.guard), different)
+    forward.statements.append(
+        Statement(
+            statement.indices + tuple(fresh.values()),
+            tuple(dict.fromkeys(guard)),
+            Access(name, own),
+            "prod",
+            substitute(statement.body, mapping),
+            statement.equation,
+        )
+    )
+    return Access(name, own)
+
+
+def depends_on(statements: Sequence[Statement], sources: Sequence[str]) -> dict[str, None]:
+    """Return the tensors that depend on ``sources``, these included."""
+    readers: dict[str, list[str]] = {}
+    for statement in statements:
+        for name in read_names(statement):
+            readers.setdefault(name, []).append(statement.lhs.tensor)
+    return _reach(readers, sources)
+
+
+def needed_for(statements: Sequence[Statement], targets: Sequence[str]) -> dict[str, None]:
+    """Return the tensors that ``targets`` depend on, these included."""
+    needs: dict[str, list[str]] = {}
+    for statement in statements:
+        needs.setdefault(statement.lhs.tensor, []).extend(read_names(statement))
+    return _reach(needs, targets)
+
+
+def read_names(statement: Statement) -> dict[str, None]:
+    """Return the names of all tensors a statement reads, guards and lookups included."""
+    names = tensors_read(statement.body)
+    for condition in statement.guard:
+        names.update(tensors_read(condition))
+    names.update(tensors_read(statement.lhs))
+    if statement.lhs.tensor in names and not _reads_itself(statement):
+        del names[statement.lhs.tensor]
+    return names
+
+
+def _reads_itself(statement: Statement) -> bool:
+    return statement.lhs.tensor in tensors_read(statement.body) or any(
+        statement.lhs.tensor in tensors_read(condition) for condition in statement.guard
+    )
+
+
+def _reach(graph: dict[str, list[str]], sources: Sequence[str]) -> dict[str, None]:
+    found = dict.fromkeys(sources)
+    work = list(sources)
+    while work:
+        for target in graph.get(work.pop(), ()):
+            if target not in found:
+                found[target] = None
+                work.append(target)
+    return found

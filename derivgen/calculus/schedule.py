@@ -1,0 +1,445 @@
+"""The order of computation: plain statements, and scans for what depends on itself.
+
+Statements, not tensors, are ordered, so base cases fall out of a loop. There is an edge from a
+statement that writes to one that reads only where the two ranges can meet. A strongly connected
+component becomes a scan along one axis of its tensors: every read of a member lies on one side of
+the place written. What still depends on itself within a step becomes an inner scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from derivgen.algebra.affine import (
+    Affine,
+    Dim,
+    Index,
+    affine,
+    indices_of,
+    lookups_of,
+    substitute_affine,
+    surely_nonnegative,
+)
+from derivgen.algebra.expressions import (
+    Access,
+    Compare,
+    Condition,
+    IndexValue,
+    Number,
+    affine_forms,
+    index_value,
+    substitute,
+    walk,
+)
+from derivgen.algebra.network import Tensor
+from derivgen.algebra.statements import Assign, Block, Scan, Statement
+from derivgen.errors import EquationError
+
+
+def schedule(
+    statements: Sequence[Statement], tensors: Mapping[str, Tensor]
+) -> tuple[Block, ...]:
+    """Return the statements as blocks in an order of execution, stable in the order given.
+
+    Raises: EquationError, if a quantity depends on itself in no computable order.
+    """
+    return _blocks(statements, _edges(statements))
+
+
+def computing_order(statements: Sequence[Statement]) -> list[Statement]:
+    """Return the statements, unchanged, so that each stands after what it reads, where it can."""
+    components = _components(len(statements), _edges(statements))
+    return [statements[n] for component in components for n in component]
+
+
+@dataclass(frozen=True)
+class Read:
+    """One read of a tensor: an access or an index lookup."""
+
+    tensor: str
+    indices: tuple[Affine, ...]
+
+
+def reads(statement: Statement) -> list[Read]:
+    """Return what a statement reads, guards and lookups included, in order of occurrence."""
+    found: dict[Read, None] = {}
+    for expr in (statement.body, *statement.guard):
+        for part in walk(expr):
+            if isinstance(part, Access):
+                found[Read(part.tensor, part.indices)] = None
+        for form in affine_forms(expr):
+            found.update((Read(x.tensor, x.indices), None) for x in lookups_of(form))
+    for form in statement.lhs.indices:
+        found.update((Read(x.tensor, x.indices), None) for x in lookups_of(form))
+    return list(found)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """``reader`` needs what ``writer`` stores, through ``read``; both are statement numbers."""
+
+    writer: int
+    reader: int
+    read: Read
+
+
+def _edges(statements: Sequence[Statement]) -> list[Edge]:
+    writers: dict[str, list[int]] = {}
+    for number, statement in enumerate(statements):
+        writers.setdefault(statement.lhs.tensor, []).append(number)
+    return [
+        Edge(writer, reader, read)
+        for reader, statement in enumerate(statements)
+        for read in reads(statement)
+        for writer in writers.get(read.tensor, ())
+        if _can_meet(statements[writer].lhs.indices, read.indices)
+    ]
+
+
+def _can_meet(written: tuple[Affine, ...], read: tuple[Affine, ...]) -> bool:
+    """Tell whether a place written can be the place read, as far as their bounds tell."""
+    return not any(_apart(a, b) or _apart(b, a) for a, b in zip(written, read))
+
+
+def _apart(below: Affine, above: Affine) -> bool:
+    """Tell whether every value of ``below`` is less than every value of ``above``."""
+    renamed = {i: affine(Index(i.name + "'", i.low, i.high)) for i in indices_of(below)}
+    return surely_nonnegative(above - substitute_affine(below, renamed) - 1)
+
+
+def _blocks(
+    statements: Sequence[Statement], edges: list[Edge]
+) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    inside = _edges_inside(len(statements), edges)
+    for component in _components(len(statements), edges):
+        inner = inside(component)
+        if not inner:
+            blocks.append(Assign(statements[component[0]]))
+        else:
+            blocks.append(_scan(statements, component, inner))
+    return tuple(blocks)
+
+
+def _edges_inside(count: int, edges: list[Edge]) -> Callable[[list[int]], list[Edge]]:
+    """Return a function giving the edges within a component, without a search of all edges."""
+    incoming: list[list[Edge]] = [[] for _ in range(count)]
+    for edge in edges:
+        incoming[edge.reader].append(edge)
+
+    def inside(component: list[int]) -> list[Edge]:
+        members = set(component)
+        return [e for n in component for e in incoming[n] if e.writer in members]
+
+    return inside
+
+
+def _components(count: int, edges: list[Edge]) -> list[list[int]]:
+    """Return the strongly connected components in topological order, earliest statement first.
+
+    Source: Tarjan 1972, SIAM J. Comput. 1(2), without recursion.
+    """
+    after: list[list[int]] = [[] for _ in range(count)]
+    for edge in edges:
+        after[edge.reader].append(edge.writer)  # towards what is needed: finished first
+    order: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    on_stack: set[int] = set()
+    found: list[list[int]] = []
+    for root in range(count):
+        if root in order:
+            continue
+        work = [(root, iter(sorted(set(after[root]))))]
+        order[root] = low[root] = len(order)
+        stack.append(root)
+        on_stack.add(root)
+        while work:
+            node, rest = work[-1]
+            for target in rest:
+                if target not in order:
+                    order[target] = low[target] = len(order)
+                    stack.append(target)
+                    on_stack.add(target)
+                    work.append((target, iter(sorted(set(after[target])))))
+                    break
+                if target in on_stack:
+                    low[node] = min(low[node], order[target])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == order[node]:
+                    component = []
+                    while True:
+                        member = stack.pop()
+                        on_stack.discard(member)
+                        component.append(member)
+                        if member == node:
+                            break
+                    found.append(sorted(component))
+    return found
+
+
+# --- scans ---------------------------------------------------------------------------------------
+
+
+def _scan(
+    statements: Sequence[Statement],
+    component: list[int],
+    edges: list[Edge],
+) -> Scan:
+    problem: EquationError | None = None
+    for axes in _axis_choices(statements, component, edges):
+        try:
+            return _scan_along(statements, component, edges, axes)
+        except EquationError as error:
+            problem = problem or error
+    raise problem or _circular(statements, component)
+
+
+def _circular(statements: Sequence[Statement], component: list[int]) -> EquationError:
+    names = list(dict.fromkeys(statements[n].lhs.tensor for n in component))
+    return EquationError(
+        ", ".join(names),
+        "Each of these depends on itself at the same place, so none can be computed first.",
+        "Read the earlier value at a shifted index, such as h[t-1,k; 0].",
+    )
+
+
+def _axis_choices(
+    statements: Sequence[Statement], component: list[int], edges: list[Edge]
+) -> list[dict[str, int]]:
+    """Return assignments of one axis to each tensor, found by propagation from a first guess."""
+    first = statements[component[0]].lhs
+    found = []
+    for axis in range(len(first.indices)):
+        axes = _propagated(statements, edges, {first.tensor: axis})
+        if axes is not None and axes not in found:
+            found.append(axes)
+    return found
+
+
+def _propagated(
+    statements: Sequence[Statement], edges: list[Edge], axes: dict[str, int]
+) -> dict[str, int] | None:
+    changed = True
+    while changed:
+        changed = False
+        for edge in edges:
+            statement = statements[edge.reader]
+            changed |= _spread(statement.lhs.tensor, statement.lhs.indices, edge.read, axes)
+    names = {statements[e.reader].lhs.tensor for e in edges} | {e.read.tensor for e in edges}
+    return axes if names <= set(axes) else None
+
+
+def _spread(
+    written: str, places: tuple[Affine, ...], read: Read, axes: dict[str, int]
+) -> bool:
+    """Carry the scan axis from one side of a read to the other; tells whether it was new."""
+    for known, ours, other, theirs in (
+        (written, places, read.tensor, read.indices),
+        (read.tensor, read.indices, written, places),
+    ):
+        if known in axes and other not in axes:
+            index = _only_index(ours[axes[known]]) if axes[known] < len(ours) else None
+            matches = [n for n, form in enumerate(theirs) if index in set(indices_of(form))]
+            if index is None and len(theirs) == 1:
+                matches = [0]
+            if matches:
+                axes[other] = matches[0]
+                return True
+    return False
+
+
+def _only_index(form: Affine) -> Index | None:
+    """Return the index of ``i + constant``, where the constant may hold size letters."""
+    found = [atom for atom, count in form.terms if isinstance(atom, Index)]
+    if len(found) != 1 or dict(form.terms)[found[0]] != 1:
+        return None
+    others = [atom for atom, _ in form.terms if not isinstance(atom, (Index, Dim))]
+    return None if others else found[0]
+
+
+def _scan_along(
+    statements: Sequence[Statement],
+    component: list[int],
+    edges: list[Edge],
+    axes: dict[str, int],
+) -> Scan:
+    step = _scan_index(statements, component, axes)
+    aligned = {n: _aligned(statements[n], axes[statements[n].lhs.tensor], step) for n in component}
+    signs: dict[int, Read] = {}
+    kept: list[Edge] = []
+    numbers = {n: position for position, n in enumerate(component)}
+    for reader in component:
+        for read in reads(aligned[reader]):
+            if read.tensor not in axes:
+                continue
+            sign = _sign(read.indices[axes[read.tensor]], step, aligned[reader].guard)
+            if sign is None:
+                raise _unordered(aligned[reader], read)
+            if sign:
+                signs.setdefault(sign, read)
+                continue
+            kept += [
+                Edge(numbers[writer], numbers[reader], read)
+                for writer in component
+                if statements[writer].lhs.tensor == read.tensor
+                and _can_meet(aligned[writer].lhs.indices, read.indices)
+            ]
+    if len(signs) > 1:
+        raise _mixed(signs)
+    if not signs:
+        raise _circular(statements, component)
+    inner = _blocks([aligned[n] for n in component], kept)
+    return Scan(step, 1 in signs, inner)
+
+
+def _scan_index(
+    statements: Sequence[Statement], component: list[int], axes: dict[str, int]
+) -> Index:
+    """Return the common index of the steps, over the union of the places written."""
+    lows, highs, names = [], [], []
+    for n in component:
+        form = statements[n].lhs.indices[axes[statements[n].lhs.tensor]]
+        index = _only_index(form)
+        if index is None:
+            if any(True for _ in indices_of(form)):
+                raise _unordered(statements[n], Read(statements[n].lhs.tensor, (form,)))
+            lows.append(form)
+            highs.append(form + 1)
+            continue
+        shift = form - affine(index)
+        lows.append(index.low + shift)
+        highs.append(index.high + shift)
+        names.append(index.name)
+    if not names:
+        raise _circular(statements, component)
+    return Index(names[0], _extreme(lows, -1), _extreme(highs, 1))
+
+
+def _extreme(forms: list[Affine], sign: int) -> Affine:
+    best = forms[0]
+    for form in forms[1:]:
+        if surely_nonnegative((form - best) * sign):
+            best = form
+    return best
+
+
+def _aligned(statement: Statement, axis: int, step: Index) -> Statement:
+    """Rename and shift the statement's index so that it writes at place ``step``."""
+    form = statement.lhs.indices[axis]
+    index = _only_index(form)
+    if index is None:
+        # A fixed place: the statement runs at that one step.
+        at = Compare("=", index_value(affine(step)), index_value(form))
+        places = statement.lhs.indices
+        lhs = replace(
+            statement.lhs, indices=(*places[:axis], affine(step), *places[axis + 1 :])
+        )
+        return replace(
+            statement,
+            indices=(step, *_without_clash(statement.indices, step)),
+            guard=(at, *statement.guard),
+            lhs=lhs,
+        )
+    shift = form - affine(index)
+    guard: list[Condition] = []
+    if index.low + shift != step.low:
+        guard.append(Compare(">=", index_value(affine(step)), index_value(index.low + shift)))
+    if index.high + shift != step.high:
+        last = index.high + shift - 1
+        guard.append(Compare("<=", index_value(affine(step)), index_value(last)))
+    return _renamed(statement, index, affine(step) - shift, step, tuple(guard))
+
+
+def _renamed(
+    statement: Statement, old: Index, form: Affine, step: Index, guard: tuple[Condition, ...]
+) -> Statement:
+    mapping = {old: form}
+    others = [i for i in statement.indices if i != old]
+    for other in others:
+        if other.name == step.name:
+            fresh = Index(_unused(other.name, statement.indices), other.low, other.high)
+            mapping[other] = affine(fresh)
+    rest = tuple(mapping[i].plain or i if i in mapping else i for i in others)
+    own = tuple(substitute(c, mapping) for c in statement.guard)
+    return replace(
+        statement,
+        indices=(step, *rest),
+        guard=(*guard, *own),
+        lhs=substitute(statement.lhs, mapping),
+        body=substitute(statement.body, mapping),
+    )
+
+
+def _without_clash(indices: tuple[Index, ...], step: Index) -> tuple[Index, ...]:
+    assert all(i.name != step.name for i in indices), "a fixed place has no scan index of its own"
+    return indices
+
+
+def _unused(name: str, indices: tuple[Index, ...]) -> str:
+    taken = {i.name for i in indices}
+    count = 2
+    while f"{name}{count}" in taken:
+        count += 1
+    return f"{name}{count}"
+
+
+def _sign(form: Affine, step: Index, guard: tuple[Condition, ...]) -> int | None:
+    """Return -1, 0 or 1 as the place read lies before, at or after the step; None if unknown."""
+    offset = form - affine(step)
+    if offset == affine(0):
+        return 0
+    known = [*_inequalities(guard), affine(0)]
+    for sign in (-1, 1):
+        # offset*sign - 1 >= 0 follows, possibly from one guard.
+        if any(surely_nonnegative(offset * sign - 1 - fact) for fact in known):
+            return sign
+    return None
+
+
+def _inequalities(guard: tuple[Condition, ...]) -> list[Affine]:
+    """Return the guards as forms that are at least 0."""
+    found = []
+    for condition in guard:
+        if not isinstance(condition, Compare):
+            continue
+        left, right = _form(condition.left), _form(condition.right)
+        if left is None or right is None:
+            continue
+        if condition.op in (">=", ">", "="):
+            found.append(left - right - (condition.op == ">"))
+        if condition.op in ("<=", "<", "="):
+            found.append(right - left - (condition.op == "<"))
+    return found
+
+
+def _form(expr: object) -> Affine | None:
+    if isinstance(expr, IndexValue):
+        return expr.form
+    if isinstance(expr, Number) and expr.value.denominator == 1:
+        return affine(int(expr.value))
+    return None
+
+
+def _unordered(statement: Statement, read: Read) -> EquationError:
+    place = f"{read.tensor}[{', '.join(map(str, read.indices))}]"
+    return EquationError(
+        f"{statement.lhs.tensor} reads {place}",
+        "The place read is neither surely before nor surely after the place written.",
+        "Shift the index by a constant, such as h[t-1,k], or add a condition such as [s < t].",
+    )
+
+
+def _mixed(signs: dict[int, Read]) -> EquationError:
+    texts = [
+        f"{read.tensor}[{', '.join(map(str, read.indices))}]" for _, read in sorted(signs.items())
+    ]
+    return EquationError(
+        " and ".join(texts),
+        "One reads an earlier place and the other a later one, so no order computes both.",
+        "Read on one side only, or split the equations into two recurrences.",
+    )

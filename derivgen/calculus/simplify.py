@@ -1,0 +1,478 @@
+"""Named rules that shorten a backward pass; every use is recorded with the statement before it.
+
+One walk from the loss to the parameters; each adjoint is finished before it is read:
+
+*forward value*       a call whose value a forward equation stores is read from there; an exponential
+                      in a stored quotient ``p = exp(z)/s`` is ``p*s``
+*earlier adjoint*     a map is put into its reader where the two cancel, or where it was invented
+*tidy*                cancel and factor, if that is shorter
+*outside the sum*     factors free of the summed index leave the sum, which gets a name
+*declared fact*       a sum that a fact fixes is replaced by its value
+*merge*               maps with one target become one body
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from derivgen.algebra.affine import Affine, Index, affine, indices_of
+from derivgen.algebra.expressions import (
+    ONE,
+    ZERO,
+    Access,
+    Add,
+    Call,
+    Div,
+    Expr,
+    IndexValue,
+    Iverson,
+    Mul,
+    Node,
+    Number,
+    Position,
+    Pow,
+    Reduce,
+    Where,
+    add,
+    affine_forms,
+    children,
+    div,
+    free_indices,
+    mul,
+    replace_nodes,
+    substitute,
+    transform,
+    walk,
+)
+from derivgen.algebra.network import Axis, Network, Tensor
+from derivgen.algebra.statements import Statement, plain_lhs
+from derivgen.calculus.bridge import Symbols, from_sympy, tidy, to_sympy
+from derivgen.calculus.derivation import Named, Rewrite, Step
+from derivgen.calculus.partials import shape_of
+from derivgen.calculus.reverse import Forward
+
+
+def simplify(
+    steps: Sequence[Step], forward: Forward, network: Network, kept: set[str]
+) -> tuple[tuple[Step, ...], tuple[int, ...]]:
+    """Return the steps with simplified results, auxiliary sums added, and the facts used."""
+    work = _Work(forward, network, kept, _stored_values(forward))
+    done: list[Step] = []
+    for step in steps:
+        done.extend(work.finish(step))
+    return tuple(done), tuple(work.facts)
+
+
+@dataclass
+class _Work:
+    """The adjoints finished so far and the tables the rules look things up in."""
+
+    forward: Forward
+    network: Network
+    kept: set[str]
+    stored: dict[Expr, list[_Stored]]
+    maps: dict[str, Statement] = field(default_factory=dict)
+    facts: dict[int, None] = field(default_factory=dict)
+    sums: dict[object, Access] = field(default_factory=dict)
+
+    def finish(self, step: Step) -> Iterator[Step]:
+        """Yield the auxiliary sums a step came to need, then the step itself, simplified."""
+        log: list[Rewrite] = []
+        extra: list[Step] = []
+        statements: list[Statement] = []
+        for statement in step.result:
+            statement = self._shorten(statement, log)
+            statement = self._facts(statement, step, log)
+            statement = self._outside(statement, step, log, extra)
+            if statement.body != ZERO:
+                statements.append(statement)
+            else:
+                log.append(Rewrite("zero", (statement,), ()))
+        merged = self._merge(statements, log)
+        yield from extra
+        if len(merged) == 1 and self._total(merged[0]):
+            self.maps[step.adjoint] = merged[0]
+        yield replace(step, rewrites=tuple(log), result=tuple(merged))
+
+    def _total(self, statement: Statement) -> bool:
+        """Tell whether a statement defines its whole tensor, place by place."""
+        indices = plain_lhs(statement.lhs)
+        if indices is None or statement.bound or statement.guard or statement.op != "sum":
+            return False
+        axes = self.forward.tensors[statement.lhs.tensor].axes
+        return all(Axis(i.low, i.high) == axis for i, axis in zip(indices, axes))
+
+    # --- rules on one statement ---
+
+    def _shorten(self, statement: Statement, log: list[Rewrite]) -> Statement:
+        statement = self._apply(statement, self._values(statement.body), log, "forward value")
+        statement = self._inline(statement, log)
+        short = tidied(statement.body)
+        return self._apply(statement, (short, ()), log, "tidy")
+
+    def _apply(
+        self,
+        statement: Statement,
+        found: tuple[Expr, tuple[str, ...]],
+        log: list[Rewrite],
+        rule: str,
+    ) -> Statement:
+        body, uses = found
+        if body == statement.body:
+            return statement
+        after = replace(statement, body=body)
+        log.append(Rewrite(rule, (statement,), (after,), uses))
+        return after
+
+    def _values(self, body: Expr) -> tuple[Expr, tuple[str, ...]]:
+        """Read stored forward values instead of computing them again."""
+        uses: dict[str, None] = {}
+
+        def visit(part: Node) -> Node:
+            if isinstance(part, Call):
+                for stored in self.stored.get(_skeleton(part), ()):
+                    value = stored.match(part)
+                    if value is not None and stored.exact:
+                        uses[stored.tensor] = None
+                        return value
+            return part
+
+        simple = transform(body, visit)
+        return self._exponentials(simple, uses)
+
+    def _exponentials(self, body: Expr, uses: dict[str, None]) -> tuple[Expr, tuple[str, ...]]:
+        """Write ``exp(z)`` as ``p*s`` where that cancels."""
+        for part in list(walk(body)):
+            if not isinstance(part, Call):
+                continue
+            for stored in self.stored.get(_skeleton(part), ()):
+                value = stored.match(part)
+                if value is None or stored.exact:
+                    continue
+                tried = tidied(replace_nodes(body, {part: value}))
+                if weight(tried) <= weight(body) and part not in set(walk(tried)):
+                    uses[stored.tensor] = None
+                    return self._exponentials(tried, uses)
+        return body, tuple(uses)
+
+    def _inline(self, statement: Statement, log: list[Rewrite]) -> Statement:
+        """Put earlier adjoints that are maps into the body, where that pays."""
+        for part in [p for p in walk(statement.body) if isinstance(p, Access)]:
+            known = self.maps.get(part.tensor)
+            if known is None or part not in set(walk(statement.body)):
+                continue
+            value = _at_place(known, part)
+            body = self._values(tidied(times_into(statement.body, part, value)))[0]
+            if self._pays(statement, known, part, body):
+                uses = (part.tensor,)
+                statement = self._apply(statement, (body, uses), log, "earlier adjoint")
+        return statement
+
+    def _pays(self, statement: Statement, known: Statement, part: Access, body: Expr) -> bool:
+        before, value = weight(statement.body), weight(known.body)
+        if weight(body) <= before:
+            return True
+        invented = known.lhs.tensor not in self.kept and self._is_invented(part.tensor)
+        return invented and not statement.bound and weight(body) <= before + value
+
+    def _is_invented(self, adjoint: str) -> bool:
+        name = adjoint.split("_", 1)[1]
+        return name in self.forward.named and name not in self.forward.preactivations
+
+    def _facts(self, statement: Statement, step: Step, log: list[Rewrite]) -> Statement:
+        """Replace a sum that a declared fact fixes by its value."""
+        for number_, fact in enumerate(self.network.facts):
+            if not isinstance(fact.left, Reduce) or fact.left.op != "sum":
+                continue
+            made = _by_fact(statement, fact.left, fact.right)
+            if made is not None:
+                self.facts[number_] = None
+                made = replace(made, body=tidied(made.body))
+                log.append(Rewrite("declared fact", (statement,), (made,), (f"fact {number_}",)))
+                return made
+        return statement
+
+    def _outside(
+        self, statement: Statement, step: Step, log: list[Rewrite], extra: list[Step]
+    ) -> Statement:
+        """Take factors free of the summed indices out of a sum, which gets a name."""
+        if step.adjoint in self.kept or not statement.bound or plain_lhs(statement.lhs) is None:
+            return statement
+        outer, inner = _separated(statement.body, statement.bound)
+        if outer == ONE or not _has_access(outer):
+            return statement
+        sum_access, made = self._named_sum(statement, inner, step, extra)
+        left = tuple(i for i in statement.indices if i not in statement.bound)
+        known = self.maps.get(sum_access.tensor)
+        value = _at_place(known, sum_access) if known is not None else sum_access
+        after = replace(statement, indices=left, guard=(), body=tidied(mul(outer, value)))
+        uses = (sum_access.tensor,)
+        log.append(Rewrite("outside the sum", (statement,), (after,), uses))
+        return after
+
+    def _named_sum(
+        self, statement: Statement, inner: Expr, step: Step, extra: list[Step]
+    ) -> tuple[Access, Statement]:
+        left = tuple(i for i in statement.indices if i not in statement.bound)
+        used = set(free_indices(inner))
+        used |= {i for c in statement.guard for f in affine_forms(c) for i in indices_of(f)}
+        indices = tuple(i for i in left if i in used)
+        name = self.forward.names.tensor(f"q_{step.quantity}")
+        access = Access(name, tuple(affine(i) for i in indices))
+        axes = tuple(Axis(i.low, i.high) for i in indices)
+        self.forward.tensors[name] = Tensor(name, axes, axis_names=tuple(i.name for i in indices))
+        loops = tuple(i for i in statement.indices if i in indices or i in statement.bound)
+        made = Statement(loops, statement.guard, access, "sum", inner, statement.equation)
+        stands_for = Reduce("sum", statement.bound, inner)
+        self.forward.named[name] = Named(name, stands_for, "shared", statement.equation)
+        log: list[Rewrite] = []
+        result = self._facts(made, step, log)
+        if self._total(result):
+            self.maps[name] = result
+        extra.append(
+            Step(step.quantity, name, (), tuple(log), (result,), is_delta=False, auxiliary=True)
+        )
+        return access, made
+
+    # --- several statements of one target ---
+
+    def _merge(self, statements: list[Statement], log: list[Rewrite]) -> list[Statement]:
+        """Add up the maps that write the same places under the same guard."""
+        groups: dict[object, list[Statement]] = {}
+        for statement in statements:
+            groups.setdefault(_merge_key(statement), []).append(statement)
+        done: list[Statement] = []
+        for group in groups.values():
+            if len(group) == 1:
+                done.append(group[0])
+                continue
+            first = group[0]
+            bodies = [_onto(statement, first) for statement in group]
+            merged = replace(first, body=tidied(_minus_last(add(*bodies))))
+            log.append(Rewrite("merge", tuple(group), (merged,)))
+            if merged.body != ZERO:
+                done.append(merged)
+        return done
+
+
+def _minus_last(body: Expr) -> Expr:
+    """Write ``p - y`` rather than ``-y + p``."""
+    if not isinstance(body, Add):
+        return body
+    return add(*sorted(body.terms, key=_is_negative))
+
+
+def _is_negative(term: Expr) -> bool:
+    if isinstance(term, Div):
+        return _is_negative(term.numerator)
+    first = term.factors[0] if isinstance(term, Mul) else term
+    return isinstance(first, Number) and first.value < 0
+
+
+def times_into(body: Expr, part: Access, value: Expr) -> Expr:
+    """Put ``value`` for ``part``; a conditional value goes outermost if ``body`` is a product."""
+    if isinstance(value, Where) and not isinstance(body, (Where, Iverson)):
+        yes = times_into(body, part, value.yes)
+        no = times_into(body, part, value.no)
+        return yes if yes == no else Where(value.condition, yes, no)
+    return replace_nodes(body, {part: value})
+
+
+def _at_place(known: Statement, access: Access) -> Expr:
+    indices = plain_lhs(known.lhs)
+    assert indices is not None, "only maps are put into others"
+    mapping = {index: form for index, form in zip(indices, access.indices)}
+    return substitute(known.body, mapping)
+
+
+def _merge_key(statement: Statement) -> object:
+    indices = plain_lhs(statement.lhs)
+    if indices is None or statement.bound or statement.op != "sum":
+        return statement
+    names = {old: affine(Index(f"#{n}", old.low, old.high)) for n, old in enumerate(indices)}
+    ranges = tuple((i.low, i.high) for i in indices)
+    return (statement.lhs.tensor, ranges, tuple(substitute(c, names) for c in statement.guard))
+
+
+def _onto(statement: Statement, first: Statement) -> Expr:
+    old, new = plain_lhs(statement.lhs), plain_lhs(first.lhs)
+    assert old is not None and new is not None, "only maps are merged"
+    return substitute(statement.body, {a: affine(b) for a, b in zip(old, new)})
+
+
+# --- forward values -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A call whose value can be read: ``call`` equals ``value`` for all of ``indices``."""
+
+    tensor: str
+    forms: tuple[Affine, ...]
+    value: Expr
+    exact: bool
+
+    def match(self, call: Call) -> Expr | None:
+        """Return the value of a call of the same shape, if its places correspond."""
+        mapping: dict[Index, Affine] = {}
+        for pattern, form in zip(self.forms, affine_forms(call)):
+            index = pattern.plain
+            if index is None or mapping.setdefault(index, form) != form:
+                return None
+        return substitute(self.value, mapping)
+
+
+def _stored_values(forward: Forward) -> dict[Expr, list[_Stored]]:
+    writers: dict[str, int] = {}
+    for statement in forward.statements:
+        writers[statement.lhs.tensor] = writers.get(statement.lhs.tensor, 0) + 1
+    table: dict[Expr, list[_Stored]] = {}
+    for statement in forward.statements:
+        if writers[statement.lhs.tensor] == 1 and statement.is_map and not statement.guard:
+            for call, value, exact in _solved(statement):
+                forms = tuple(affine_forms(call))
+                known = {f.plain for f in forms}
+                if all(i in known for i in statement.indices):
+                    stored = _Stored(statement.lhs.tensor, forms, value, exact)
+                    table.setdefault(_skeleton(call), []).append(stored)
+    return table
+
+
+def _solved(statement: Statement) -> Iterator[tuple[Call, Expr, bool]]:
+    body = statement.body
+    if isinstance(body, Call):
+        yield body, statement.lhs, True
+        return
+    above, below = _factors(body)
+    calls = [f for f in above if isinstance(f, Call) and f.name == "exp"]
+    if len(calls) == 1 and len(above) == 1 and below:
+        yield calls[0], mul(statement.lhs, *below), False
+
+
+def _factors(body: Expr) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
+    if isinstance(body, Div):
+        above, under = _factors(body.numerator)
+        below, over = _factors(body.denominator)
+        return above + over, under + below
+    return (body.factors if isinstance(body, Mul) else (body,)), ()
+
+
+def _skeleton(call: Call) -> Expr:
+    def visit(part: Node) -> Node:
+        if isinstance(part, Access):
+            return Access(part.tensor)
+        return IndexValue(affine(0)) if isinstance(part, IndexValue) else part
+
+    return transform(call, visit)
+
+
+# --- facts and sums -------------------------------------------------------------------------------
+
+
+def _by_fact(statement: Statement, left: Reduce, right: Expr) -> Statement | None:
+    """Return the statement with its sum replaced by the fact's right side, if they match."""
+    if len(statement.bound) < len(left.bound) or statement.op != "sum":
+        return None
+    outer, inner = _separated(statement.body, statement.bound)
+    mapping = _matching(left.body, inner)
+    if mapping is None or {mapping.get(i) for i in left.bound} != set(map(affine, statement.bound)):
+        return None
+    if any(m.plain is not None and m.plain.size != i.size for i, m in mapping.items()):
+        return None
+    if any(i in statement.bound for c in statement.guard for i in _condition_indices(c)):
+        return None
+    rest = tuple(i for i in statement.indices if i not in statement.bound)
+    return replace(statement, indices=rest, body=mul(outer, substitute(right, mapping)))
+
+
+def _condition_indices(condition: Node) -> Iterator[Index]:
+    return (i for form in affine_forms(condition) for i in indices_of(form))
+
+
+def _matching(pattern: Node, expr: Node) -> dict[Index, Affine] | None:
+    """Return the forms that the pattern's indices stand for in an expression of its shape."""
+    if _bare(pattern) != _bare(expr):
+        return None
+    mapping: dict[Index, Affine] = {}
+    for mine, form in zip(affine_forms(pattern), affine_forms(expr)):
+        index = mine.plain
+        if index is None or mapping.setdefault(index, form) != form:
+            return None
+    return mapping
+
+
+def _bare(expr: Node) -> Node:
+    return transform(expr, lambda p: Access(p.tensor) if isinstance(p, Access) else p)
+
+
+def _separated(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, Expr]:
+    """Return the factors of a product without and with the bound indices."""
+    above, below = _factors(body)
+    inside = set(bound)
+
+    def free(part: Expr) -> bool:
+        return not inside & set(free_indices(part))
+
+    outer = [f for f in above if free(f)], [f for f in below if free(f)]
+    inner = [f for f in above if not free(f)], [f for f in below if not free(f)]
+    return _quotient(*outer), _quotient(*inner)
+
+
+def _quotient(above: Sequence[Expr], below: Sequence[Expr]) -> Expr:
+    return div(mul(*above), mul(*below)) if below else mul(*above)
+
+
+def _has_access(expr: Node) -> bool:
+    return any(isinstance(part, Access) for part in walk(expr))
+
+
+# --- tidy -----------------------------------------------------------------------------------------
+
+
+def tidied(body: Expr) -> Expr:
+    """Return the body cancelled and factored, branch by branch, if that is shorter."""
+    if isinstance(body, Where):
+        yes, no = tidied(body.yes), tidied(body.no)
+        return yes if yes == no else Where(body.condition, yes, no)
+    if not _may_cancel(body):
+        return body
+    shape, leaves = shape_of(body)
+    short = replace_nodes(_tidied_shape(shape), leaves)
+    return short if weight(short) < weight(body) else body
+
+
+def _may_cancel(body: Expr) -> bool:
+    """Tell cheaply whether there is anything to cancel: a repeated leaf or a nested quotient."""
+    seen: set[Node] = set()
+    quotients = 0
+    for part in walk(body):
+        if isinstance(part, (Where, Iverson, Position)):
+            return False
+        if isinstance(part, (Access, Call)):
+            if part in seen:
+                return True
+            seen.add(part)
+        quotients += isinstance(part, Div)
+    return quotients > 1
+
+
+@lru_cache(maxsize=4096)
+def _tidied_shape(shape: Expr) -> Expr:
+    symbols = Symbols()
+    there = to_sympy(shape, symbols)
+    return from_sympy(tidy(there), symbols)
+
+
+def weight(expr: Node) -> int:
+    """Return how much there is to read: operations, a quotient counting for three."""
+    total = 0
+    for part in walk(expr):
+        if isinstance(part, (Add, Mul)):
+            total += len(children(part)) - 1
+        elif isinstance(part, Div):
+            total += 3
+        elif isinstance(part, (Pow, Call, Where, Iverson)):
+            total += 1
+    return total
