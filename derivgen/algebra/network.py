@@ -53,13 +53,26 @@ class Initialiser:
 
 
 @dataclass(frozen=True)
+class InitialiserRule:
+    """A library row ``initialiser name(settings) = distribution``.
+
+    The distribution's expressions read rank-0 accesses: the settings, ``fan_in`` and ``fan_out``.
+    """
+
+    name: str
+    settings: tuple[tuple[str, Fraction], ...]
+    distribution: Distribution
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Distribution:
     """What a random tensor is drawn from, e.g. ``bernoulli(1-p)`` times ``scale``.
 
     ``arguments`` and ``scale`` are expressions without accesses or over rank-0 constants.
     """
 
-    name: str  # bernoulli, normal, uniform
+    name: str  # bernoulli, normal, uniform, constant
     arguments: tuple[Expr, ...]
     scale: Expr | None = None
 
@@ -70,6 +83,7 @@ class Tensor:
 
     ``values`` are exact numbers given in the text; ``values_of`` is the index whose values the
     tensor holds (``input token[t] of v``); ``predict`` replaces a random or state at prediction.
+    ``values`` of one number fill every element, whatever the rank.
     ``latex`` is its name on paper, if that differs from what a notation style would make of it.
     ``fan_in``/``fan_out`` are filled for parameters: sizes of the summed and the other indices.
     """
@@ -87,7 +101,7 @@ class Tensor:
     fan_in: tuple[Affine, ...] = ()
     fan_out: tuple[Affine, ...] = ()
     axis_names: tuple[str, ...] = ()
-    position: Position | None = None
+    position: Position | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,7 @@ class Equation:
 
     lhs: Access
     rhs: Expr
-    position: Position | None = None
+    position: Position | None = field(default=None, compare=False)
     predict: Expr | None = None
     source: str = ""
     layer: int = 0
@@ -113,7 +127,7 @@ class StateUpdate:
 
     lhs: Access
     rhs: Expr
-    position: Position | None = None
+    position: Position | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -122,7 +136,7 @@ class Fact:
 
     left: Expr
     right: Expr
-    position: Position | None = None
+    position: Position | None = field(default=None, compare=False)
     implied_by: str = ""  # the one-hot tensor that implies it, or "" for an `assume`
 
 
@@ -133,7 +147,8 @@ class Function:
     With ``indices`` it is a function along indices, ``softmax[k](z) = exp(z)/sum[k](exp(z))``:
     an argument is substituted as an expression in those indices, and a reduction of the body over
     the same letter binds it. ``body is None`` declares an unknown smooth function. ``settings``
-    are named extra parameters with defaults, ``leaky_relu(z, a = 0.01)``.
+    gives the defaults of the last parameters, ``leaky_relu(z, a = 0.01)``; ``params`` names those
+    too, and a call always has an argument for every parameter.
     """
 
     name: str
@@ -142,7 +157,7 @@ class Function:
     indices: tuple[Index, ...] = ()
     settings: tuple[tuple[str, Fraction], ...] = ()
     source: str = ""
-    position: Position | None = None
+    position: Position | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -172,7 +187,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Network:
-    """Everything a text declares. ``dims`` maps a size letter to its value, ``None`` if open."""
+    """Everything a text declares. ``dims`` maps a size letter to its value, ``None`` if open.
+
+    ``derived`` are sizes given by other sizes (``dim O = I - 2``), which follow when those change.
+    ``layers`` is the index declared to number layers (``layers l: 1..L``), a superscript on paper.
+    """
 
     name: str
     dims: Mapping[Dim, int | None]
@@ -187,7 +206,10 @@ class Network:
     training: Training | None = None
     optimisers: Mapping[str, Optimiser] = field(default_factory=dict)
     output: str | None = None
-    text: str = ""
+    text: str = field(default="", compare=False)
+    derived: Mapping[Dim, Affine] = field(default_factory=dict)
+    layers: Index | None = None
+    initialisers: Mapping[str, InitialiserRule] = field(default_factory=dict)
 
     def of_role(self, *roles: Role) -> tuple[Tensor, ...]:
         """Return the tensors of the given roles, in order of declaration."""

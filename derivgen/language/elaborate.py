@@ -1,0 +1,277 @@
+"""Statements to a `Network`: declarations first, then equations in any order, then the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from derivgen.algebra.affine import (
+    Affine,
+    Index,
+    affine,
+    evaluate_affine,
+    lower_bound,
+    surely_nonnegative,
+    upper_bound,
+)
+from derivgen.algebra.expressions import Access
+from derivgen.algebra.network import Axis, Equation, Network, Role, Tensor
+from derivgen.errors import DerivgenError, EquationError, NameProblem, SyntaxProblem
+from derivgen.language.declare import declare_facts, declare_sizes, declare_tensors
+from derivgen.language.draft import Draft, check_name, declare_tensor
+from derivgen.language.lines import EquationLine, Line, OutputLine
+from derivgen.language.ranges import Pending, find_range
+from derivgen.language.resolve import UnboundIndex, expression, index_form
+from derivgen.language.scope import Scope, View
+from derivgen.language.syntax import Ref, Tree, Word
+
+L = TypeVar("L")
+
+
+def lines_of(kind: type[L], lines: Iterable[Line]) -> list[L]:
+    """Return the statements of one kind, in order."""
+    return [line for line in lines if isinstance(line, kind)]
+
+
+def elaborate(lines: Sequence[Line], draft: Draft, text: str) -> Network:
+    """Return the network the statements say."""
+    declare_sizes(draft, lines)
+    declare_tensors(draft, lines)
+    _equations(draft, lines_of(EquationLine, lines))
+    declare_facts(draft, lines)
+    for output in lines_of(OutputLine, lines):
+        _output(draft, output)
+    return Network(
+        name=draft.name,
+        dims=draft.sizes,
+        indices=tuple(draft.indices.values()),
+        tensors=draft.tensors,
+        equations=tuple(draft.equations),
+        loss=draft.loss,
+        facts=tuple(draft.facts),
+        functions=draft.functions,
+        batch=draft.batch,
+        updates=tuple(draft.updates),
+        training=draft.training,
+        optimisers=draft.optimisers,
+        output=draft.output,
+        text=text,
+        derived=draft.derived,
+        layers=draft.layer_index,
+    )
+
+
+def _output(draft: Draft, line: OutputLine) -> None:
+    if line.name.name not in draft.tensors:
+        raise draft.scope(line.span).problem(
+            NameProblem,
+            f"{line.name.name} is not defined.",
+            "Name a tensor that an equation defines.",
+            line.name.at,
+        )
+    draft.output = line.name.name
+
+
+# --- equations -----------------------------------------------------------------------------------
+
+
+def _equations(draft: Draft, lines: list[EquationLine]) -> None:
+    for line in lines:
+        _announce(draft, line)
+    made: dict[int, Equation] = {}
+    waiting = list(enumerate(lines))
+    while waiting:
+        again: list[tuple[int, EquationLine]] = []
+        pending: tuple[EquationLine, Pending] | None = None
+        for number, line in waiting:
+            try:
+                made[number] = _equation(draft, line)
+            except Pending as reason:
+                again.append((number, line))
+                pending = pending or (line, reason)
+        if pending is not None and len(again) == len(waiting):
+            raise _never_known(draft, *pending)
+        waiting = again
+    for number, line in enumerate(lines):
+        draft.equations.append(made[number])
+        draft.spans.append(line.span)
+
+
+def _never_known(draft: Draft, line: EquationLine, reason: Pending) -> DerivgenError:
+    return draft.scope(line.span).problem(
+        EquationError,
+        f"The range of {reason.letter} is not known.",
+        f"Declare it: index {reason.letter}: SIZE.",
+        reason.at,
+    )
+
+
+def _announce(draft: Draft, line: EquationLine) -> None:
+    """Make the left side's name known, with its axes where its letters are declared."""
+    lhs = line.lhs
+    name = lhs.name
+    known = draft.tensors.get(name)
+    if known is not None and known.role is not Role.VALUE:
+        raise draft.scope(line.span).problem(
+            NameProblem,
+            f"{name} is declared as {known.role.value}, an equation defines it again.",
+            "Give one of them another name.",
+            lhs.at,
+        )
+    count = len(lhs.items) if isinstance(lhs, Ref) else 0
+    if known is None:
+        check_name(draft, name, line.span, lhs.at)
+        declare_tensor(draft, _placeholder(name, count, draft, line), line.span, lhs.at)
+        draft.views[name] = View(name, () if not count else None)
+    elif len(known.axes) != count:
+        raise draft.scope(line.span).problem(
+            EquationError,
+            f"{name} is defined with {len(known.axes)} axes before and with {count} here.",
+            "Write every equation of a tensor with the same number of indices.",
+            lhs.at,
+        )
+    if line.is_loss:
+        _declare_loss(draft, line)
+    if isinstance(lhs, Ref) and all(_is_known(item, draft) for item in lhs.items):
+        _extend(draft, _left_side(lhs, line.rhs, draft.scope(line.span)))
+
+
+def _placeholder(name: str, count: int, draft: Draft, line: EquationLine) -> Tensor:
+    nothing = Axis(affine(0), affine(0))
+    position = line.span.source.position(line.lhs.at)
+    return Tensor(name, (nothing,) * count, position=position)
+
+
+def _declare_loss(draft: Draft, line: EquationLine) -> None:
+    if draft.loss is not None:
+        raise draft.scope(line.span).problem(
+            NameProblem,
+            f"The loss is {draft.loss} already.",
+            f"Write one loss, for example loss {line.lhs.name} = {draft.loss} + ...",
+            line.lhs.at,
+        )
+    draft.loss = line.lhs.name
+
+
+def _is_known(item: Tree, draft: Draft) -> bool:
+    if isinstance(item, Word):
+        return item.name in draft.indices or item.name in draft.dims
+    return True
+
+
+def _left_side(lhs: Word | Ref, rhs: Tree, scope: Scope) -> tuple[Access, dict[str, Index]]:
+    """Return the left side and its indices; undeclared letters take their axes' range."""
+    if isinstance(lhs, Word):
+        return Access(lhs.name), {}
+    if lhs.outside is not None:
+        raise scope.problem(
+            SyntaxProblem,
+            "The left side says what is read outside.",
+            "Leave out what stands after the semicolon.",
+            lhs.at,
+        )
+    letters: dict[str, Index] = {}
+    for item in lhs.items:
+        for word in _letters(item):
+            if word.name in scope.declared:
+                letters[word.name] = scope.declared[word.name]
+            elif word.name not in scope.dims:
+                letters[word.name] = find_range(word, rhs, scope)
+    inside = scope.binding(letters)
+    return Access(lhs.name, tuple([index_form(item, inside) for item in lhs.items])), letters
+
+
+def _letters(item: Tree) -> list[Word]:
+    from derivgen.language.syntax import parts_of
+
+    found: list[Word] = []
+    stack = [item]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Word):
+            found.append(part)
+        stack.extend(reversed(parts_of(part)))
+    return found
+
+
+def _equation(draft: Draft, line: EquationLine) -> Equation:
+    scope = draft.scope(line.span)
+    lhs, letters = _left_side(line.lhs, line.rhs, scope)
+    inside = scope.binding(letters) if letters else scope
+    try:
+        rhs = expression(line.rhs, inside)
+        predict = None if line.predict is None else expression(line.predict, inside)
+    except UnboundIndex as error:
+        raise _advise(error, line, inside) from None
+    if lhs.indices:
+        _extend(draft, (lhs, letters))
+    return Equation(lhs, rhs, scope.position(line.span.start), predict)
+
+
+def _extend(draft: Draft, left: tuple[Access, dict[str, Index]]) -> None:
+    """Let the tensor's axes span what an equation writes."""
+    lhs, _ = left
+    tensor = draft.tensors[lhs.tensor]
+    known = draft.views[lhs.tensor].axes
+    written = tuple([_span(form) for form in lhs.indices])
+    if known is None:
+        axes = written
+        names = tuple([form.plain.name if form.plain else "" for form in lhs.indices])
+    else:
+        axes = tuple([_union(a, b) for a, b in zip(known, written)])
+        names = tuple(
+            [old or (f.plain.name if f.plain else "") for old, f in zip(tensor.axis_names, lhs.indices)]
+        )
+    if axes != known or names != tensor.axis_names:
+        draft.tensors[lhs.tensor] = replace(tensor, axes=axes, axis_names=names)
+        draft.views[lhs.tensor] = View(lhs.tensor, axes)
+
+
+def _span(form: Affine) -> Axis:
+    plain = form.plain
+    if plain is not None:
+        return Axis(plain.low, plain.high)
+    low, high = lower_bound(form), upper_bound(form)
+    return Axis(form if low is None else low, (form if high is None else high) + 1)
+
+
+def _union(a: Axis, b: Axis) -> Axis:
+    if a == b:
+        return a
+    return Axis(_lesser(a.low, b.low), _greater(a.high, b.high))
+
+
+def _lesser(a: Affine, b: Affine) -> Affine:
+    return a if surely_nonnegative(b - a) else b
+
+
+def _greater(a: Affine, b: Affine) -> Affine:
+    return a if surely_nonnegative(a - b) else b
+
+
+def _advise(error: UnboundIndex, line: EquationLine, scope: Scope) -> DerivgenError:
+    """Complete the advice for an unbound index: the term it stands in, summed."""
+    from derivgen.algebra.expressions import Add, free_indices
+    from derivgen.algebra.text import text
+
+    letter = error.letter
+    try:
+        rhs = expression(line.rhs, scope.binding({letter.name: letter}))
+    except DerivgenError:
+        return error
+    terms = rhs.terms if isinstance(rhs, Add) else (rhs,)
+    shown = []
+    for term in terms:
+        inside = letter in free_indices(term)
+        shown.append(f"sum[{letter.name}]({text(term)})" if inside else text(term))
+    error.advice = "Write " + " + ".join(shown).replace("+ -", "- ") + "."
+    return error
+
+
+def evaluated(form: Affine, draft: Draft) -> int | None:
+    """Return a form's value, if the sizes in it are known."""
+    try:
+        return evaluate_affine(form, draft.sizes)  # type: ignore[arg-type]
+    except (KeyError, TypeError):
+        return None

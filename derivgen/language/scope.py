@@ -1,0 +1,75 @@
+"""What names mean while an expression is read: indices, sizes, tensors, functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import NamedTuple, Optional
+
+from derivgen.algebra.affine import Dim, Index
+from derivgen.algebra.expressions import Expr
+from derivgen.algebra.network import Axis, Function
+from derivgen.errors import DerivgenError, NameProblem, Position
+from derivgen.language.lines import Span
+
+ELEMENTARY: dict[str, int] = {
+    **dict.fromkeys(
+        "exp log log1p expm1 sqrt tanh sinh cosh sin cos asin acos atan abs sign erf lgamma "
+        "digamma floor stop_gradient".split(),
+        1,
+    ),
+    "min": 2,
+    "max": 2,
+}
+FOLDS = ("sum", "prod", "max", "min", "mean", "logsumexp", "argmax", "argmin")
+
+
+class View(NamedTuple):
+    """A tensor as an expression sees it.
+
+    ``axes`` are those that may be written (``None`` while unknown); ``carried`` are indices put in
+    front of them: those a layer's argument has beyond what the layer names.
+    """
+
+    name: str
+    axes: Optional[tuple[Axis, ...]]
+    carried: tuple[Index, ...] = ()
+    holds_indices: bool = False
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The meaning of names; ``active`` are the indices that are free or bound here."""
+
+    span: Span
+    declared: Mapping[str, Index]
+    dims: Mapping[str, Dim]
+    tensors: Mapping[str, View]
+    functions: Mapping[str, Function]
+    active: Mapping[str, Index] = field(default_factory=dict)
+    values: Mapping[str, Expr] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)  # a layer's f -> the function given
+    macros: tuple[str, ...] = ()
+
+    def binding(self, indices: Mapping[str, Index]) -> Scope:
+        """Return the scope inside a reduction over ``indices``."""
+        return replace(self, active={**self.active, **indices})
+
+    def position(self, at: int) -> Position:
+        """Return where an offset of this statement stands."""
+        return self.span.source.position(at)
+
+    def problem(
+        self, kind: type[DerivgenError], problem: str, advice: str, at: int
+    ) -> DerivgenError:
+        """Return an error about the statement, at an offset."""
+        return kind(self.span.text, problem, advice, self.position(at))
+
+
+def undefined(scope: Scope, name: str, at: int, what: str = "") -> DerivgenError:
+    """Return the error for a name that means nothing, with the nearest name that does."""
+    known = [*scope.tensors, *scope.dims, *scope.active, *scope.functions, *scope.values]
+    near = get_close_matches(name, known, 1, 0.75)
+    advice = f"Did you mean {near[0]}?" if near else "Declare it, as in param NAME or input NAME."
+    return scope.problem(NameProblem, f"{name} is not defined{what}.", advice, at)
