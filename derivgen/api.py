@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derivgen.errors import FileProblem
+from derivgen.errors import DataError, FileProblem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,6 +71,34 @@ class Net:
 
         return value_and_gradients(self._derivation, read_values(self.network, values))
 
+    def evaluate(
+        self, values: Any = None, wrt: Sequence[str] | None = None, hvp: bool = False
+    ) -> dict[str, Any]:
+        """Return ``{"loss": x, "gradients": {NAME: nested lists}}``, with ``hvp`` also that.
+
+        ``hvp`` is the Hessian times the directions that ``values`` gives under ``"directions"``,
+        or as inputs ``v_NAME``.
+        """
+        from derivgen.interpret import value_and_gradients
+        from derivgen.values import read_values
+
+        derivation = self.derive(wrt).derivation if wrt else self._derivation
+        plain, directed = _directions(values, self.network)
+        point = read_values(self.network, plain)
+        loss, gradients = value_and_gradients(derivation, point)
+        result = {"loss": float(loss), "gradients": _nested(gradients)}
+        if hvp:
+            second = self._second(wrt)
+            point = read_values(second.network, directed)
+            result["hvp"] = _nested(value_and_gradients(second, point)[1])
+        return result
+
+    def _second(self, wrt: Sequence[str] | None) -> Derivation:
+        from derivgen.calculus.engine import hessian_vector
+
+        by = tuple(wrt) if wrt else tuple(t.name for t in self.network.parameters)
+        return hessian_vector(self.network, by, by)
+
     def check(self, seed: int = 0) -> Any:
         """Compare every gradient with finite differences; the report has a ``verdict``."""
         from derivgen.check import check
@@ -102,6 +130,28 @@ class Derived:
     def step(self, quantity: str) -> Step:
         """Return how the gradient by ``quantity``, such as ``W``, came about."""
         return self.derivation.step(quantity)
+
+
+def _nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: array.tolist() for name, array in arrays.items()}
+
+
+def _directions(values: Any, network: Network) -> tuple[Any, Any]:
+    """Return values without directions, and with each direction as an input ``v_NAME``."""
+    if not isinstance(values, dict):
+        return values, values
+    plain = {key: part for key, part in values.items() if key != "directions"}
+    inputs = plain.get("inputs", {})
+    given = values.get("directions", {})
+    if not isinstance(inputs, dict) or not isinstance(given, dict):
+        raise DataError("directions", "It is not an object.", 'Write {"NAME": nested lists}.')
+    kept = {
+        name: part
+        for name, part in inputs.items()
+        if name in network.tensors or not name.startswith("v_")
+    }
+    named = {f"v_{name}": part for name, part in given.items()}
+    return {**plain, "inputs": kept}, {**plain, "inputs": {**inputs, **named}}
 
 
 def network(text: str) -> Net:

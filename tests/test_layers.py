@@ -21,6 +21,7 @@ FLOORS = {
     "algebra": 1,
     "language": 2,
     "calculus": 2,
+    "values": 2,
     "forms": 3,
     "lowering": 3,
     "interpret": 3,

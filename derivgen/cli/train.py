@@ -7,6 +7,7 @@ is refused before anything is derived or built.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import subprocess
 import sys
@@ -180,7 +181,8 @@ def run(runnable: Runnable, flags: Sequence[str]) -> int:
     command = [*runnable.command, *flags]
     if not sys.stderr.isatty():
         return subprocess.run(command, check=False).returncode
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    environment = os.environ | {"DERIVGEN_PROGRESS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None, "stderr is piped"
         try:
             _follow(process.stderr)
