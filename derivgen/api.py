@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derivgen.errors import DataError, FileProblem
+from derivgen.errors import DataError, FileProblem, NameProblem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Net:
 
         by = [wrt] if isinstance(wrt, str) else wrt
         if then is not None:
-            return Derived(hessian_vector(self.network, by or [], [then]))
+            return Derived(hessian_vector(self.network, _only(by), [then]))
         return Derived(derive(self.network, by))
 
     @cached_property
@@ -76,28 +76,35 @@ class Net:
     ) -> dict[str, Any]:
         """Return ``{"loss": x, "gradients": {NAME: nested lists}}``, with ``hvp`` also that.
 
-        ``hvp`` is the Hessian times the directions that ``values`` gives under ``"directions"``,
-        or as inputs ``v_NAME``.
+        ``hvp`` is the Hessian times the directions, by parameter, under ``"directions"`` in
+        ``values``; a parameter without one has direction 0.
         """
         from derivgen.interpret import value_and_gradients
         from derivgen.values import read_values
 
         derivation = self.derive(wrt).derivation if wrt else self._derivation
-        plain, directed = _directions(values, self.network)
-        point = read_values(self.network, plain)
-        loss, gradients = value_and_gradients(derivation, point)
+        plain = _directions(values)[0] if hvp else values
+        loss, gradients = value_and_gradients(derivation, read_values(self.network, plain))
         result = {"loss": float(loss), "gradients": _nested(gradients)}
         if hvp:
-            second = self._second(wrt)
-            point = read_values(second.network, directed)
-            result["hvp"] = _nested(value_and_gradients(second, point)[1])
+            result["hvp"] = self._hessian_vector(values, wrt)
         return result
 
-    def _second(self, wrt: Sequence[str] | None) -> Derivation:
+    def _hessian_vector(self, values: Any, wrt: Sequence[str] | None) -> dict[str, Any]:
+        """Return ``sum_W d/dV (dE/dW . v_W)`` for each V of ``wrt``, over the directions given."""
         from derivgen.calculus.engine import hessian_vector
+        from derivgen.interpret import value_and_gradients
+        from derivgen.values import read_values
 
-        by = tuple(wrt) if wrt else tuple(t.name for t in self.network.parameters)
-        return hessian_vector(self.network, by, by)
+        plain, directions = _directions(values)
+        total: dict[str, Any] = {}
+        for name, direction in directions.items():
+            second = hessian_vector(self.network, name, wrt)
+            inputs = {**plain.get("inputs", {}), f"v_{name}": direction}
+            point = read_values(second.network, {**plain, "inputs": inputs})
+            for by, part in value_and_gradients(second, point)[1].items():
+                total[by] = total.get(by, 0) + part
+        return _nested(total)
 
     def check(self, seed: int = 0) -> Any:
         """Compare every gradient with finite differences; the report has a ``verdict``."""
@@ -132,26 +139,31 @@ class Derived:
         return self.derivation.step(quantity)
 
 
+def _only(names: Sequence[str] | None) -> str:
+    if names is None or len(names) != 1:
+        raise NameProblem(
+            ", ".join(names or ()),
+            "A second derivative starts from one tensor.",
+            "Name one by wrt.",
+        )
+    return names[0]
+
+
 def _nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {name: array.tolist() for name, array in arrays.items()}
 
 
-def _directions(values: Any, network: Network) -> tuple[Any, Any]:
-    """Return values without directions, and with each direction as an input ``v_NAME``."""
-    if not isinstance(values, dict):
-        return values, values
-    plain = {key: part for key, part in values.items() if key != "directions"}
-    inputs = plain.get("inputs", {})
-    given = values.get("directions", {})
-    if not isinstance(inputs, dict) or not isinstance(given, dict):
-        raise DataError("directions", "It is not an object.", 'Write {"NAME": nested lists}.')
-    kept = {
-        name: part
-        for name, part in inputs.items()
-        if name in network.tensors or not name.startswith("v_")
-    }
-    named = {f"v_{name}": part for name, part in given.items()}
-    return {**plain, "inputs": kept}, {**plain, "inputs": {**inputs, **named}}
+def _directions(values: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split values from the directions among them."""
+    rest = dict(values) if isinstance(values, dict) else {}
+    directions = rest.pop("directions", None)
+    if not isinstance(directions, dict) or not directions:
+        raise DataError(
+            "directions",
+            "There is no direction to multiply the Hessian with.",
+            'Give values with "directions": {"NAME": nested lists in the shape of NAME}.',
+        )
+    return rest, directions
 
 
 def network(text: str) -> Net:

@@ -24,7 +24,7 @@ def eval_command(
     wrt: options.Wrt = None,
     hvp: Annotated[
         bool,
-        typer.Option("--hvp", help="Also the Hessian times the directions v_NAME among inputs."),
+        typer.Option("--hvp", help='Also the Hessian times the "directions" that the values give.'),
     ] = False,
     equations: options.Equations = None,
 ) -> None:
