@@ -45,7 +45,7 @@ class Array:
 
     ``shape`` holds constants, or the letter for the number of samples on ``sample_axis``.
     ``integer``: holds index values or positions of winners. ``values_of`` is the range of the
-    index values held. ``owner`` is the forward tensor an adjoint belongs to.
+    index values held. ``letters`` is each size as the writer has it, ``S`` or ``784``.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Array:
     integer: bool = False
     values_of: Index | None = None
     onehot: bool = False
-    is_adjoint: bool = False
+    letters: tuple[str, ...] = ()
 
     @property
     def rank(self) -> int:

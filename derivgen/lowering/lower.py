@@ -1,0 +1,316 @@
+"""From a derivation to a program: passes in one visible tuple, each a function of the draft."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from derivgen.algebra.affine import Affine, Dim
+from derivgen.algebra.network import Network, Role, Tensor
+from derivgen.algebra.statements import Statement
+from derivgen.algebra.text import statement_text, text
+from derivgen.calculus.derivation import Derivation
+from derivgen.calculus.engine import derive
+from derivgen.calculus.lift import lift
+from derivgen.calculus.schedule import schedule
+from derivgen.errors import EquationError
+from derivgen.lowering.draft import Draft
+from derivgen.lowering.modes import of_facts, predicting, with_next_states
+from derivgen.lowering.output import output_of, reads_of
+from derivgen.lowering.program import (
+    Array,
+    Block,
+    FactCheck,
+    Fill,
+    Parameter,
+    Program,
+    Random,
+    Start,
+    Update,
+    nests,
+)
+from derivgen.lowering.recognise import recognised, written
+from derivgen.lowering.sizes import Sizes, fixed
+from derivgen.lowering.routines import routines_of
+from derivgen.lowering.stable import stable_statements
+from derivgen.lowering.start import declared, start_of
+from derivgen.version import VERSION
+
+GIVEN = (Role.INPUT, Role.TARGET, Role.PARAM, Role.CONST, Role.RANDOM, Role.STATE)
+
+
+def lower(
+    derivation: Derivation, dims: Mapping[str, int] | None = None, dtype: str = "float64"
+) -> Program:
+    """Return the program of a derivation; ``dims`` gives or overrides sizes by their letters.
+
+    Raises: EquationError, for a size without a number or an unknown function.
+    """
+    draft = drafted(derivation, dims or {})
+    for change in PASSES:
+        draft = change(draft)
+    return assembled(draft, dtype)
+
+
+def drafted(derivation: Derivation, dims: Mapping[str, int]) -> Draft:
+    """Return the statements of training, prediction and facts, lifted over samples."""
+    network, nexts = with_next_states(derivation.network)
+    if nexts:
+        derivation = derive(network, tuple(derivation.gradients))
+    lifted = lift(derivation)
+    parts = {"forward": lifted.forward, "backward": lifted.backward}
+    tensors = dict(lifted.tensors)
+    at_prediction = predicting(network)
+    if at_prediction is not network:
+        other = lift(derive(at_prediction, ()))
+        parts["evaluate"] = other.forward
+        tensors = {**other.tensors, **tensors}
+    facts = {}
+    declared_facts = [f for f in derivation.facts if not network.facts[f.number].implied_by]
+    if declared_facts:
+        made, names = of_facts(network, declared_facts)
+        other = lift(derive(made, ()))
+        for fact in declared_facts:
+            part = f"fact {fact.number}"
+            parts[part] = other.forward
+            facts[part] = (names[fact.number], f"{text(fact.left)} = {text(fact.right)}")
+        tensors = {**other.tensors, **tensors}
+    samples = lifted.dim or Dim("N")
+    return Draft(
+        network=network,
+        derivation=derivation,
+        numbers=_numbers(network, dims, samples),
+        samples=samples,
+        parts=parts,
+        tensors=tensors,
+        functions=network.functions,
+        nexts=nexts,
+        facts=facts,
+    )
+
+
+def _numbers(network: Network, dims: Mapping[str, int], samples: Dim) -> dict[Dim, int]:
+    numbers: dict[Dim, int] = {}
+    for dim, value in network.dims.items():
+        if dim == samples:
+            continue
+        size = dims.get(dim.name, value)
+        if size is None:
+            raise EquationError(
+                f"dim {dim.name}",
+                "A program needs a number for every size, and this one is open.",
+                f"Write dim {dim.name} = 5, say.",
+            )
+        numbers[dim] = size
+    return numbers
+
+
+# --- passes --------------------------------------------------------------------------------------
+
+
+def with_numbers(draft: Draft) -> Draft:
+    """Put numbers for size letters, turn conditions into ranges, describe every array."""
+    sizes = Sizes(draft.numbers)
+    parts = {
+        name: tuple(s for s in (fixed(old, sizes) for old in part) if s is not None)
+        for name, part in draft.parts.items()
+    }
+    integer = {
+        s.lhs.tensor for part in parts.values() for s in part if s.op in ("argmax", "argmin")
+    }
+    arrays = {
+        name: _array(tensor, sizes, draft.samples, name in integer)
+        for name, tensor in draft.tensors.items()
+    }
+    return replace(draft, parts=parts, arrays=arrays)
+
+
+def _array(tensor: Tensor, sizes: Sizes, samples: Dim, integer: bool) -> Array:
+    shape = tuple(sizes.form(axis.size) for axis in tensor.axes)
+    lows = tuple(sizes.form(axis.low).constant for axis in tensor.axes)
+    sample = [a for a, size in enumerate(shape) if any(atom == samples for atom, _ in size.terms)]
+    return Array(
+        tensor.name,
+        tensor.role,
+        shape,
+        lows,
+        sample[0] if sample else None,
+        integer or tensor.values_of is not None,
+        sizes.index(tensor.values_of) if tensor.values_of is not None else None,
+        tensor.onehot,
+        tuple(_letter(axis.size) for axis in tensor.axes),
+    )
+
+
+def _letter(size: Affine) -> str:
+    return str(size)
+
+
+def without_dead(draft: Draft) -> Draft:
+    """Drop statements whose tensors nobody asks for."""
+    loss = draft.network.loss or ""
+    gradients = tuple(draft.derivation.gradients.values())
+    parts = dict(draft.parts)
+    parts["backward"] = _live(parts["backward"], gradients)
+    output = output_of(draft.network, parts["forward"], loss)
+    read = {name for s in parts["backward"] for name in reads_of(s)}
+    asked = [loss, output, *draft.nexts.values(), *(n for n in draft.tensors if n in read)]
+    parts["forward"] = _live(parts["forward"], asked)
+    if "evaluate" in parts:
+        parts["evaluate"] = _live(parts["evaluate"], [loss, output])
+    for part, (name, _) in draft.facts.items():
+        parts[part] = _live(parts[part], [name])
+    return replace(draft, parts=parts)
+
+
+def _live(statements: Iterable[Statement], asked: Iterable[str]) -> tuple[Statement, ...]:
+    statements = tuple(statements)
+    writers: dict[str, list[Statement]] = {}
+    for statement in statements:
+        writers.setdefault(statement.lhs.tensor, []).append(statement)
+    needed: dict[str, None] = dict.fromkeys(asked)
+    waiting = list(needed)
+    while waiting:
+        for statement in writers.get(waiting.pop(), ()):
+            for name in reads_of(statement):
+                if name not in needed:
+                    needed[name] = None
+                    waiting.append(name)
+    return tuple(s for s in statements if s.lhs.tensor in needed)
+
+
+def made_stable(draft: Draft) -> Draft:
+    """Rewrite what would overflow, cancel or become NaN far out."""
+    return stable_statements(draft)
+
+
+def scheduled(draft: Draft) -> Draft:
+    """Order every part and find its loops."""
+    made = {name: schedule(part, draft.tensors) for name, part in draft.parts.items()}
+    return replace(draft, scheduled=made)
+
+
+def with_kinds(draft: Draft) -> Draft:
+    """Find products of matrices, maps and scatters, and how each value is written."""
+    blocks = {
+        name: recognised(part, draft.arrays, statement_text) for name, part in draft.scheduled.items()
+    }
+    return replace(draft, blocks=blocks)
+
+
+PASSES: tuple[Callable[[Draft], Draft], ...] = (
+    with_numbers,
+    without_dead,
+    made_stable,
+    scheduled,
+    with_kinds,
+)
+
+
+# --- the program ---------------------------------------------------------------------------------
+
+
+def assembled(draft: Draft, dtype: str) -> Program:
+    """Return the program a finished draft describes."""
+    network, numbers = draft.network, draft.numbers
+    loss = network.loss or ""
+    output = output_of(network, draft.parts["forward"], loss)
+    forward = draft.blocks["forward"]
+    evaluate = draft.blocks.get("evaluate", forward)
+    backward = _with_missing(draft.blocks["backward"], draft)
+    used = _used(draft, (*forward, *evaluate, *backward))
+    inputs = tuple(t.name for t in network.of_role(Role.INPUT))
+    targets = tuple(t.name for t in network.of_role(Role.TARGET))
+    given = {name: network.tensors[name].values for name in (*inputs, *targets)}
+    return Program(
+        name=network.name,
+        hash=network_hash(network, numbers),
+        version=VERSION,
+        dims=tuple((dim.name, numbers[dim]) for dim in network.dims if dim in numbers),
+        samples=draft.samples,
+        dtype=dtype,
+        arrays={n: a for n, a in draft.arrays.items() if n in used or a.role in GIVEN},
+        parameters=_parameters(draft),
+        inputs=inputs,
+        targets=targets,
+        constants=_starts(network, Role.CONST, numbers),
+        examples={name: declared(v) for name, v in given.items() if v is not None},
+        randoms=tuple(
+            Random(t.name, n, t.distribution)
+            for n, t in enumerate(network.of_role(Role.RANDOM))
+            if t.distribution is not None
+        ),
+        states=_starts(network, Role.STATE, numbers),
+        updates=tuple(Update(state, name) for state, name in draft.nexts.items()),
+        output=output,
+        loss=loss,
+        forward=forward,
+        predict=_part_for(evaluate, [output]),
+        evaluate=evaluate,
+        backward=backward,
+        routines=routines_of(draft.parts.values(), draft.functions),
+        optimisers=network.optimisers,
+        training=network.training,
+        facts=tuple(
+            FactCheck(words, name, draft.blocks[part])
+            for part, (name, words) in draft.facts.items()
+        ),
+        warnings=draft.derivation.warnings,
+        description=network.text,
+    )
+
+
+def network_hash(network: Network, numbers: Mapping[Dim, int]) -> str:
+    """Return the SHA-256 of a network's text and sizes."""
+    sizes = ",".join(f"{dim.name}={size}" for dim, size in sorted_sizes(numbers))
+    return hashlib.sha256(f"{network.text.strip()}\n{sizes}".encode()).hexdigest()
+
+
+def sorted_sizes(numbers: Mapping[Dim, int]) -> list[tuple[Dim, int]]:
+    """Return sizes in the order of their letters."""
+    return sorted(numbers.items(), key=lambda item: item[0].name)
+
+
+def _parameters(draft: Draft) -> tuple[Parameter, ...]:
+    gradients = draft.derivation.gradients
+    return tuple(
+        Parameter(t.name, 1000 + n, start_of(t, draft.numbers, draft.network.initialisers), gradients.get(t.name, ""))
+        for n, t in enumerate(draft.network.parameters)
+    )
+
+
+def _starts(network: Network, role: Role, numbers: Mapping[Dim, int]) -> dict[str, Start]:
+    return {t.name: start_of(t, numbers, network.initialisers) for t in network.of_role(role)}
+
+
+def _with_missing(backward: tuple[Block, ...], draft: Draft) -> tuple[Block, ...]:
+    """Fill with zeros the gradients that nothing writes."""
+    made = {name for block in backward for name in written(block)}
+    asked = draft.derivation.gradients.values()
+    return tuple(Fill(name, 0.0) for name in asked if name not in made) + backward
+
+
+def _part_for(blocks: tuple[Block, ...], asked: list[str]) -> tuple[Block, ...]:
+    """Return those of the blocks that the asked tensors need, in order."""
+    needed = set(asked)
+    kept: list[Block] = []
+    for block in reversed(blocks):
+        names = [block.tensor] if isinstance(block, Fill) else written(block)
+        if any(name in needed for name in names):
+            kept.append(block)
+            for nest in nests((block,)):
+                needed.update(reads_of(nest.statement))
+    return tuple(reversed(kept))
+
+
+def _used(draft: Draft, blocks: tuple[Block, ...]) -> set[str]:
+    used: set[str] = set(draft.nexts.values())
+    for nest in nests(blocks):
+        used.add(nest.statement.lhs.tensor)
+        used.update(reads_of(nest.statement))
+    used.update(block.tensor for block in blocks if isinstance(block, Fill))
+    for part, _ in draft.facts.items():
+        for nest in nests(draft.blocks[part]):
+            used.add(nest.statement.lhs.tensor)
+    return used
