@@ -1,0 +1,200 @@
+"""What the names of a formula may mean: a network's tensors, families of them, a surface table.
+
+Longest declared name wins: ``net_{o1}`` is the tensor net_o1 before it is an element of ``net``.
+Invariant: a `Symbols` is read-only; what a note defines on the way makes a new one (`with_alias`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from derivgen.algebra.affine import indices_of
+from derivgen.algebra.expressions import Access, Along, Call, tensors_read, walk
+from derivgen.algebra.network import Network, Role, Tensor
+from derivgen.formulas.surface import SurfaceTable
+from derivgen.formulas.terms import Term
+
+LOSS_NAMES = ("E", "J", "L", "C", "ell", "Loss", "loss", "cost", "Cost", "Err", "error", "Q", "R", "l",
+              "mathcalL", "Error", "err", "LOSS")  # fmt: skip
+LOSS_WORDS = ("total", "tot", "all", "sum", "theta", "data")
+STEP_SIZES = ("eta", "alpha", "lr", "gamma", "epsilon", "mu", "lambda", "rho")
+BATCH_SIZES = ("m", "N", "n", "M", "B", "batch", "bs")
+ELEMENTARY = ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "sqrt", "abs", "sign", "atan", "max",
+              "min", "erf", "log1p", "expm1")  # fmt: skip
+FUNCTION_ALIASES = {
+    "sigma": "sigmoid", "Sigmoid": "sigmoid", "sgm": "sigmoid", "logistic": "sigmoid", "ReLU": "relu",
+    "lg": "log", "ln": "log", "arctan": "atan", "sgn": "sign", "Softmax": "softmax", "th": "tanh",
+    "S": "sigmoid",
+}  # fmt: skip
+GENERIC_FUNCTIONS = ("f", "g", "phi", "h", "sigma", "psi", "varphi", "act", "F", "Phi", "activation")
+
+
+def canonical(name: str) -> str:
+    """Return a name without underscores: y_hat and yhat are one name on paper."""
+    return name.replace("_", "")
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """Everything a formula's names are looked up in.
+
+    ``aliases`` are symbols the note has defined (canonical text to term template with the letters
+    of its definition), ``base`` is what written numerals count from, ``free`` the names allowed as
+    free numbers, ``functions`` extra function names to their meaning.
+    """
+
+    network: Network | None
+    table: SurfaceTable = field(default_factory=SurfaceTable)
+    aliases: Mapping[str, tuple[tuple[str, ...], Term]] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=dict)
+    base: int = 1
+    free: tuple[str, ...] = ()
+
+    def with_alias(self, key: str, letters: tuple[str, ...], term: Term) -> Symbols:
+        """Return the symbols with one more defined symbol."""
+        return replace(self, aliases={**self.aliases, key: (letters, term)})
+
+    @cached_property
+    def tensors(self) -> Mapping[str, Tensor]:
+        return self.network.tensors if self.network else {}
+
+    @cached_property
+    def by_canonical(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for name in self.tensors:
+            found.setdefault(canonical(name), name)
+            found[name] = name
+        return found
+
+    @cached_property
+    def loss(self) -> str:
+        return (self.network.loss if self.network else None) or ""
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int | None]:
+        return {dim.name: n for dim, n in self.network.dims.items()} if self.network else {}
+
+    @cached_property
+    def families(self) -> Mapping[str, Mapping[int, str]]:
+        """Tensors that differ in one number: ``W{}`` has members 1 and 2 for W1 and W2."""
+        return _families(self.network) if self.network else {}
+
+    @cached_property
+    def data_dependent(self) -> frozenset[str]:
+        return _data_dependent(self.network) if self.network else frozenset()
+
+    @cached_property
+    def preactivations(self) -> tuple[str, ...]:
+        return _preactivations(self.network) if self.network else ()
+
+    @cached_property
+    def activations(self) -> tuple[str, ...]:
+        """Names of the functions applied to pre-activations, in order of first use."""
+        found: dict[str, None] = {}
+        for equation in self.network.equations if self.network else ():
+            for part in walk(equation.rhs):
+                if isinstance(part, Call) and len(part.args) == 1 and part.name not in ("log", "exp"):
+                    found[part.name] = None
+        return tuple(found)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Return multi-letter names, so that letters that form one are not multiplied."""
+        stems = [re.sub(r"[0-9]+$", "", name.split("_")[0]) for name in self.tensors]
+        more = [canonical(name) for name in self.tensors] + list(self.aliases)
+        table = [row.surface for row in self.table.rows if row.surface.isalpha()]
+        known = [*stems, *more, *table, *self.functions, *self.network_functions]
+        return tuple(dict.fromkeys(w for w in known if len(w) > 1 and w.isalpha()))
+
+    @cached_property
+    def network_functions(self) -> tuple[str, ...]:
+        return tuple(self.network.functions) if self.network else ()
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """Return single letters that are symbols or indices of the network."""
+        names = [*self.tensors, *self.sizes]
+        if self.network:
+            names += [index.name for index in self.network.indices]
+        return frozenset(name for name in names if len(name) == 1)
+
+
+def _families(network: Network) -> dict[str, dict[int, str]]:
+    found: dict[str, dict[int, str]] = {}
+    for name in network.tensors:
+        if match := re.fullmatch(r"(.*?[A-Za-z'])_?(\d+)", name):
+            found.setdefault(canonical(match[1]), {})[int(match[2])] = name
+    _complete_activations(network, found)
+    return found
+
+
+def _complete_activations(network: Network, families: dict[str, dict[int, str]]) -> None:
+    """Give ``a`` its member 0 (the input), and its last (the output), however they are named."""
+    inputs = network.of_role(Role.INPUT)
+    for stem in [s for s in ("z", "a", "h", "u", "s", "net", "n") if s in families]:
+        members = families[stem]
+        for equation in network.equations:
+            reads = [n for n in tensors_read(equation.rhs) if n in members.values()]
+            if len(reads) == 1 and _is_elementwise(network, equation.lhs.tensor, reads[0], equation.rhs):
+                number = next(k for k, n in members.items() if n == reads[0])
+                for other in ("a", "h", "o", "x", "out"):
+                    if other != stem and (other not in families or number not in families[other]):
+                        families.setdefault(other, {})[number] = equation.lhs.tensor
+    for stem in ("a", "h", "x", "o", "out"):
+        if stem in families and 0 not in families[stem] and len(inputs) == 1 and 1 in families[stem]:
+            families[stem][0] = inputs[0].name
+
+
+def _is_elementwise(network: Network, made: str, read: str, rhs: object) -> bool:
+    return (
+        made != read
+        and isinstance(rhs, (Call, Along, Access))
+        and len(network.tensors[made].axes) == len(network.tensors[read].axes)
+    )
+
+
+def _data_dependent(network: Network) -> frozenset[str]:
+    found = {t.name for t in network.of_role(Role.INPUT, Role.TARGET, Role.RANDOM)}
+    changed = True
+    while changed:
+        before = len(found)
+        for equation in network.equations:
+            if any(name in found for name in tensors_read(equation.rhs)):
+                found.add(equation.lhs.tensor)
+        changed = len(found) > before
+    return frozenset(found)
+
+
+def _preactivations(network: Network) -> tuple[str, ...]:
+    """Return the tensors that are the argument of a one-argument function or a softmax."""
+    found: dict[str, None] = {}
+    for equation in network.equations:
+        if equation.lhs.tensor == network.loss:
+            continue
+        for part in walk(equation.rhs):
+            if isinstance(part, (Call, Along)) and part.args and isinstance(part.args[0], Access):
+                name = part.args[0].tensor
+                if network.tensors[name].role is Role.VALUE:
+                    found[name] = None
+    return tuple(found)
+
+
+def axis_key(tensor: Tensor, number: int) -> tuple[str, str, str]:
+    """Return what a letter in this slot runs over, comparable between tensors."""
+    axis = tensor.axes[number]
+    return ("axis", str(axis.low), str(axis.high))
+
+
+def declared_letters(network: Network | None) -> dict[str, tuple[str, str, str]]:
+    """Return the network's own index letters and what they run over."""
+    if network is None:
+        return {}
+    found = {i.name: ("axis", str(i.low), str(i.high)) for i in network.indices}
+    for equation in network.equations:
+        for form in equation.lhs.indices:
+            for index in indices_of(form):
+                found.setdefault(index.name, ("axis", str(index.low), str(index.high)))
+    return found
