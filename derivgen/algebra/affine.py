@@ -86,13 +86,15 @@ class Affine:
 
     def __add__(self, other: Affine | int) -> Affine:
         other = affine(other)
+        if not other.terms:
+            return Affine(self.terms, self.constant + other.constant) if other.constant else self
         counts = dict(self.terms)
         for atom, count in other.terms:
             counts[atom] = counts.get(atom, 0) + count
         return _normal(counts, self.constant + other.constant)
 
     def __sub__(self, other: Affine | int) -> Affine:
-        return self + affine(other) * -1
+        return self + (-other if isinstance(other, int) else affine(other) * -1)
 
     def __mul__(self, factor: int) -> Affine:
         return _normal({a: c * factor for a, c in self.terms}, self.constant * factor)
@@ -193,13 +195,15 @@ def substitute_affine(form: Affine, mapping: Mapping[Index, Affine]) -> Affine:
 
 def map_atoms(form: Affine, replace: Callable[[Atom], Affine | None]) -> Affine:
     """Rebuild ``form``, putting ``replace(atom)`` for an atom wherever that is not ``None``."""
+    if not form.terms:
+        return form
     total = affine(form.constant)
     changed = False
     for atom, count in form.terms:
         new = replace(atom)
         if new is None:
             new = _map_inside(atom, replace)
-        changed = changed or new.terms != ((atom, 1),)
+        changed = changed or new.constant != 0 or new.terms != ((atom, 1),)
         total = total + new * count
     return total if changed else form
 

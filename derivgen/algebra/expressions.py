@@ -8,9 +8,9 @@ the affine forms inside accesses, which `map_affine` reaches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import Union
+from typing import Any, Union
 
 from derivgen.algebra.affine import (
     Affine,
@@ -264,6 +264,24 @@ def power(base: Expr, exponent: Expr) -> Expr:
     return ONE if exponent == ZERO else Pow(base, exponent)
 
 
+def quotient_factors(expr: Expr) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
+    """Return the factors of a product of quotients: those above and those below the line."""
+    if isinstance(expr, Div):
+        above, under = quotient_factors(expr.numerator)
+        below, over = quotient_factors(expr.denominator)
+        return above + over, under + below
+    if isinstance(expr, Mul):
+        parts = [quotient_factors(factor) for factor in expr.factors]
+        above = tuple(factor for part, _ in parts for factor in part)
+        return above, tuple(factor for _, part in parts for factor in part)
+    return (expr,), ()
+
+
+def quotient(above: Iterable[Expr], below: Iterable[Expr]) -> Expr:
+    """Return the product of ``above`` over the product of ``below``, as one quotient."""
+    return div(mul(*above), mul(*below))
+
+
 def where(condition: Condition, yes: Expr, no: Expr) -> Expr:
     """Return ``yes`` where the condition holds, else ``no``."""
     return yes if yes == no else Where(condition, yes, no)
@@ -296,23 +314,34 @@ def negation(condition: Condition) -> Condition:
 
 def children(expr: Node) -> tuple[Node, ...]:
     """Return the direct parts of a node, conditions included."""
-    match expr:
-        case Add(parts) | Mul(parts) | And(parts) | Or(parts):
-            return parts
-        case Div(a, b) | Pow(a, b) | Compare(_, a, b) | Derivative(a, b):
-            return (a, b)
-        case Call(_, args) | Along(_, _, args):
-            return args
-        case Reduce(_, _, body):
-            return (body,)
-        case Where(condition, yes, no):
-            return (condition, yes, no)
-        case Iverson(part) | Not(part):
-            return (part,)
-        case Access(_, _, outside) if outside is not None:
-            return (outside,)
-        case _:
-            return ()
+    kept = expr.__dict__
+    found = kept.get("_children")
+    if found is None:
+        found = kept["_children"] = _PARTS.get(type(expr), _no_parts)(expr)
+    return found  # type: ignore[no-any-return]
+
+
+def _no_parts(expr: Node) -> tuple[Node, ...]:
+    return ()
+
+
+_PARTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {
+    Add: lambda e: e.terms,
+    Mul: lambda e: e.factors,
+    And: lambda e: e.parts,
+    Or: lambda e: e.parts,
+    Div: lambda e: (e.numerator, e.denominator),
+    Pow: lambda e: (e.base, e.exponent),
+    Compare: lambda e: (e.left, e.right),
+    Derivative: lambda e: (e.of, e.by),
+    Call: lambda e: e.args,
+    Along: lambda e: e.args,
+    Reduce: lambda e: (e.body,),
+    Where: lambda e: (e.condition, e.yes, e.no),
+    Iverson: lambda e: (e.condition,),
+    Not: lambda e: (e.part,),
+    Access: lambda e: () if e.outside is None else (e.outside,),
+}
 
 
 def rebuild(expr: Node, parts: tuple[Node, ...]) -> Node:
@@ -369,9 +398,11 @@ def replace_nodes(expr: Node, mapping: Mapping[Node, Node]) -> Node:
 
 def walk(expr: Node) -> Iterator[Node]:
     """Yield the node and all nodes below it, parents first, left to right."""
-    yield expr
-    for part in children(expr):
-        yield from walk(part)
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(reversed(children(part)))
 
 
 def accesses(expr: Node) -> list[Access]:

@@ -217,7 +217,7 @@ def _power(base: sympy.Expr, exponent: sympy.Expr, symbols: Symbols) -> Expr:
 
 def tidy(expr: sympy.Expr) -> sympy.Expr:
     """Return the shortest of an expression, its cancelled and its factored form."""
-    candidates = [expr, sympy.factor(expr), sympy.cancel(expr)]
+    candidates = [sympy.factor_terms(expr), expr, sympy.factor(expr), sympy.cancel(expr)]
     if expr.has(sympy.sign):
         # z*sign(z) is |z|; taken only if no 1/z is left over.
         names = {m: sympy.Dummy() for m in expr.atoms(sympy.Abs)}
@@ -242,5 +242,6 @@ def denominator_parts(expr: sympy.Expr) -> frozenset[sympy.Expr]:
 
 def size(expr: sympy.Expr) -> int:
     """Return how much there is to read: operations, with two more for every denominator."""
+    expr = expr.as_coeff_Mul()[1]  # a sign or a number in front makes no difference
     quotients = sum(1 for p in expr.atoms(sympy.Pow) if p.exp.could_extract_minus_sign())
     return int(expr.count_ops()) + 2 * quotients

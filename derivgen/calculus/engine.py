@@ -106,8 +106,9 @@ def _derive(
     adjoints = Adjoints(_AdjointNames(forward, prefix), loss)
     steps = reverse(forward, adjoints, asked)
     warnings = []
+    reached = {step.quantity for step in steps}
     for name in asked:
-        if all(step.quantity != name for step in steps):
+        if name not in reached:
             warnings.append(f"The loss {loss} does not depend on {name}: its gradient is zero.")
             steps.append(Step(name, adjoints.name(name), (), (), ()))
     for step in steps:

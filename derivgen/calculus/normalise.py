@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from derivgen.algebra.affine import Affine, Index, affine, indices_of
+from derivgen.algebra.affine import Affine, Index, affine, indices_of, surely_nonnegative
 from derivgen.algebra.expressions import (
     ONE,
     ZERO,
@@ -190,9 +190,11 @@ class _Builder:
             case Add(terms):
                 return any(self._splits(term) for term in terms)
             case Div(numerator, denominator):
-                return self._numeric(denominator) and self._splits(numerator)
+                return _guarded(numerator) or (
+                    self._numeric(denominator) and self._splits(numerator)
+                )
             case Mul(factors):
-                if any(isinstance(f, (Where, Iverson)) and self._splits(f) for f in factors):
+                if any(_guarded(factor) for factor in factors):
                     return True
                 others = [factor for factor in factors if not self._numeric(factor)]
                 return len(others) == 1 and self._splits(others[0])
@@ -203,11 +205,13 @@ class _Builder:
         self, lhs: Access, scope: Scope, scale: Scale, factors: tuple[Expr, ...]
     ) -> None:
         for place, factor in enumerate(factors):
-            if isinstance(factor, (Where, Iverson)) and self._splits(factor):
-                yes, no = (
-                    (factor.yes, factor.no) if isinstance(factor, Where) else (ONE, ZERO)
-                )
-                before, after = factors[:place], factors[place + 1 :]
+            before, after = factors[:place], factors[place + 1 :]
+            if isinstance(factor, Div) and _guarded(factor):
+                deeper = replace(scale, denominator=(*scale.denominator, factor.denominator))
+                self._sum(lhs, scope, deeper, mul(*before, factor.numerator, *after))
+                return
+            if isinstance(factor, (Where, Iverson)) and _guarded(factor):
+                yes, no = (factor.yes, factor.no) if isinstance(factor, Where) else (ONE, ZERO)
                 inside = scope.where(factor.condition)
                 outside = scope.where(negation(factor.condition))
                 self._sum(lhs, inside, scale, mul(*before, yes, *after))
@@ -224,7 +228,7 @@ class _Builder:
                 return False
             if isinstance(part, Access) and part.tensor not in self.constants:
                 return False
-            if not isinstance(part, (Number, Constant, IndexValue, Access, Mul, Div, Pow, Add)):
+            if not isinstance(part, _NUMERIC):
                 return False
         return True
 
@@ -304,13 +308,13 @@ class _Builder:
     def _argument(self, call: Call, arg: Expr, scope: Scope) -> Expr:
         if isinstance(arg, (Access, Number, Constant)):
             return arg
-        inner = self.scalar(arg, scope)
-        leaves = [p for p in walk(inner) if isinstance(p, Access)]
-        if not leaves or isinstance(inner, Access):
-            return inner
-        conditional = any(isinstance(p, (Where, Iverson)) for p in walk(inner))
-        if call.name in TRANSPARENT and len(set(leaves)) == 1 and not conditional:
-            return inner
+        parts = list(walk(arg))
+        leaves = {part for part in parts if isinstance(part, (Access, Derivative))}
+        if not leaves and not any(isinstance(part, Reduce) for part in parts):
+            return arg
+        involved = any(isinstance(part, (Where, Iverson, Reduce)) for part in parts)
+        if call.name in TRANSPARENT and len(leaves) == 1 and not involved:
+            return self.scalar(arg, scope)
         return self.name_part(arg, scope, "argument")
 
     def _derivative(self, of: Access, by: Access) -> Expr:
@@ -329,10 +333,10 @@ class _Builder:
 
     def name_part(self, expr: Expr, scope: Scope, reason: str) -> Access:
         """Return an access to a tensor that holds ``expr``, made now unless it exists."""
-        indices, guard = _part_scope(expr, scope)
+        indices, guard = _part_scope(expr, scope, self.tensors)
         if scope.conditions:
             expr = _conditioned(expr, scope.conditions)
-            indices, guard = _part_scope(expr, scope)
+            indices, guard = _part_scope(expr, scope, self.tensors)
         key = _canonical(expr, indices, guard)
         access_indices = tuple(affine(index) for index in indices)
         if key in self.parts:
@@ -365,6 +369,22 @@ class _Builder:
         return conjunction(tuple(guard))
 
 
+_NUMERIC = (Number, Constant, IndexValue, Access, Mul, Div, Pow, Add, Call)
+
+
+def _guarded(expr: Expr) -> bool:
+    """Tell whether a factor, or the top of a quotient, is conditional on indices alone."""
+    match expr:
+        case Where(condition, _, _) | Iverson(condition):
+            return is_index_only(condition)
+        case Mul(factors):
+            return any(_guarded(factor) for factor in factors)
+        case Div(numerator, _):
+            return _guarded(numerator)
+        case _:
+            return False
+
+
 def _base_cases(network: Network) -> dict[str, tuple[Access, ...]]:
     bases: dict[str, tuple[Access, ...]] = {}
     for equation in network.equations:
@@ -392,15 +412,17 @@ def _differs(form: Affine, value: Affine) -> Condition:
     return Compare("!=", index_value(form), index_value(value))
 
 
-def _part_scope(expr: Expr, scope: Scope) -> tuple[tuple[Index, ...], tuple[Condition, ...]]:
+def _part_scope(
+    expr: Expr, scope: Scope, tensors: Mapping[str, Tensor]
+) -> tuple[tuple[Index, ...], tuple[Condition, ...]]:
     """Return the indices a part depends on and the guards that concern them.
 
-    A guard that ties one of them to another index brings that index in: without it the part could
-    be evaluated where its accesses leave their range.
+    Where an access of the part could leave its range, a guard that ties an index of the part to
+    another one brings that one in; otherwise such a guard is no concern of the part.
     """
     wanted = set(free_indices(expr))
     guards = {c: {i for f in affine_forms(c) for i in indices_of(f)} for c in scope.guard}
-    size = -1
+    size = len(wanted) if _surely_inside(expr, tensors) else -1
     while size != len(wanted):
         size = len(wanted)
         for used in guards.values():
@@ -408,6 +430,18 @@ def _part_scope(expr: Expr, scope: Scope) -> tuple[tuple[Index, ...], tuple[Cond
                 wanted |= used
     indices = tuple(index for index in scope.indices if index in wanted)
     return indices, tuple(c for c, used in guards.items() if used and used <= wanted)
+
+
+def _surely_inside(expr: Expr, tensors: Mapping[str, Tensor]) -> bool:
+    """Tell whether every access stays in its range for all values of its indices."""
+    for part in walk(expr):
+        if isinstance(part, Access):
+            for form, axis in zip(part.indices, tensors[part.tensor].axes):
+                if not surely_nonnegative(form - axis.low):
+                    return False
+                if not surely_nonnegative(axis.high - 1 - form):
+                    return False
+    return True
 
 
 def _conditioned(expr: Expr, conditions: tuple[Condition, ...]) -> Expr:

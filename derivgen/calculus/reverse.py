@@ -25,7 +25,8 @@ from derivgen.algebra.expressions import (
     Position,
     Where,
     index_value,
-    mul,
+    quotient,
+    quotient_factors,
     substitute,
     tensors_read,
     where,
@@ -101,7 +102,8 @@ def times(upstream: Expr, slope: Expr) -> Expr:
     """Return the product, with conditions outermost: the other branch stays unevaluated."""
     if isinstance(slope, Where):
         return where(slope.condition, times(upstream, slope.yes), times(upstream, slope.no))
-    return mul(upstream, slope)
+    above, below = quotient_factors(slope)
+    return quotient((upstream, *above), below)
 
 
 def _local(

@@ -44,7 +44,7 @@ def schedule(
 
     Raises: EquationError, if a quantity depends on itself in no computable order.
     """
-    return _blocks(statements, _edges(statements))
+    return _blocks(statements, _edges(statements), tensors)
 
 
 def computing_order(statements: Sequence[Statement]) -> list[Statement]:
@@ -109,7 +109,7 @@ def _apart(below: Affine, above: Affine) -> bool:
 
 
 def _blocks(
-    statements: Sequence[Statement], edges: list[Edge]
+    statements: Sequence[Statement], edges: list[Edge], tensors: Mapping[str, Tensor]
 ) -> tuple[Block, ...]:
     blocks: list[Block] = []
     inside = _edges_inside(len(statements), edges)
@@ -118,7 +118,7 @@ def _blocks(
         if not inner:
             blocks.append(Assign(statements[component[0]]))
         else:
-            blocks.append(_scan(statements, component, inner))
+            blocks.append(_scan(statements, component, inner, tensors))
     return tuple(blocks)
 
 
@@ -189,11 +189,12 @@ def _scan(
     statements: Sequence[Statement],
     component: list[int],
     edges: list[Edge],
+    tensors: Mapping[str, Tensor],
 ) -> Scan:
     problem: EquationError | None = None
     for axes in _axis_choices(statements, component, edges):
         try:
-            return _scan_along(statements, component, edges, axes)
+            return _scan_along(statements, component, axes, tensors)
         except EquationError as error:
             problem = problem or error
     raise problem or _circular(statements, component)
@@ -265,10 +266,10 @@ def _only_index(form: Affine) -> Index | None:
 def _scan_along(
     statements: Sequence[Statement],
     component: list[int],
-    edges: list[Edge],
     axes: dict[str, int],
+    tensors: Mapping[str, Tensor],
 ) -> Scan:
-    step = _scan_index(statements, component, axes)
+    step = _scan_index(statements, component, axes, tensors)
     aligned = {n: _aligned(statements[n], axes[statements[n].lhs.tensor], step) for n in component}
     signs: dict[int, Read] = {}
     kept: list[Edge] = []
@@ -293,31 +294,33 @@ def _scan_along(
         raise _mixed(signs)
     if not signs:
         raise _circular(statements, component)
-    inner = _blocks([aligned[n] for n in component], kept)
+    inner = _blocks([aligned[n] for n in component], kept, tensors)
     return Scan(step, 1 in signs, inner)
 
 
 def _scan_index(
-    statements: Sequence[Statement], component: list[int], axes: dict[str, int]
+    statements: Sequence[Statement],
+    component: list[int],
+    axes: dict[str, int],
+    tensors: Mapping[str, Tensor],
 ) -> Index:
-    """Return the common index of the steps, over the union of the places written."""
-    lows, highs, names = [], [], []
+    """Return the common index of the steps, over the union of the axes written along."""
+    names = []
     for n in component:
         form = statements[n].lhs.indices[axes[statements[n].lhs.tensor]]
         index = _only_index(form)
-        if index is None:
-            if any(True for _ in indices_of(form)):
-                raise _unordered(statements[n], Read(statements[n].lhs.tensor, (form,)))
-            lows.append(form)
-            highs.append(form + 1)
-            continue
-        shift = form - affine(index)
-        lows.append(index.low + shift)
-        highs.append(index.high + shift)
-        names.append(index.name)
+        if index is not None:
+            names.append(index.name)
+        elif any(True for _ in indices_of(form)):
+            raise _unordered(statements[n], Read(statements[n].lhs.tensor, (form,)))
     if not names:
         raise _circular(statements, component)
-    return Index(names[0], _extreme(lows, -1), _extreme(highs, 1))
+    ranges = [tensors[name].axes[axis] for name, axis in axes.items()]
+    return Index(
+        names[0],
+        _extreme([axis.low for axis in ranges], -1),
+        _extreme([axis.high for axis in ranges], 1),
+    )
 
 
 def _extreme(forms: list[Affine], sign: int) -> Affine:
@@ -347,9 +350,9 @@ def _aligned(statement: Statement, axis: int, step: Index) -> Statement:
         )
     shift = form - affine(index)
     guard: list[Condition] = []
-    if index.low + shift != step.low:
+    if not surely_nonnegative(step.low - index.low - shift):
         guard.append(Compare(">=", index_value(affine(step)), index_value(index.low + shift)))
-    if index.high + shift != step.high:
+    if not surely_nonnegative(index.high + shift - step.high):
         last = index.high + shift - 1
         guard.append(Compare("<=", index_value(affine(step)), index_value(last)))
     return _renamed(statement, index, affine(step) - shift, step, tuple(guard))

@@ -13,6 +13,7 @@ One walk from the loss to the parameters; each adjoint is finished before it is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -24,6 +25,7 @@ from derivgen.algebra.expressions import (
     Access,
     Add,
     Call,
+    Condition,
     Div,
     Expr,
     IndexValue,
@@ -38,9 +40,10 @@ from derivgen.algebra.expressions import (
     add,
     affine_forms,
     children,
-    div,
     free_indices,
     mul,
+    quotient,
+    quotient_factors,
     replace_nodes,
     substitute,
     transform,
@@ -54,15 +57,26 @@ from derivgen.calculus.partials import shape_of
 from derivgen.calculus.reverse import Forward
 
 
+LONGEST_TO_FACTOR = 12
+
+
 def simplify(
     steps: Sequence[Step], forward: Forward, network: Network, kept: set[str]
 ) -> tuple[tuple[Step, ...], tuple[int, ...]]:
     """Return the steps with simplified results, auxiliary sums added, and the facts used."""
-    work = _Work(forward, network, kept, _stored_values(forward))
+    paths = [path for step in steps for path in step.contributions]
+    reads = Counter(p.upstream.tensor for p in paths if isinstance(p.upstream, Access))
+    invented = {step.adjoint for step in steps if _is_invented(step.quantity, forward)}
+    work = _Work(forward, network, kept, _stored_values(forward), reads, invented)
     done: list[Step] = []
     for step in steps:
         done.extend(work.finish(step))
     return tuple(done), tuple(work.facts)
+
+
+def _is_invented(quantity: str, forward: Forward) -> bool:
+    """Tell whether a quantity is neither the writer's own nor a pre-activation."""
+    return quantity in forward.named and quantity not in forward.preactivations
 
 
 @dataclass
@@ -73,9 +87,11 @@ class _Work:
     network: Network
     kept: set[str]
     stored: dict[Expr, list[_Stored]]
+    reads: Mapping[str, int]
+    invented: set[str]
     maps: dict[str, Statement] = field(default_factory=dict)
+    scatters: dict[str, Statement] = field(default_factory=dict)
     facts: dict[int, None] = field(default_factory=dict)
-    sums: dict[object, Access] = field(default_factory=dict)
 
     def finish(self, step: Step) -> Iterator[Step]:
         """Yield the auxiliary sums a step came to need, then the step itself, simplified."""
@@ -94,6 +110,8 @@ class _Work:
         yield from extra
         if len(merged) == 1 and self._total(merged[0]):
             self.maps[step.adjoint] = merged[0]
+        elif len(merged) == 1 and plain_lhs(merged[0].lhs) is None:
+            self.scatters[step.adjoint] = merged[0]
         yield replace(step, rewrites=tuple(log), result=tuple(merged))
 
     def _total(self, statement: Statement) -> bool:
@@ -107,8 +125,8 @@ class _Work:
     # --- rules on one statement ---
 
     def _shorten(self, statement: Statement, log: list[Rewrite]) -> Statement:
-        statement = self._apply(statement, self._values(statement.body), log, "forward value")
-        statement = self._inline(statement, log)
+        statement = self._apply(statement, self._values(statement.body, statement.guard), log, "forward value")
+        statement = self._inline(self._compose(statement, log), log)
         short = tidied(statement.body)
         return self._apply(statement, (short, ()), log, "tidy")
 
@@ -126,35 +144,39 @@ class _Work:
         log.append(Rewrite(rule, (statement,), (after,), uses))
         return after
 
-    def _values(self, body: Expr) -> tuple[Expr, tuple[str, ...]]:
+    def _values(
+        self, body: Expr, guard: tuple[Condition, ...]
+    ) -> tuple[Expr, tuple[str, ...]]:
         """Read stored forward values instead of computing them again."""
         uses: dict[str, None] = {}
 
         def visit(part: Node) -> Node:
             if isinstance(part, Call):
                 for stored in self.stored.get(_skeleton(part), ()):
-                    value = stored.match(part)
+                    value = stored.match(part, guard)
                     if value is not None and stored.exact:
                         uses[stored.tensor] = None
                         return value
             return part
 
         simple = transform(body, visit)
-        return self._exponentials(simple, uses)
+        return self._exponentials(simple, guard, uses)
 
-    def _exponentials(self, body: Expr, uses: dict[str, None]) -> tuple[Expr, tuple[str, ...]]:
+    def _exponentials(
+        self, body: Expr, guard: tuple[Condition, ...], uses: dict[str, None]
+    ) -> tuple[Expr, tuple[str, ...]]:
         """Write ``exp(z)`` as ``p*s`` where that cancels."""
         for part in list(walk(body)):
             if not isinstance(part, Call):
                 continue
             for stored in self.stored.get(_skeleton(part), ()):
-                value = stored.match(part)
+                value = stored.match(part, guard)
                 if value is None or stored.exact:
                     continue
                 tried = tidied(replace_nodes(body, {part: value}))
                 if weight(tried) <= weight(body) and part not in set(walk(tried)):
                     uses[stored.tensor] = None
-                    return self._exponentials(tried, uses)
+                    return self._exponentials(tried, guard, uses)
         return body, tuple(uses)
 
     def _inline(self, statement: Statement, log: list[Rewrite]) -> Statement:
@@ -164,22 +186,35 @@ class _Work:
             if known is None or part not in set(walk(statement.body)):
                 continue
             value = _at_place(known, part)
-            body = self._values(tidied(times_into(statement.body, part, value)))[0]
+            put = tidied(times_into(statement.body, part, value))
+            body = self._values(put, statement.guard)[0]
             if self._pays(statement, known, part, body):
                 uses = (part.tensor,)
                 statement = self._apply(statement, (body, uses), log, "earlier adjoint")
+        return statement
+
+    def _compose(self, statement: Statement, log: list[Rewrite]) -> Statement:
+        """Follow an adjoint that is written at one place only (``adj_p[y] = ...``) to its reader.
+
+        ``sum over I of adj_A[I]*r(I)`` with the one statement ``for J: adj_A[k(J)] += b(J)`` is
+        ``sum over J of b(J)*r(k(J))``, which is taken if the two cancel.
+        """
+        for part in [p for p in walk(statement.body) if isinstance(p, Access)]:
+            known = self.scatters.get(part.tensor)
+            made = None if known is None else _composed(statement, known, part)
+            if made is not None and weight(made.body) <= weight(statement.body):
+                log.append(Rewrite("earlier adjoint", (statement,), (made,), (part.tensor,)))
+                return made
         return statement
 
     def _pays(self, statement: Statement, known: Statement, part: Access, body: Expr) -> bool:
         before, value = weight(statement.body), weight(known.body)
         if weight(body) <= before:
             return True
-        invented = known.lhs.tensor not in self.kept and self._is_invented(part.tensor)
-        return invented and not statement.bound and weight(body) <= before + value
-
-    def _is_invented(self, adjoint: str) -> bool:
-        name = adjoint.split("_", 1)[1]
-        return name in self.forward.named and name not in self.forward.preactivations
+        if part.tensor in self.kept or part.tensor not in self.invented or statement.bound:
+            return False
+        once = self.reads.get(part.tensor, 0) == 1
+        return weight(body) < before + value or (once and weight(body) == before + value)
 
     def _facts(self, statement: Statement, step: Step, log: list[Rewrite]) -> Statement:
         """Replace a sum that a declared fact fixes by its value."""
@@ -250,7 +285,10 @@ class _Work:
                 continue
             first = group[0]
             bodies = [_onto(statement, first) for statement in group]
-            merged = replace(first, body=tidied(_minus_last(add(*bodies))))
+            total = _minus_last(add(*bodies))
+            # Factoring a long sum hides its terms more than it helps.
+            short = tidied(total) if weight(total) <= LONGEST_TO_FACTOR else total
+            merged = replace(first, body=short)
             log.append(Rewrite("merge", tuple(group), (merged,)))
             if merged.body != ZERO:
                 done.append(merged)
@@ -278,6 +316,31 @@ def times_into(body: Expr, part: Access, value: Expr) -> Expr:
         no = times_into(body, part, value.no)
         return yes if yes == no else Where(value.condition, yes, no)
     return replace_nodes(body, {part: value})
+
+
+def _composed(statement: Statement, known: Statement, part: Access) -> Statement | None:
+    """Return the reader with the one place that was written put in, or ``None``."""
+    places = plain_lhs(part)
+    above, _ = quotient_factors(statement.body)
+    guarded = any(set(places or ()) & set(_condition_indices(c)) for c in statement.guard)
+    if places is None or above.count(part) != 1 or guarded or statement.op != "sum":
+        return None
+    others = [i for i in statement.indices if i not in places]
+    if {i.name for i in others} & {i.name for i in known.indices}:
+        return None
+    mapping = {index: form for index, form in zip(places, known.lhs.indices)}
+    body = substitute(replace_nodes(statement.body, {part: _HERE}), mapping)
+    return Statement(
+        (*known.indices, *others),
+        (*known.guard, *statement.guard),
+        substitute(statement.lhs, mapping),
+        "sum",
+        tidied(replace_nodes(body, {_HERE: known.body})),
+        statement.equation,
+    )
+
+
+_HERE = Access("#here")
 
 
 def _at_place(known: Statement, access: Access) -> Expr:
@@ -313,14 +376,17 @@ class _Stored:
     forms: tuple[Affine, ...]
     value: Expr
     exact: bool
+    guard: tuple[Condition, ...] = ()
 
-    def match(self, call: Call) -> Expr | None:
-        """Return the value of a call of the same shape, if its places correspond."""
+    def match(self, call: Call, guard: tuple[Condition, ...]) -> Expr | None:
+        """Return the value of a call of the same shape, if its places and guards correspond."""
         mapping: dict[Index, Affine] = {}
         for pattern, form in zip(self.forms, affine_forms(call)):
             index = pattern.plain
             if index is None or mapping.setdefault(index, form) != form:
                 return None
+        if any(substitute(c, mapping) not in guard for c in self.guard):
+            return None
         return substitute(self.value, mapping)
 
 
@@ -330,12 +396,14 @@ def _stored_values(forward: Forward) -> dict[Expr, list[_Stored]]:
         writers[statement.lhs.tensor] = writers.get(statement.lhs.tensor, 0) + 1
     table: dict[Expr, list[_Stored]] = {}
     for statement in forward.statements:
-        if writers[statement.lhs.tensor] == 1 and statement.is_map and not statement.guard:
+        if writers[statement.lhs.tensor] == 1 and statement.is_map:
             for call, value, exact in _solved(statement):
                 forms = tuple(affine_forms(call))
                 known = {f.plain for f in forms}
                 if all(i in known for i in statement.indices):
-                    stored = _Stored(statement.lhs.tensor, forms, value, exact)
+                    stored = _Stored(
+                        statement.lhs.tensor, forms, value, exact, statement.guard
+                    )
                     table.setdefault(_skeleton(call), []).append(stored)
     return table
 
@@ -345,18 +413,10 @@ def _solved(statement: Statement) -> Iterator[tuple[Call, Expr, bool]]:
     if isinstance(body, Call):
         yield body, statement.lhs, True
         return
-    above, below = _factors(body)
+    above, below = quotient_factors(body)
     calls = [f for f in above if isinstance(f, Call) and f.name == "exp"]
     if len(calls) == 1 and len(above) == 1 and below:
         yield calls[0], mul(statement.lhs, *below), False
-
-
-def _factors(body: Expr) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
-    if isinstance(body, Div):
-        above, under = _factors(body.numerator)
-        below, over = _factors(body.denominator)
-        return above + over, under + below
-    return (body.factors if isinstance(body, Mul) else (body,)), ()
 
 
 def _skeleton(call: Call) -> Expr:
@@ -409,7 +469,7 @@ def _bare(expr: Node) -> Node:
 
 def _separated(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, Expr]:
     """Return the factors of a product without and with the bound indices."""
-    above, below = _factors(body)
+    above, below = quotient_factors(body)
     inside = set(bound)
 
     def free(part: Expr) -> bool:
@@ -417,11 +477,7 @@ def _separated(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, Expr]:
 
     outer = [f for f in above if free(f)], [f for f in below if free(f)]
     inner = [f for f in above if not free(f)], [f for f in below if not free(f)]
-    return _quotient(*outer), _quotient(*inner)
-
-
-def _quotient(above: Sequence[Expr], below: Sequence[Expr]) -> Expr:
-    return div(mul(*above), mul(*below)) if below else mul(*above)
+    return quotient(*outer), quotient(*inner)
 
 
 def _has_access(expr: Node) -> bool:
