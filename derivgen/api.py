@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from derivgen.algebra.network import Network
     from derivgen.calculus.derivation import Derivation, Step
+    from derivgen.check import Report
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,26 @@ class Net:
     def _derivation(self) -> Derivation:
         return self.derive().derivation
 
+    @property
+    def unknown_functions(self) -> tuple[str, ...]:
+        """Return the names declared as unknown: with any, no program can be emitted."""
+        return tuple(f.name for f in self.network.functions.values() if f.body is None)
+
     def emit_files(
-        self, target: str = "numpy", dtype: str = "float32", predict_only: bool = False
+        self,
+        target: str = "numpy",
+        dtype: str = "float32",
+        predict_only: bool = False,
+        dims: Mapping[str, int] | None = None,
     ) -> dict[str, str]:
-        """Return the files of a trainer, or of a predictor, by name."""
+        """Return the files of a trainer, or of a predictor, by name.
+
+        ``dims`` gives or overrides sizes by their letters.
+        """
         from derivgen.lowering import lower
         from derivgen.targets.emit import emit
 
-        return emit(lower(self._derivation), target, dtype, predict_only)
+        return emit(lower(self._derivation, dims), target, dtype, predict_only)
 
     def emit(
         self, target: str = "numpy", dtype: str = "float32", predict_only: bool = False
@@ -106,7 +119,7 @@ class Net:
                 total[by] = total.get(by, 0) + part
         return _nested(total)
 
-    def check(self, seed: int = 0) -> Any:
+    def check(self, seed: int = 0) -> Report:
         """Compare every gradient with finite differences; the report has a ``verdict``."""
         from derivgen.check import check
 

@@ -27,7 +27,7 @@ def built_files(name: str) -> dict[str, str]:
     net = read_source(name).net
     derived = net.derive()
     files = {"derivation.tex": derived.latex(), "derivation.md": derived.markdown()}
-    for target in ("numpy", "cpp"):
+    for target in () if net.unknown_functions else ("numpy", "cpp"):
         files |= net.emit_files(target, DTYPE)
     return {f"{name}/{file}": text for file, text in sorted(files.items())}
 

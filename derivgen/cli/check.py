@@ -31,26 +31,29 @@ def check_command(
 ) -> None:
     """Compare every gradient with finite differences whose error is bounded; exit 1 if refused."""
     source = read_source(net, equations)
+    engines = _engines(target, source)
     results = {}
-    for engine in _engines(target):
+    for engine in engines:
         with working(f"checking the gradients, {engine}"):
             results[engine] = _check(source, engine, seed)
+        if not as_json:
+            show(_text(engine, results[engine]))
     verdicts = [result["verdict"] for result in results.values()]
     worst = next((verdict for verdict in verdicts if verdict != "pass"), "pass")
     if as_json:
-        only = next(iter(results.values()))
-        show(json.dumps(only if len(results) == 1 else {"verdict": worst, "targets": results}))
-    else:
-        for engine, result in results.items():
-            _report(engine, result)
+        only = results[engines[0]]
+        show(json.dumps(only if len(engines) == 1 else {"verdict": worst, "targets": results}))
     if worst != "pass":
         raise typer.Exit(REFUSED)
 
 
-def _engines(target: options.Engines) -> tuple[str, ...]:
-    if target is options.Engines.ALL:
-        return tuple(engine.value for engine in options.Engine)
-    return (target.value,)
+def _engines(target: options.Engines, source: Source) -> tuple[str, ...]:
+    if target is not options.Engines.ALL:
+        return (target.value,)
+    if unknown := source.net.unknown_functions:
+        say(f"{', '.join(unknown)} has no definition: only the interpreter checks, by a stand-in")
+        return (options.Engine.INTERPRETER.value,)
+    return tuple(engine.value for engine in options.Engine)
 
 
 def _check(source: Source, engine: str, seed: int) -> dict[str, Any]:
@@ -64,14 +67,22 @@ def _check(source: Source, engine: str, seed: int) -> dict[str, Any]:
     return dict(json.loads(out))
 
 
-def _report(engine: str, result: dict[str, Any]) -> None:
-    show(f"{engine}: {result['verdict']}")
-    for name, row in result["parameters"].items():
-        facts = ", ".join(
-            f"{key} {_shown(value)}" for key, value in row.items() if key != "verdict"
-        )
-        show(f"  {name:<12} {row['verdict']:<12} {facts}".rstrip())
+def _text(engine: str, result: dict[str, Any]) -> str:
+    """Return a line per parameter: its verdict, what was checked, the worst entry if it failed."""
+    rows = dict(result["parameters"])
+    if "directions" in result:
+        rows["(directions)"] = result["directions"]
+    lines = [f"{engine}: {result['verdict']}"]
+    for name, row in rows.items():
+        facts = [_fact(key, row[key]) for key in row if key not in ("verdict", "worst")]
+        lines.append(f"  {name:<14} {row['verdict']:<13} {', '.join(facts)}".rstrip())
+        if row["verdict"] != "pass" and isinstance(row.get("worst"), dict):
+            lines.append("    " + ", ".join(_fact(k, v) for k, v in row["worst"].items()))
+    if note := result.get("note"):
+        lines.append(f"  {note}")
+    return "\n".join(lines)
 
 
-def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _fact(key: str, value: Any) -> str:
+    shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{key.replace('_', ' ')} {shown}"

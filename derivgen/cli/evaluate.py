@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,15 +61,29 @@ def read_json(path: Path) -> Any:
 
 
 def _by_program(source: Source, target: str, given: Any, by: tuple[str, ...] | None) -> None:
+    """Emit, run and print; the values are checked first, so that all engines refuse alike."""
+    from derivgen.values import read_values
+
+    parameters = [t.name for t in source.net.network.parameters]
+    for name in by or ():
+        if name not in parameters:
+            raise UsageProblem(
+                name,
+                "An emitted program gives gradients by parameters only.",
+                f"The parameters are: {', '.join(parameters)}; or leave out --target.",
+            )
     with working("deriving and emitting"):
-        files = source.net.emit_files(target, "float64")
+        sizes = read_values(source.net.network, given).dims
+        dims = {dim.name: size for dim, size in sizes.items()}
+        files = source.net.emit_files(target, "float64", dims=dims)
     program = prepare(files, target, None)
-    values = program.folder / "values.json"
-    flags = ["eval", "--dtype", "float64", "--json"]
-    if given is not None:
-        values.write_text(json.dumps(given), encoding="utf-8")
-        flags += ["--values", str(values)]
-    code, out, messages = run_quietly(program, flags)
+    flags = ["eval", "--json"]
+    with tempfile.TemporaryDirectory() as folder:
+        if given is not None:
+            values = Path(folder) / "values.json"
+            values.write_text(json.dumps(given), encoding="utf-8")
+            flags += ["--values", str(values)]
+        code, out, messages = run_quietly(program, flags)
     if code:
         say(messages.rstrip())
         raise typer.Exit(code)
