@@ -15,7 +15,7 @@ from derivgen.calculus.derivation import Derivation
 from derivgen.calculus.engine import derive
 from derivgen.check.directions import check_point
 from derivgen.check.points import losses_at
-from derivgen.check.report import INCONCLUSIVE, Report
+from derivgen.check.report import INCONCLUSIVE, Finding, ParameterReport, Report
 from derivgen.errors import DataError
 from derivgen.interpret import value_and_gradients
 from derivgen.values.random import STYLES, random_values
@@ -58,21 +58,15 @@ def check_at(
     derivation: Derivation, values: Values, gradients: Gradients, seed: int = 0
 ) -> Report | None:
     """Return the report at one point of one sample, ``None`` where the loss is not finite."""
-    network = derivation.network
-    assert network.loss is not None, "only a network with a loss is derived"
     loss, found = gradients(values)
     if not np.isfinite(float(loss)):
         return None
-    losses = losses_at(
-        derivation.forward, derivation.tensors, network.functions, network.loss, values
-    )
+    losses = losses_at(derivation, values)
     point = {name: values.arrays[name] for name in derivation.gradients}
     return check_point(losses, found, point, seed)
 
 
 def _undecided(derivation: Derivation, report: Report) -> Report:
-    from derivgen.check.report import Finding, ParameterReport
-
     nan = float("nan")
     parts = {
         name: ParameterReport(name, (Finding(name, (), nan, nan, nan, INCONCLUSIVE),), 0)

@@ -6,19 +6,30 @@ statements are otherwise those of the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from derivgen.algebra.affine import Affine, Dim, Index, Lookup, affine, make_index, map_atoms
-from derivgen.algebra.expressions import Access, Node, affine_forms, map_affine, tensors_read
+from derivgen.algebra.affine import (
+    Affine,
+    Dim,
+    Index,
+    Lookup,
+    affine,
+    lookups_of,
+    make_index,
+    map_atoms,
+)
+from derivgen.algebra.expressions import Access, Node, map_affine, tensors_read
 from derivgen.algebra.expressions import transform as transform_nodes
 from derivgen.algebra.network import Axis, Function, Tensor
-from derivgen.algebra.statements import Assign, Block, Scan, Statement
+from derivgen.algebra.statements import Assign, Block, Scan, Statement, statements_of
 from derivgen.algebra.values import Values
+from derivgen.calculus.derivation import Derivation
 from derivgen.calculus.schedule import schedule
+from derivgen.check.freeze import freeze
 from derivgen.interpret import run
 
 MOST_CELLS = 2_000_000  # elements of the largest lifted tensor times points, per run
@@ -48,7 +59,7 @@ class Lifting:
 
         return map_atoms(form, visit)
 
-    def node(self, part: Node) -> Node:
+    def node(self, part: Node) -> Any:
         """Lift an expression or a condition."""
         return transform_nodes(map_affine(part, self.lookup), self.access)
 
@@ -71,68 +82,85 @@ class Lifting:
         return Scan(block.index, block.reverse, tuple(self.block(b) for b in block.blocks))
 
 
-def losses_at(
-    statements: Sequence[Statement],
-    tensors: Mapping[str, Tensor],
-    functions: Mapping[str, Function],
-    loss: str,
-    values: Values,
-) -> Callable[[Mapping[str, Any]], Any]:
-    """Return a function from arrays with a leading axis of points to the losses there."""
-    blocks = schedule(statements, tensors)
-    points = Dim("points")
+@dataclass(frozen=True)
+class LossAtPoints:
+    """The loss of scheduled statements as a function of arrays with a leading axis of points."""
 
-    def losses(stacked: Mapping[str, Any]) -> Any:
-        index = make_index("point'", points)
-        lifting = Lifting(index, _dependent(statements, stacked))
-        if loss not in lifting.names:
-            return np.full(len(next(iter(stacked.values()))), _constant())
-        lifted = tuple(lifting.block(block) for block in blocks)
-        own = {n: _with_axis(t, index) if n in lifting.names else t for n, t in tensors.items()}
-        return _in_pieces(lifted, own, stacked)
+    blocks: tuple[Block, ...]
+    tensors: Mapping[str, Tensor]
+    functions: Mapping[str, Function]
+    loss: str
+    values: Values
 
-    def _constant() -> float:
-        found = run(blocks, tensors, functions, values.dims, values.arrays)
-        return float(found[loss])
-
-    def _in_pieces(
-        lifted: tuple[Block, ...], own: Mapping[str, Tensor], stacked: Mapping[str, Any]
-    ) -> Any:
+    def __call__(self, stacked: Mapping[str, Any]) -> Any:
+        """Return the loss at every point of ``stacked``, in pieces that fit the memory."""
         count = len(next(iter(stacked.values())))
-        step = max(1, MOST_CELLS // max(1, *(a[0].size for a in stacked.values())))
-        found = []
-        for start in range(0, count, step):
-            piece = {name: array[start : start + step] for name, array in stacked.items()}
-            dims = {**values.dims, points: len(next(iter(piece.values())))}
-            found.append(run(lifted, own, functions, dims, {**values.arrays, **piece})[loss])
-        return np.concatenate(found)
+        index = make_index("point'", Dim("points'"))
+        lifting = Lifting(index, _dependent(statements_of(self.blocks), stacked))
+        if self.loss not in lifting.names:
+            found = run(self.blocks, self.tensors, self.functions, *self._given())
+            return np.full(count, float(found[self.loss]))
+        step = max(1, MOST_CELLS // max(1, *(array[0].size for array in stacked.values())))
+        pieces = (
+            {name: array[start : start + step] for name, array in stacked.items()}
+            for start in range(0, count, step)
+        )
+        return np.concatenate([self._at(lifting, piece) for piece in pieces])
 
-    return losses
+    def _given(self) -> tuple[Mapping[Dim, int], Mapping[str, Any]]:
+        return self.values.dims, self.values.arrays
+
+    def _at(self, lifting: Lifting, piece: Mapping[str, Any]) -> Any:
+        axis = Axis(lifting.index.low, lifting.index.high)
+        tensors = {
+            name: replace(t, axes=(axis, *t.axes)) if name in lifting.names else t
+            for name, t in self.tensors.items()
+        }
+        dims = {**self.values.dims, Dim("points'"): len(next(iter(piece.values())))}
+        blocks = tuple(lifting.block(block) for block in self.blocks)
+        arrays = {**self.values.arrays, **piece}
+        return run(blocks, tensors, self.functions, dims, arrays)[self.loss]
 
 
 def _dependent(statements: Sequence[Statement], names: Mapping[str, Any]) -> frozenset[str]:
     """Return ``names`` and every tensor computed from them."""
-    found = set(names)
+    found = dict.fromkeys(names)
     size = -1
     while size != len(found):
         size = len(found)
         for statement in statements:
-            read = dict(tensors_read(statement.body))
-            for condition in statement.guard:
-                read.update(tensors_read(condition))
-            for form in affine_forms(statement.lhs):
-                read.update(tensors_read_in(form))
-            if any(name in found for name in read):
-                found.add(statement.lhs.tensor)
+            if any(name in found for name in _reads(statement)):
+                found[statement.lhs.tensor] = None
     return frozenset(found)
 
 
-def tensors_read_in(form: Affine) -> dict[str, None]:
-    """Return the index-valued tensors a form looks up."""
-    from derivgen.algebra.affine import lookups_of
+def _reads(statement: Statement) -> dict[str, None]:
+    names = dict(tensors_read(statement.body))
+    for condition in statement.guard:
+        names.update(tensors_read(condition))
+    for form in statement.lhs.indices:
+        names.update((lookup.tensor, None) for lookup in lookups_of(form))
+    return names
 
-    return {lookup.tensor: None for lookup in lookups_of(form)}
 
+def losses_at(derivation: Derivation, values: Values) -> LossAtPoints:
+    """Return the loss of a derivation's network as a function of many points.
 
-def _with_axis(tensor: Tensor, index: Index) -> Tensor:
-    return replace(tensor, axes=(Axis(index.low, index.high), *tensor.axes))
+    What stands inside ``stop_gradient`` keeps the value it has at ``values``: a slope that the
+    derivation leaves out by order must not be measured either.
+    """
+    network = derivation.network
+    assert network.loss is not None, "only a network with a loss is derived"
+    frozen = freeze(derivation.forward, derivation.tensors, network.functions)
+    arrays = dict(values.arrays)
+    if frozen.made:
+        blocks = schedule((*derivation.forward, *frozen.made), frozen.tensors)
+        found = run(blocks, frozen.tensors, network.functions, values.dims, arrays)
+        arrays.update({s.lhs.tensor: found[s.lhs.tensor] for s in frozen.made})
+    return LossAtPoints(
+        schedule(frozen.statements, frozen.tensors),
+        frozen.tensors,
+        network.functions,
+        network.loss,
+        Values(values.dims, arrays),
+    )

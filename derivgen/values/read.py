@@ -187,9 +187,11 @@ def _infer(
 def _solve(size: Affine, length: int, sizes: Mapping[Dim, int]) -> tuple[Dim, int] | None:
     """Return the one letter that ``size = length`` leaves open, with its value."""
     unknown = [(atom, count) for atom, count in size.terms if atom not in sizes]
-    if len(unknown) != 1 or not isinstance(unknown[0][0], Dim):
+    if len(unknown) != 1:
         return None
     dim, count = unknown[0]
+    if not isinstance(dim, Dim):
+        return None
     rest = length - evaluate_affine(size - Affine((unknown[0],)), dict(sizes))
     return (dim, rest // count) if rest % count == 0 and rest // count > 0 else None
 
