@@ -11,6 +11,7 @@ import pytest
 import derivgen
 
 PRINTED = 5e-10  # half a unit in the ninth decimal, the last one printed there
+ROUNDINGS = 1e-11  # some hundred roundings of 1e-16, where terms nearly cancel
 RATE = 0.5
 
 BIASES = ("b1", "b2")
@@ -67,3 +68,18 @@ def test_the_loss_after_a_step_is_the_printed_one(net, frozen, printed):
     loss, _ = net.value_and_gradients({"params": stepped(net, frozen)})
 
     assert float(loss) == pytest.approx(printed, abs=PRINTED)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_perturbed_values_agree_with_the_exact_oracle(net, seed):
+    from derivgen.interpret import value_and_gradients
+    from derivgen.values import random_values
+    from tests.oracle.exact import exact_gradients
+
+    values = random_values(net.network, seed)
+    loss, gradients = value_and_gradients(net.derive().derivation, values)
+    exact_loss, exact = exact_gradients(net.network, values.dims, values.arrays)
+
+    assert float(loss) == pytest.approx(float(exact_loss), rel=ROUNDINGS)
+    for name, gradient in gradients.items():
+        assert float(gradient) == pytest.approx(float(exact[name]), rel=ROUNDINGS), name
