@@ -27,7 +27,7 @@ from derivgen.calculus.derivation import Contribution, Derivation, Named, Step, 
 from derivgen.calculus.lemmas import Lemmas
 from derivgen.calculus.names import Names
 from derivgen.calculus.normalise import KEPT_IN_PLACE, normalise
-from derivgen.calculus.reverse import Adjoints, Forward, depends_on, needed_for, pull_back
+from derivgen.calculus.reverse import Adjoints, Forward, depends_on, needed_for, pull_back, reach
 from derivgen.calculus.schedule import computing_order
 from derivgen.calculus.simplify import simplify
 from derivgen.errors import EquationError, NameProblem
@@ -146,17 +146,36 @@ class _AdjointNames:
 def reverse(forward: Forward, adjoints: Adjoints, asked: Sequence[str]) -> list[Step]:
     """Return the raw steps that pull the seed back to ``asked``, in an order of computation."""
     statements = list(forward.statements)
-    wanted = depends_on(statements, asked)
-    needed = needed_for(statements, [adjoints.seed])
+    smooth = [s for s in statements if not s.op.startswith("arg")]
+    wanted = depends_on(smooth, asked)
+    needed = needed_for(smooth, [adjoints.seed])
     active = {name for name in wanted if name in needed}
-    paths: dict[str, list[Contribution]] = {}
-    for statement in reversed(statements):
-        if statement.lhs.tensor in active:
-            for found in pull_back(statement, forward, adjoints, active.__contains__):
-                paths.setdefault(found.operand.tensor, []).append(found)
+    found = [
+        contribution
+        for statement in reversed(smooth)
+        if statement.lhs.tensor in active
+        for contribution in pull_back(statement, forward, adjoints, active.__contains__)
+    ]
+    paths = _from_seed(found, adjoints.seed)
     last = {statement.lhs.tensor: n for n, statement in enumerate(statements)}
     order = sorted(paths, key=lambda name: -last.get(name, -1))
     return [_raw_step(name, paths[name], forward, adjoints) for name in order]
+
+
+def _from_seed(found: list[Contribution], seed: str) -> dict[str, list[Contribution]]:
+    """Return the contributions by operand, without those that nothing reaches.
+
+    A quantity read in conditions only, or under `stop_gradient`, has no adjoint to hand on.
+    """
+    targets: dict[str, list[str]] = {}
+    for path in found:
+        targets.setdefault(path.through.lhs.tensor, []).append(path.operand.tensor)
+    reached = reach(targets, [seed])
+    paths: dict[str, list[Contribution]] = {}
+    for path in found:
+        if path.through.lhs.tensor in reached:
+            paths.setdefault(path.operand.tensor, []).append(path)
+    return paths
 
 
 def _raw_step(
@@ -179,7 +198,7 @@ def forward_part(network: Network) -> Forward:
         Lemmas(network.functions),
         preactivations=_preactivations(network, normal.named),
     )
-    _supply_derivatives(forward, dict(normal.derivatives))
+    _supply_derivatives(network, forward, dict(normal.derivatives))
     return forward
 
 
@@ -197,7 +216,9 @@ def _preactivations(network: Network, named: Mapping[str, Named]) -> frozenset[s
 # --- derivatives inside equations ----------------------------------------------------------------
 
 
-def _supply_derivatives(forward: Forward, waiting: dict[str, Derivative]) -> None:
+def _supply_derivatives(
+    network: Network, forward: Forward, waiting: dict[str, Derivative]
+) -> None:
     """Add the statements of ``d(u, x)``, innermost first, so that they may be differentiated."""
     while waiting:
         ready = [n for n, d in waiting.items() if not _blocked(forward, d.of.tensor, waiting)]
@@ -205,7 +226,7 @@ def _supply_derivatives(forward: Forward, waiting: dict[str, Derivative]) -> Non
             names = " and ".join(f"d({d.of.tensor}, {d.by.tensor})" for d in waiting.values())
             raise EquationError(names, "A derivative is used to define what it differentiates.")
         for name in ready:
-            _supply(forward, name, waiting.pop(name))
+            _supply(network, forward, name, waiting.pop(name))
         forward.statements = computing_order(forward.statements)
 
 
@@ -214,7 +235,7 @@ def _blocked(forward: Forward, tensor: str, waiting: dict[str, Derivative]) -> b
     return any(name in needed for name in waiting)
 
 
-def _supply(forward: Forward, name: str, derivative: Derivative) -> None:
+def _supply(network: Network, forward: Forward, name: str, derivative: Derivative) -> None:
     of, by = derivative.of.tensor, derivative.by.tensor
     tensor = forward.tensors[of]
     leading = _loop(forward, tensor.axes, tensor.axis_names)
@@ -226,18 +247,18 @@ def _supply(forward: Forward, name: str, derivative: Derivative) -> None:
         return known[operand]
 
     adjoints = Adjoints(naming, of, leading)
-    steps = reverse(forward, adjoints, (by,))
-    made = [statement for step in steps for statement in step.result]
-    for step in steps:
+    raw = reverse(forward, adjoints, (by,))
+    for step in raw:
         old = forward.tensors[step.quantity]
         if step.adjoint != name:
             axis_names = (*(i.name for i in leading), *old.axis_names)
             forward.add_tensor(step.adjoint, (*tensor.axes, *old.axes), axis_names)
             part = Derivative(Access(of), Access(step.quantity))
             forward.named[step.adjoint] = Named(step.adjoint, part, "derivative", -1)
-    forward.statements += made
     if leading or of == by:
         forward.statements.append(_seed(forward, adjoints, of, leading))
+    steps, _ = simplify(raw, forward, network, {name})
+    forward.statements += [statement for step in steps for statement in step.result]
 
 
 def _seed(forward: Forward, adjoints: Adjoints, of: str, leading: tuple[Index, ...]) -> Statement:
@@ -257,6 +278,6 @@ def _loop(
     """Return fresh indices over the given axes."""
     letters = [*axis_names, *"abcdefgh"[len(axis_names) :]]
     return tuple(
-        forward.names.index(Index(letter, axis.low, axis.high), ())
+        forward.names.unique_index(Index(letter, axis.low, axis.high))
         for letter, axis in zip(letters, axes)
     )

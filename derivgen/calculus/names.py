@@ -15,23 +15,39 @@ class Names:
         self.taken: set[str] = set(network.tensors) | set(network.functions)
         self.taken |= {dim.name for dim in network.dims}
         self.letters: set[str] = {index.name for index in network.indices} | self.taken
+        self.reused: set[str] = set()
 
     def tensor(self, wish: str) -> str:
         """Return ``wish``, with the first free number behind it if it is taken."""
         return _claim(wish, self.taken)
 
     def index(self, like: Index, avoid: Iterable[str]) -> Index:
-        """Return an index over the same range whose name is in neither the network nor ``avoid``."""
-        base = like.name.rstrip("0123456789") or like.name
-        name = _claim(base + "2", self.letters | set(avoid), base, 2)
+        """Return an index over the same range whose name is in neither the network nor ``avoid``.
+
+        Another equation may get the same name: letters matter within one statement only.
+        """
+        name = _numbered(like.name, self.letters | set(avoid))
+        self.reused.add(name)
+        return Index(name, like.low, like.high)
+
+    def unique_index(self, like: Index) -> Index:
+        """Return an index over the same range whose name no statement has or will get."""
+        name = _numbered(like.name, self.letters | self.reused)
+        self.letters.add(name)
         return Index(name, like.low, like.high)
 
 
-def _claim(wish: str, taken: set[str], base: str | None = None, count: int = 2) -> str:
-    stem = wish if base is None else base
-    name = wish
-    while name in taken:
-        name = f"{stem}{count}" if base is not None else f"{stem}_{count}"
+def _numbered(letter: str, taken: set[str]) -> str:
+    stem = letter.rstrip("0123456789") or letter
+    count = 2
+    while f"{stem}{count}" in taken:
         count += 1
+    return f"{stem}{count}"
+
+
+def _claim(wish: str, taken: set[str]) -> str:
+    name, count = wish, 2
+    while name in taken:
+        name, count = f"{wish}_{count}", count + 1
     taken.add(name)
     return name

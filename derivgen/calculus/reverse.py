@@ -177,7 +177,7 @@ def depends_on(statements: Sequence[Statement], sources: Sequence[str]) -> dict[
     for statement in statements:
         for name in read_names(statement):
             readers.setdefault(name, []).append(statement.lhs.tensor)
-    return _reach(readers, sources)
+    return reach(readers, sources)
 
 
 def needed_for(statements: Sequence[Statement], targets: Sequence[str]) -> dict[str, None]:
@@ -185,7 +185,7 @@ def needed_for(statements: Sequence[Statement], targets: Sequence[str]) -> dict[
     needs: dict[str, list[str]] = {}
     for statement in statements:
         needs.setdefault(statement.lhs.tensor, []).extend(read_names(statement))
-    return _reach(needs, targets)
+    return reach(needs, targets)
 
 
 def read_names(statement: Statement) -> dict[str, None]:
@@ -205,7 +205,8 @@ def _reads_itself(statement: Statement) -> bool:
     )
 
 
-def _reach(graph: dict[str, list[str]], sources: Sequence[str]) -> dict[str, None]:
+def reach(graph: dict[str, list[str]], sources: Sequence[str]) -> dict[str, None]:
+    """Return what can be reached from ``sources`` in a graph, these included."""
     found = dict.fromkeys(sources)
     work = list(sources)
     while work:

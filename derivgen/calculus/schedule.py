@@ -60,6 +60,10 @@ class Read:
     tensor: str
     indices: tuple[Affine, ...]
 
+    def at(self, mapping: Mapping[Index, Affine]) -> Read:
+        """Return the read with indices replaced."""
+        return Read(self.tensor, tuple(substitute_affine(i, mapping) for i in self.indices))
+
 
 def reads(statement: Statement) -> list[Read]:
     """Return what a statement reads, guards and lookups included, in order of occurrence."""
@@ -194,7 +198,7 @@ def _scan(
     problem: EquationError | None = None
     for axes in _axis_choices(statements, component, edges):
         try:
-            return _scan_along(statements, component, axes, tensors)
+            return _scan_along(statements, component, edges, axes, tensors)
         except EquationError as error:
             problem = problem or error
     raise problem or _circular(statements, component)
@@ -266,35 +270,30 @@ def _only_index(form: Affine) -> Index | None:
 def _scan_along(
     statements: Sequence[Statement],
     component: list[int],
+    edges: list[Edge],
     axes: dict[str, int],
     tensors: Mapping[str, Tensor],
 ) -> Scan:
     step = _scan_index(statements, component, axes, tensors)
     aligned = {n: _aligned(statements[n], axes[statements[n].lhs.tensor], step) for n in component}
+    numbers = {n: position for position, n in enumerate(component)}
     signs: dict[int, Read] = {}
     kept: list[Edge] = []
-    numbers = {n: position for position, n in enumerate(component)}
-    for reader in component:
-        for read in reads(aligned[reader]):
-            if read.tensor not in axes:
-                continue
-            sign = _sign(read.indices[axes[read.tensor]], step, aligned[reader].guard)
-            if sign is None:
-                raise _unordered(aligned[reader], read)
-            if sign:
-                signs.setdefault(sign, read)
-                continue
-            kept += [
-                Edge(numbers[writer], numbers[reader], read)
-                for writer in component
-                if statements[writer].lhs.tensor == read.tensor
-                and _can_meet(aligned[writer].lhs.indices, read.indices)
-            ]
+    for edge in edges:
+        statement, shift = aligned[edge.reader]
+        read = edge.read.at(shift)
+        sign = _sign(read.indices[axes[read.tensor]], step, statement.guard)
+        if sign is None:
+            raise _unordered(statement, read)
+        if sign:
+            signs.setdefault(sign, read)
+        elif _can_meet(aligned[edge.writer][0].lhs.indices, read.indices):
+            kept.append(Edge(numbers[edge.writer], numbers[edge.reader], read))
     if len(signs) > 1:
         raise _mixed(signs)
     if not signs:
         raise _circular(statements, component)
-    inner = _blocks([aligned[n] for n in component], kept, tensors)
+    inner = _blocks([aligned[n][0] for n in component], kept, tensors)
     return Scan(step, 1 in signs, inner)
 
 
@@ -331,8 +330,10 @@ def _extreme(forms: list[Affine], sign: int) -> Affine:
     return best
 
 
-def _aligned(statement: Statement, axis: int, step: Index) -> Statement:
-    """Rename and shift the statement's index so that it writes at place ``step``."""
+def _aligned(
+    statement: Statement, axis: int, step: Index
+) -> tuple[Statement, dict[Index, Affine]]:
+    """Shift the statement's index so that it writes at ``step``; also returns the renaming."""
     form = statement.lhs.indices[axis]
     index = _only_index(form)
     if index is None:
@@ -342,12 +343,9 @@ def _aligned(statement: Statement, axis: int, step: Index) -> Statement:
         lhs = replace(
             statement.lhs, indices=(*places[:axis], affine(step), *places[axis + 1 :])
         )
-        return replace(
-            statement,
-            indices=(step, *_without_clash(statement.indices, step)),
-            guard=(at, *statement.guard),
-            lhs=lhs,
-        )
+        indices = (step, *_without_clash(statement.indices, step))
+        guarded = (at, *statement.guard)
+        return replace(statement, indices=indices, guard=guarded, lhs=lhs), {}
     shift = form - affine(index)
     guard: list[Condition] = []
     if not surely_nonnegative(step.low - index.low - shift):
@@ -360,7 +358,7 @@ def _aligned(statement: Statement, axis: int, step: Index) -> Statement:
 
 def _renamed(
     statement: Statement, old: Index, form: Affine, step: Index, guard: tuple[Condition, ...]
-) -> Statement:
+) -> tuple[Statement, dict[Index, Affine]]:
     mapping = {old: form}
     others = [i for i in statement.indices if i != old]
     for other in others:
@@ -369,13 +367,14 @@ def _renamed(
             mapping[other] = affine(fresh)
     rest = tuple(mapping[i].plain or i if i in mapping else i for i in others)
     own = tuple(substitute(c, mapping) for c in statement.guard)
-    return replace(
+    moved = replace(
         statement,
         indices=(step, *rest),
         guard=(*guard, *own),
         lhs=substitute(statement.lhs, mapping),
         body=substitute(statement.body, mapping),
     )
+    return moved, mapping
 
 
 def _without_clash(indices: tuple[Index, ...], step: Index) -> tuple[Index, ...]:
