@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from derivgen.algebra.network import Network
-from derivgen.language.draft import Draft
 from derivgen.language.elaborate import elaborate
-from derivgen.language.library import Library, library
+from derivgen.language.library import Library, library, new_draft
 from derivgen.language.source import make_source
 from derivgen.language.statements import read_statements
 
@@ -18,4 +17,4 @@ def parse(text: str, file: str = "<text>") -> Network:
     Raises: a `DerivgenError` with the place of the first thing that is wrong.
     """
     source = make_source(text, file)
-    return elaborate(read_statements(source), Draft(functions=dict(library().functions)), text)
+    return elaborate(read_statements(source), new_draft(), text)

@@ -52,7 +52,7 @@ from derivgen.language.syntax import (
     parts_of,
 )
 
-LARGEST = 10**9
+LARGEST_FILL = 10**5
 
 
 # --- sizes and indices ---------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def _axis(draft: Draft, item: Tree, span: Span) -> tuple[Axis, str]:
 def _tensor(draft: Draft, line: TensorLine, item: TensorItem) -> None:
     axes, names = axes_of(draft, item.axes, line.span)
     role = Role(line.role)
-    initialiser, values = read_value(draft, item, role, axes, line.span)
+    initialiser, values = read_value(draft, item, role, axes, draft.scope(line.span))
     tensor = Tensor(
         item.name.name,
         axes,
@@ -348,21 +348,35 @@ def axis_letters(tensor: Tensor) -> tuple[Index, ...]:
 
 
 def read_value(
-    draft: Draft, item: TensorItem, role: Role, axes: tuple[Axis, ...], span: Span
+    draft: Draft, item: TensorItem, role: Role, axes: tuple[Axis, ...], scope: Scope
 ) -> tuple[Initialiser | None, Nested | None]:
     """Return what stands after ``=``: a number, a nested list of numbers, or an initialiser."""
     tree = item.value
-    scope = draft.scope(span)
     if tree is None:
         return None, None
     if isinstance(tree, Bracket):
         values = nested_values(tree, scope)
-        _check_shape(draft, values, axes, item, span)
+        _check_shape(draft, values, axes, item, scope)
         return None, values
     if role is Role.PARAM and isinstance(tree, (Word, Apply)) and not _is_number(tree):
         return _initialiser(draft, tree, scope), None
     value = constant_value(tree, scope)
-    return (Initialiser("constant", (value,)) if role is Role.PARAM else None), value
+    if role is not Role.PARAM:
+        return None, _filled(draft, value, axes)
+    return Initialiser("constant", (value,)), None if axes else value
+
+
+def _filled(draft: Draft, value: Fraction, axes: tuple[Axis, ...]) -> Nested:
+    """Return an array of equal values, if its sizes are known and small; else the number."""
+    filled: Nested = value
+    sizes = [known_size(draft, axis.size) for axis in axes]
+    total = 1
+    for size in reversed(sizes):
+        if size is None or total * size > LARGEST_FILL:
+            return value
+        total *= size
+        filled = (filled,) * size
+    return filled
 
 
 def _is_number(tree: Word | Apply) -> bool:
@@ -382,10 +396,9 @@ def nested_values(tree: Tree, scope: Scope) -> Nested:
 
 
 def _check_shape(
-    draft: Draft, values: Nested, axes: tuple[Axis, ...], item: TensorItem, span: Span
+    draft: Draft, values: Nested, axes: tuple[Axis, ...], item: TensorItem, scope: Scope
 ) -> None:
     shape = _shape(values)
-    scope = draft.scope(span)
     assert item.value is not None, "there are values to check"
     if shape is None or len(shape) != len(axes):
         found = "ragged" if shape is None else f"{len(shape)} deep"
@@ -470,7 +483,7 @@ def distribution(tree: Tree, scope: Scope) -> Distribution:
 
 def _state_tensor(draft: Draft, line: StateLine) -> None:
     axes, names = axes_of(draft, line.item.axes, line.span)
-    _, values = read_value(draft, line.item, Role.STATE, axes, line.span)
+    _, values = read_value(draft, line.item, Role.STATE, axes, draft.scope(line.span))
     tensor = Tensor(
         line.item.name.name,
         axes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from derivgen.algebra.affine import Affine, Dim, Index
@@ -9,14 +10,18 @@ from derivgen.algebra.network import (
     Equation,
     Fact,
     Function,
+    InitialiserRule,
     Optimiser,
     StateUpdate,
     Tensor,
     Training,
 )
+from derivgen.algebra.expressions import Expr
 from derivgen.errors import NameProblem
 from derivgen.language.lines import Span
+from derivgen.language.rows import LayerRow
 from derivgen.language.scope import Scope, View
+from derivgen.language.syntax import Apply
 
 
 @dataclass
@@ -36,6 +41,12 @@ class Draft:
     functions: dict[str, Function] = field(default_factory=dict)
     optimisers: dict[str, Optimiser] = field(default_factory=dict)
     updates: list[StateUpdate] = field(default_factory=list)
+    layers: dict[str, LayerRow] = field(default_factory=dict)
+    macros: dict[str, object] = field(default_factory=dict)  # layers, shared ones and losses
+    expand: Callable[[str, Apply, Scope], Expr] | None = None
+    layer_count: int = 0
+    pending_names: set[str] = field(default_factory=set)  # announced, their axes not yet known
+    initialisers: dict[str, InitialiserRule] = field(default_factory=dict)
     batch: Index | None = None
     layer_index: Index | None = None
     training: Training | None = None
@@ -44,7 +55,15 @@ class Draft:
 
     def scope(self, span: Span) -> Scope:
         """Return the scope of a statement of the network."""
-        return Scope(span, self.indices, self.dims, self.views, self.functions)
+        return Scope(
+            span,
+            self.indices,
+            self.dims,
+            self.views,
+            self.functions,
+            macros=self.macros,
+            expand=self.expand,
+        )
 
 
 def declare_dim(draft: Draft, name: str, span: Span, at: int) -> Dim:

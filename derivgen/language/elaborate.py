@@ -12,19 +12,20 @@ from derivgen.algebra.affine import (
     affine,
     evaluate_affine,
     lower_bound,
-    surely_nonnegative,
     upper_bound,
 )
 from derivgen.algebra.expressions import Access
 from derivgen.algebra.network import Axis, Equation, Network, Role, Tensor
 from derivgen.errors import DerivgenError, EquationError, NameProblem, SyntaxProblem
+from derivgen.language.definitions import declare_macros
 from derivgen.language.declare import declare_facts, declare_sizes, declare_tensors
 from derivgen.language.draft import Draft, check_name, declare_tensor
-from derivgen.language.lines import EquationLine, Line, OutputLine
-from derivgen.language.ranges import Pending, find_range
+from derivgen.language.lines import EquationLine, Line, OutputLine, Span
+from derivgen.language.ranges import Pending, find_range, union
 from derivgen.language.resolve import UnboundIndex, expression, index_form
 from derivgen.language.scope import Scope, View
-from derivgen.language.syntax import Ref, Tree, Word
+from derivgen.language.syntax import Ref, Tree, Word, parts_of
+from derivgen.language.whole import applies_layer, set_number, whole_equation
 
 L = TypeVar("L")
 
@@ -37,6 +38,7 @@ def lines_of(kind: type[L], lines: Iterable[Line]) -> list[L]:
 def elaborate(lines: Sequence[Line], draft: Draft, text: str) -> Network:
     """Return the network the statements say."""
     declare_sizes(draft, lines)
+    declare_macros(draft, lines)
     declare_tensors(draft, lines)
     _equations(draft, lines_of(EquationLine, lines))
     declare_facts(draft, lines)
@@ -59,6 +61,7 @@ def elaborate(lines: Sequence[Line], draft: Draft, text: str) -> Network:
         text=text,
         derived=draft.derived,
         layers=draft.layer_index,
+        initialisers=draft.initialisers,
     )
 
 
@@ -79,23 +82,42 @@ def _output(draft: Draft, line: OutputLine) -> None:
 def _equations(draft: Draft, lines: list[EquationLine]) -> None:
     for line in lines:
         _announce(draft, line)
-    made: dict[int, Equation] = {}
+    made: dict[int, tuple[list[Equation], list[Span]]] = {}
     waiting = list(enumerate(lines))
+    settled = False
     while waiting:
         again: list[tuple[int, EquationLine]] = []
-        pending: tuple[EquationLine, Pending] | None = None
+        first: Exception | None = None
         for number, line in waiting:
             try:
-                made[number] = _equation(draft, line)
-            except Pending as reason:
+                _equation(draft, line)
+            except (Pending, NameProblem) as reason:
                 again.append((number, line))
-                pending = pending or (line, reason)
-        if pending is not None and len(again) == len(waiting):
-            raise _never_known(draft, *pending)
+                first = first or _explained(draft, line, reason)
+            else:
+                made[number] = (draft.equations, draft.spans)
+                draft.equations, draft.spans = [], []
+        if first is not None and len(again) == len(waiting):
+            if settled:
+                raise first
+            settled = True
+            _settle_numbers(draft, lines)
         waiting = again
-    for number, line in enumerate(lines):
-        draft.equations.append(made[number])
-        draft.spans.append(line.span)
+    for number in range(len(lines)):
+        draft.equations += made[number][0]
+        draft.spans += made[number][1]
+
+
+def _settle_numbers(draft: Draft, lines: list[EquationLine]) -> None:
+    # What is left waits for itself: a name without indices is then a number.
+    for line in lines:
+        view = draft.views[line.lhs.name]
+        if isinstance(line.lhs, Word) and view.axes is None and not applies_layer(draft, line.rhs):
+            set_number(draft, line.lhs.name)
+
+
+def _explained(draft: Draft, line: EquationLine, reason: Exception) -> Exception:
+    return _never_known(draft, line, reason) if isinstance(reason, Pending) else reason
 
 
 def _never_known(draft: Draft, line: EquationLine, reason: Pending) -> DerivgenError:
@@ -123,7 +145,10 @@ def _announce(draft: Draft, line: EquationLine) -> None:
     if known is None:
         check_name(draft, name, line.span, lhs.at)
         declare_tensor(draft, _placeholder(name, count, draft, line), line.span, lhs.at)
-        draft.views[name] = View(name, () if not count else None)
+        is_number = not count and line.is_loss
+        draft.views[name] = View(name, () if is_number else None)
+        if not count and not is_number:
+            draft.pending_names.add(name)
     elif len(known.axes) != count:
         raise draft.scope(line.span).problem(
             EquationError,
@@ -183,8 +208,6 @@ def _left_side(lhs: Word | Ref, rhs: Tree, scope: Scope) -> tuple[Access, dict[s
 
 
 def _letters(item: Tree) -> list[Word]:
-    from derivgen.language.syntax import parts_of
-
     found: list[Word] = []
     stack = [item]
     while stack:
@@ -195,7 +218,10 @@ def _letters(item: Tree) -> list[Word]:
     return found
 
 
-def _equation(draft: Draft, line: EquationLine) -> Equation:
+def _equation(draft: Draft, line: EquationLine) -> None:
+    """Add the equations a line says; raises Pending while a range in it is not known."""
+    if isinstance(line.lhs, Word) and whole_equation(draft, line):
+        return
     scope = draft.scope(line.span)
     lhs, letters = _left_side(line.lhs, line.rhs, scope)
     inside = scope.binding(letters) if letters else scope
@@ -206,7 +232,8 @@ def _equation(draft: Draft, line: EquationLine) -> Equation:
         raise _advise(error, line, inside) from None
     if lhs.indices:
         _extend(draft, (lhs, letters))
-    return Equation(lhs, rhs, scope.position(line.span.start), predict)
+    draft.equations.append(Equation(lhs, rhs, scope.position(line.span.start), predict))
+    draft.spans.append(line.span)
 
 
 def _extend(draft: Draft, left: tuple[Access, dict[str, Index]]) -> None:
@@ -219,7 +246,7 @@ def _extend(draft: Draft, left: tuple[Access, dict[str, Index]]) -> None:
         axes = written
         names = tuple([form.plain.name if form.plain else "" for form in lhs.indices])
     else:
-        axes = tuple([_union(a, b) for a, b in zip(known, written)])
+        axes = tuple([union(a, b) for a, b in zip(known, written)])
         names = tuple(
             [old or (f.plain.name if f.plain else "") for old, f in zip(tensor.axis_names, lhs.indices)]
         )
@@ -234,20 +261,6 @@ def _span(form: Affine) -> Axis:
         return Axis(plain.low, plain.high)
     low, high = lower_bound(form), upper_bound(form)
     return Axis(form if low is None else low, (form if high is None else high) + 1)
-
-
-def _union(a: Axis, b: Axis) -> Axis:
-    if a == b:
-        return a
-    return Axis(_lesser(a.low, b.low), _greater(a.high, b.high))
-
-
-def _lesser(a: Affine, b: Affine) -> Affine:
-    return a if surely_nonnegative(b - a) else b
-
-
-def _greater(a: Affine, b: Affine) -> Affine:
-    return a if surely_nonnegative(a - b) else b
 
 
 def _advise(error: UnboundIndex, line: EquationLine, scope: Scope) -> DerivgenError:
@@ -267,11 +280,3 @@ def _advise(error: UnboundIndex, line: EquationLine, scope: Scope) -> DerivgenEr
         shown.append(f"sum[{letter.name}]({text(term)})" if inside else text(term))
     error.advice = "Write " + " + ".join(shown).replace("+ -", "- ") + "."
     return error
-
-
-def evaluated(form: Affine, draft: Draft) -> int | None:
-    """Return a form's value, if the sizes in it are known."""
-    try:
-        return evaluate_affine(form, draft.sizes)  # type: ignore[arg-type]
-    except (KeyError, TypeError):
-        return None

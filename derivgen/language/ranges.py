@@ -118,3 +118,12 @@ def axis_text(axis: Axis) -> str:
     if axis.low == affine(0):
         return f"{axis.high} values"
     return f"{axis.low}..{axis.high - 1}"
+
+
+def union(a: Axis, b: Axis) -> Axis:
+    """Return the range from the lower beginning to the higher end."""
+    if a == b:
+        return a
+    low = a.low if surely_nonnegative(b.low - a.low) else b.low
+    high = a.high if surely_nonnegative(a.high - b.high) else b.high
+    return Axis(low, high)

@@ -426,6 +426,8 @@ def _apply(tree: Apply, scope: Scope) -> Expr:
         return _elementary(name, tree, scope)
     if name == "d" and len(tree.args) == 2:
         return _derivative(tree, scope)
+    if name in scope.macros and scope.expand is not None:
+        return scope.expand(name, tree, scope)
     base = name.rstrip("'")
     if base != name and base in scope.functions:
         return _prime(scope.functions[base], name.count("'"), tree, scope)
@@ -440,13 +442,6 @@ def _not_a_function(name: str, tree: Apply, scope: Scope) -> DerivgenError:
     if name in scope.tensors:
         return scope.problem(
             SyntaxProblem, f"{name} is a tensor, not a function.", f"Write {name}*(...).", tree.at
-        )
-    if name in scope.macros:
-        return scope.problem(
-            EquationError,
-            f"{name} is a layer or loss; it is applied to whole tensors.",
-            f"Write h = {name}(x, ...) with names alone.",
-            tree.at,
         )
     return undefined(scope, name, tree.at, " as a function")
 

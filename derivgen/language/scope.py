@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import NamedTuple, Optional
@@ -12,6 +12,7 @@ from derivgen.algebra.expressions import Expr
 from derivgen.algebra.network import Axis, Function
 from derivgen.errors import DerivgenError, NameProblem, Position
 from derivgen.language.lines import Span
+from derivgen.language.syntax import Apply
 
 ELEMENTARY: dict[str, int] = {
     **dict.fromkeys(
@@ -50,7 +51,8 @@ class Scope:
     active: Mapping[str, Index] = field(default_factory=dict)
     values: Mapping[str, Expr] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)  # a layer's f -> the function given
-    macros: tuple[str, ...] = ()
+    macros: Mapping[str, object] = field(default_factory=dict)  # layers and losses
+    expand: Optional[Callable[[str, Apply, Scope], Expr]] = None  # a loss to its expression
 
     def binding(self, indices: Mapping[str, Index]) -> Scope:
         """Return the scope inside a reduction over ``indices``."""

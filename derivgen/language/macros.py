@@ -1,0 +1,463 @@
+"""Layers and losses applied: macros that turn into equations over named tensors.
+
+A layer defined for ``x[i]`` and applied to ``x[t,i]`` carries ``t`` along: every tensor of its
+body that depends on the argument gets ``t`` in front, its parameters do not. A loss becomes an
+expression where it stands, averaged (or summed) over what it carries.
+"""
+
+from __future__ import annotations
+
+
+from dataclasses import replace
+from fractions import Fraction
+
+
+from derivgen.algebra.affine import Index, affine
+from derivgen.algebra.expressions import Access, Expr, Reduce
+from derivgen.algebra.network import Axis, Equation, Role, StateUpdate, Tensor
+from derivgen.errors import DerivgenError, ShapeError, SyntaxProblem
+from derivgen.language.declare import axis_letters, distribution, read_value
+from derivgen.language.draft import Draft
+from derivgen.language.lines import (
+    EquationLine,
+    IndexLine,
+    RandomLine,
+    Span,
+    StateLine,
+    TensorItem,
+    TensorLine,
+)
+from derivgen.language.place import (
+    Bound,
+    Place,
+    bind,
+
+    local_axis,
+    set_tensor,
+)
+from derivgen.language.ranges import axis_text, range_index, union
+from derivgen.language.resolve import expression, index_form
+from derivgen.language.rows import LayerRow, LossRow, Shared, names_in
+from derivgen.language.scope import Scope, View
+from derivgen.language.syntax import Apply, Infix, Ref, Tree, Word
+
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi "
+    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
+)
+
+
+def expand_loss(draft: Draft, name: str, tree: Apply, scope: Scope) -> Expr:
+    """Return a loss applied to whole tensors, as an expression."""
+    row = draft.macros[name]
+    if not isinstance(row, LossRow):
+        raise scope.problem(
+            SyntaxProblem,
+            f"{name} is a layer: it is applied to whole tensors and gives one.",
+            f"Write h = {name}(x, ...) on a line of its own.",
+            tree.at,
+        )
+    place = Place(draft, dict(scope.declared), dict(scope.tensors), dict(scope.values))
+    bound = bind(row, tree.args, place, scope.span, tree.at)
+    if bound.extra:
+        raise scope.problem(
+            SyntaxProblem,
+            f"{name} has no setting {next(iter(bound.extra))}.",
+            f"Write {row.signature}.",
+            tree.at,
+        )
+    inner = Place(
+        draft, dict(bound.letters), dict(bound.views), dict(bound.values), dict(bound.aliases)
+    )
+    try:
+        body = expression(row.body, inner.scope(row.span))
+    except DerivgenError as error:
+        error.position = scope.position(tree.at)
+        raise
+    if not bound.carried:
+        return body
+    return Reduce("sum" if row.summed else "mean", bound.carried, body)
+
+
+def apply_layer(place: Place, span: Span, tree: Apply, out: str) -> View:
+    """Add the equations of a layer applied to whole tensors; ``out`` names its value."""
+    name = place.aliases.get(tree.name, tree.name)
+    made = place.draft.macros[name]
+    scope = place.scope(span)
+    if isinstance(made, Shared):
+        row, args, names, owner = made.row, (*tree.args, *made.args), made.names, made.name
+        args = _shared_arguments(made, tree, scope)
+        number = made.number
+    elif isinstance(made, LayerRow):
+        row, args, names, owner, number = made, tree.args, {}, out, 0
+    else:
+        raise scope.problem(SyntaxProblem, f"{name} is a loss, not a layer.", "", tree.at)
+    bound = bind(row, args, place, span, tree.at)
+    inner = _inside(place, bound, row, out, span, tree)
+    inner.number = number or _next_number(place, row, bound)
+    if isinstance(made, Shared):
+        made.number = inner.number
+    _declare_body(inner, row, bound, names, owner, span, tree)
+    view = _body_equations(inner, row, bound, out, span, tree)
+    local = View(view.name, view.axes, view.carried)
+    return local
+
+
+def _shared_arguments(made: Shared, tree: Apply, scope: Scope) -> tuple[Tree, ...]:
+    tensors = [param.name for param in made.row.params if param.letters is not None]
+    others = [param.name for param in made.row.params if param.letters is None]
+    named: list[Tree] = []
+    for given, names in ((tree.args, tensors), (made.args, others)):
+        spare = iter(names)
+        for arg in given:
+            if isinstance(arg, Infix) and arg.op == "=":
+                named.append(arg)
+                continue
+            word = next(spare, None)
+            if word is None:
+                raise scope.problem(
+                    SyntaxProblem,
+                    f"{made.name} is applied to {len(tensors)} tensor(s).",
+                    f"Write {made.name}({', '.join(tensors)}).",
+                    tree.at,
+                )
+            named.append(Infix(arg.at, "=", Word(arg.at, word), arg, arg.at))
+    return tuple(named)
+
+
+def _inside(
+    place: Place, bound: Bound, row: LayerRow, out: str, span: Span, tree: Apply
+) -> Place:
+    inner = Place(
+        place.draft,
+        dict(bound.letters),
+        dict(bound.views),
+        dict(bound.values),
+        dict(bound.aliases),
+        f"_{out}",
+        row.name,
+        call=place.call or span.source.position(tree.at),
+    )
+    for line in row.body:
+        if isinstance(line, IndexLine):
+            for item in line.items:
+                scope = inner.scope(line.span)
+                inner.letters[item.name] = range_index(
+                    item, lambda part, scope=scope: index_form(part, scope)  # type: ignore[misc]
+                )
+    return inner
+
+
+def _next_number(place: Place, row: LayerRow, bound: Bound) -> int:
+    if place.number:
+        return place.number
+    if not any(isinstance(line, TensorLine) and line.role == "param" for line in row.body):
+        return 0
+    place.draft.layer_count += 1
+    return place.draft.layer_count
+
+
+# --- parameters and the like ---------------------------------------------------------------------
+
+
+def _declare_body(
+    inner: Place,
+    row: LayerRow,
+    bound: Bound,
+    names: dict[str, str],
+    owner: str,
+    span: Span,
+    tree: Apply,
+) -> None:
+    used: set[str] = set()
+    for line in row.body:
+        if isinstance(line, TensorLine):
+            for item in line.items:
+                used.add(item.name.name)
+                _declare_param(inner, line, item, bound, names, owner, span, tree)
+        elif isinstance(line, RandomLine):
+            _declare_random(inner, line, bound, span, tree)
+        elif isinstance(line, StateLine):
+            _declare_state(inner, line, names, owner, span, tree)
+    for extra in bound.extra:
+        if extra not in used:
+            raise SyntaxProblem(
+                span.text,
+                f"{row.name} has no setting or parameter {extra}.",
+                f"Write {row.signature}.",
+                span.source.position(tree.at),
+            )
+
+
+def _declare_param(
+    inner: Place,
+    line: TensorLine,
+    item: TensorItem,
+    bound: Bound,
+    names: dict[str, str],
+    owner: str,
+    span: Span,
+    tree: Apply,
+) -> None:
+    local = item.name.name
+    pairs = [local_axis(axis, inner, line.span) for axis in item.axes]
+    axes = tuple(axis for axis, _ in pairs)
+    if local in names:
+        _same_axes(inner.draft.tensors[names[local]], axes, span, tree)
+        inner.views[local] = View(names[local], axes)
+        return
+    said = bound.extra.get(local)
+    renamed = said is not None and isinstance(said, Word) and not _is_start(inner.draft, said)
+    name = said.name if renamed and isinstance(said, Word) else f"{local}_{owner}"
+    names[local] = name
+    inner.views[local] = View(name, axes)
+    if renamed and name in inner.draft.tensors:
+        _same_axes(inner.draft.tensors[name], axes, span, tree)
+        return
+    value = item if said is None or renamed else replace(item, value=said)
+    role = Role(line.role)
+    start, values = read_value(inner.draft, value, role, axes, inner.scope(line.span))
+    tensor = Tensor(
+        name,
+        axes,
+        role,
+        start,
+        values,
+        latex=None if renamed else paper_name(local, inner.number),
+        axis_names=tuple(letter for _, letter in pairs),
+        position=span.source.position(tree.at),
+    )
+    set_tensor(inner.draft, tensor, span, tree.at)
+
+
+def _is_start(draft: Draft, word: Word) -> bool:
+    return word.name in draft.initialisers and word.name not in draft.tensors
+
+
+def _same_axes(tensor: Tensor, axes: tuple[Axis, ...], span: Span, tree: Apply) -> None:
+    if tensor.axes == axes:
+        return
+    shapes = [
+        "(" + ", ".join(axis_text(axis) for axis in part) + ")" for part in (tensor.axes, axes)
+    ]
+    raise ShapeError(
+        span.text,
+        f"{tensor.name} has the shape {shapes[0]}, {shapes[1]} is needed here.",
+        "Give the layer a parameter of its own, or make both shapes equal.",
+        span.source.position(tree.at),
+    )
+
+
+def paper_name(name: str, number: int) -> str | None:
+    """Return a parameter's name on paper, ``W^{(1)}`` for the first layer's ``W``."""
+    if not number:
+        return None
+    base, _, rest = name.partition("_")
+    shown = f"\\{base}" if base in GREEK else base if len(base) == 1 else f"\\mathrm{{{base}}}"
+    if rest:
+        inside = rest if len(rest) == 1 else f"\\mathrm{{{rest.replace('_', ' ')}}}"
+        shown += f"_{{{inside}}}"
+    return f"{shown}^{{({number})}}"
+
+
+def _declare_random(
+    inner: Place, line: RandomLine, bound: Bound, span: Span, tree: Apply
+) -> None:
+    local = line.item.name.name
+    pairs = [local_axis(axis, inner, line.span) for axis in line.item.axes]
+    scope = inner.scope(line.span)
+    assert line.item.value is not None, "the statement has a distribution"
+    name = local + inner.suffix
+    carried = bound.carried
+    tensor = Tensor(
+        name,
+        (*[Axis(i.low, i.high) for i in carried], *[axis for axis, _ in pairs]),
+        Role.RANDOM,
+        distribution=distribution(line.item.value, scope),
+        predict=None if line.predict is None else expression(line.predict, scope),
+        axis_names=(*[i.name for i in carried], *[letter for _, letter in pairs]),
+        position=span.source.position(tree.at),
+    )
+    set_tensor(inner.draft, tensor, span, tree.at)
+    inner.views[local] = View(name, tuple(axis for axis, _ in pairs), carried)
+
+
+def _declare_state(
+    inner: Place, line: StateLine, names: dict[str, str], owner: str, span: Span, tree: Apply
+) -> None:
+    local = line.item.name.name
+    pairs = [local_axis(axis, inner, line.span) for axis in line.item.axes]
+    axes = tuple(axis for axis, _ in pairs)
+    name = names.setdefault(local, f"{local}_{owner}")
+    inner.views[local] = View(name, axes)
+    if name in inner.draft.tensors:
+        return
+    _, values = read_value(inner.draft, line.item, Role.STATE, axes, inner.scope(line.span))
+    tensor = Tensor(
+        name,
+        axes,
+        Role.STATE,
+        values=Fraction(0) if values is None else values,
+        axis_names=tuple(letter for _, letter in pairs),
+        position=span.source.position(tree.at),
+    )
+    set_tensor(inner.draft, tensor, span, tree.at)
+
+
+# --- equations -----------------------------------------------------------------------------------
+
+
+def _body_equations(
+    inner: Place, row: LayerRow, bound: Bound, out: str, span: Span, tree: Apply
+) -> View:
+    lines = [line for line in row.body if isinstance(line, EquationLine)]
+    depends = _dependent(lines, bound, inner)
+    for line in lines:
+        _announce_local(inner, line, bound.carried if line.lhs.name in depends else (), out, row)
+    _skip_alias(inner, lines, row, out)
+    written: set[str] = set()
+    for line in lines:
+        view = inner.views[line.lhs.name]
+        if line.lhs.name == row.output and _repeats(inner, line):
+            continue
+        if not _is_application(inner, line.rhs):
+            _declare_local(inner, line, view, span, tree, out, written)
+        _local_equation(inner, line, view, span)
+    for line in row.body:
+        if isinstance(line, StateLine):
+            _local_update(inner, line)
+    return inner.views[row.output]
+
+
+def _dependent(lines: list[EquationLine], bound: Bound, inner: Place) -> set[str]:
+    """Return the names that depend on a tensor with carried indices."""
+    found = {name for name, view in inner.views.items() if view.carried}
+    changed = True
+    while changed:
+        changed = False
+        for line in lines:
+            if line.lhs.name not in found and any(n in found for n in names_in(line.rhs)):
+                found.add(line.lhs.name)
+                changed = True
+    return found
+
+
+def _announce_local(
+    inner: Place, line: EquationLine, carried: tuple[Index, ...], out: str, row: LayerRow
+) -> None:
+    local = line.lhs.name
+    name = out if local == row.output else local + inner.suffix
+    axes: list[Axis] = []
+    for item in line.lhs.items if isinstance(line.lhs, Ref) else ():
+        index = inner.letters.get(item.name) if isinstance(item, Word) else None
+        if index is not None:
+            axes.append(Axis(index.low, index.high))
+            continue
+        form = index_form(item, inner.scope(line.span))
+        axes.append(Axis(form, form + 1))
+    known = inner.views.get(local)
+    if known is None or known.axes is None or len(known.axes) != len(axes):
+        inner.views[local] = View(name, tuple(axes), carried)
+        return
+    joined = tuple(union(a, b) for a, b in zip(known.axes, axes))
+    inner.views[local] = View(name, joined, carried)
+
+
+def _repeats(inner: Place, line: EquationLine) -> bool:
+    # After `_skip_alias` the value's equation would read h[o] = h[o].
+    if _is_application(inner, line.rhs):
+        return False
+    lhs, rhs = _sides(inner, line)
+    return rhs == lhs
+
+
+def _skip_alias(inner: Place, lines: list[EquationLine], row: LayerRow, out: str) -> None:
+    """Let an inner tensor that the value merely repeats (identity) be the value."""
+    line = lines[-1]
+    if line.lhs.name != row.output or _is_application(inner, line.rhs):
+        return
+    lhs, rhs = _sides(inner, line)
+    if not isinstance(rhs, Access) or rhs.indices != lhs.indices or rhs.outside is not None:
+        return
+    for local, view in inner.views.items():
+        if view.name == rhs.tensor and any(other.lhs.name == local for other in lines):
+            inner.views[local] = view._replace(name=out)
+            return
+
+
+def _sides(inner: Place, line: EquationLine) -> tuple[Access, Expr]:
+    scope, lhs = _left(inner, line)
+    return lhs, expression(line.rhs, scope)
+
+
+def _left(inner: Place, line: EquationLine) -> tuple[Scope, Access]:
+    scope = inner.scope(line.span)
+    view = inner.views[line.lhs.name]
+    items = line.lhs.items if isinstance(line.lhs, Ref) else ()
+    free = {n: inner.letters[n] for item in items for n in names_in(item) if n in inner.letters}
+    scope = scope.binding({**{i.name: i for i in view.carried}, **free})
+    forms = [affine(i) for i in view.carried] + [index_form(item, scope) for item in items]
+    return scope, Access(view.name, tuple(forms))
+
+
+def _declare_local(
+    inner: Place,
+    line: EquationLine,
+    view: View,
+    span: Span,
+    tree: Apply,
+    out: str,
+    written: set[str],
+) -> None:
+    if view.name in written:
+        return
+    written.add(view.name)
+    assert view.axes is not None, "a layer's tensors have known axes"
+    items = line.lhs.items if isinstance(line.lhs, Ref) else ()
+    names = [i.name for i in view.carried]
+    names += [item.name if isinstance(item, Word) else "" for item in items]
+    tensor = Tensor(
+        view.name,
+        (*[Axis(i.low, i.high) for i in view.carried], *view.axes),
+        latex=None if view.name == out else paper_name(line.lhs.name, inner.number),
+        axis_names=tuple(names),
+        position=span.source.position(tree.at),
+    )
+    set_tensor(inner.draft, tensor, span, tree.at)
+
+
+def _is_application(inner: Place, rhs: Tree) -> bool:
+    if not isinstance(rhs, Apply):
+        return False
+    made = inner.draft.macros.get(inner.aliases.get(rhs.name, rhs.name))
+    return isinstance(made, (LayerRow, Shared))
+
+
+def _local_equation(inner: Place, line: EquationLine, view: View, span: Span) -> None:
+    if _is_application(inner, line.rhs):
+        assert isinstance(line.rhs, Apply)
+        bare = tuple(Word(a.at, a.name) if isinstance(a, Ref) else a for a in line.rhs.args)
+        call = Apply(line.rhs.at, line.rhs.name, None, bare)
+        apply_layer(inner, span, call, view.name)
+        return
+    scope, lhs = _left(inner, line)
+    rhs = expression(line.rhs, scope)
+    predict = None if line.predict is None else expression(line.predict, scope)
+    inner.draft.equations.append(
+        Equation(lhs, rhs, inner.call, predict, inner.row, inner.number)
+    )
+    inner.draft.spans.append(span)
+
+
+def _local_update(inner: Place, line: StateLine) -> None:
+    view = inner.views[line.item.name.name]
+    tensor = inner.draft.tensors[view.name]
+    letters = axis_letters(tensor)
+    element = Access(view.name, tuple(affine(i) for i in letters))
+    scope = inner.scope(line.span).binding({i.name: i for i in letters})
+    scope = replace(scope, values={**scope.values, line.item.name.name: element})
+    rhs = expression(line.update[1], scope)
+    inner.draft.updates.append(StateUpdate(element, rhs, inner.call))
+    if line.predict is not None:
+        predict = expression(line.predict, scope)
+        inner.draft.tensors[view.name] = replace(tensor, predict=predict)
