@@ -1,0 +1,437 @@
+"""Lay an expression out as a formula: parentheses where they are needed, and only there.
+
+Levels of binding: 0 a sum, 1 a product, 2 a factor (no bare sum or sign), 3 a base of a power.
+Invariant: `formula` prints exactly the expression; it never rearranges or simplifies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from derivgen.algebra.affine import Affine, Atom, Dim, FloorDiv, Index, Lookup, Mod
+from derivgen.algebra.expressions import (
+    ONE,
+    Access,
+    Add,
+    Along,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Constant,
+    Derivative,
+    Div,
+    Expr,
+    IndexValue,
+    Iverson,
+    Mul,
+    Node,
+    Not,
+    Number,
+    Or,
+    Position,
+    Pow,
+    Reduce,
+    Where,
+)
+from derivgen.forms.letters import letter_text
+from derivgen.forms.math import (
+    COMMA,
+    DOT,
+    EQUALS,
+    TIMES,
+    Apply,
+    Big,
+    Cases,
+    Fenced,
+    Frac,
+    Math,
+    Num,
+    Op,
+    Root,
+    Row,
+    Scripts,
+    Sym,
+    Symbol,
+    joined,
+    parenthesised,
+    row,
+)
+from derivgen.forms.notation import Notation, partial_symbol, symbol
+from derivgen.forms.plain import plain
+
+SUM, PRODUCT, FACTOR, BASE = range(4)
+LATEX_FUNCTIONS = {
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "lgamma": "ln\N{THIN SPACE}Gamma",
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a formula is printed: the notation and what each index is called in it."""
+
+    notation: Notation
+    letters: Mapping[Index, str]
+
+
+def formula(expr: Expr, context: Context, level: int = SUM) -> Math:
+    """Return the expression as a formula that may stand where ``level`` binds."""
+    math, own = _LAYOUTS[type(expr)](expr, context)
+    return math if own >= level else parenthesised(math)
+
+
+# --- indices ------------------------------------------------------------------------------------
+
+
+def letter(index: Index, context: Context) -> Math:
+    """Return an index letter, primes and all."""
+    text = context.letters.get(index) or letter_text(index, context.notation.written)
+    primes = len(text) - len(text.rstrip("'"))
+    base = Sym(text.rstrip("'"))
+    return Scripts(base, sup=row(*[Op("prime")] * primes)) if primes else base
+
+
+def affine_math(form: Affine, context: Context) -> Math:
+    """Return an affine form: ``2i+u-1``."""
+    items: list[Math] = []
+    for atom, count in form.terms:
+        items += _signed(count, bool(items))
+        if abs(count) != 1:
+            items += [Num(str(abs(count))), TIMES] if _needs_times(atom) else [Num(str(abs(count)))]
+        items.append(_atom(atom, context))
+    if form.constant or not items:
+        items += _signed(form.constant, bool(items))
+        items.append(Num(str(abs(form.constant))))
+    return row(*items)
+
+
+def _needs_times(atom: Atom) -> bool:
+    return not isinstance(atom, (Index, Dim))
+
+
+def _signed(count: int, inside: bool) -> list[Math]:
+    if count < 0:
+        return [Op("-" if inside else "neg")]
+    return [Op("+")] if inside else []
+
+
+def _atom(atom: Atom, context: Context) -> Math:
+    match atom:
+        case Index():
+            return letter(atom, context)
+        case Dim(name):
+            return Sym(name)
+        case FloorDiv(inner, divisor):
+            return Fenced("floor", row(affine_math(inner, context), Op("/"), Num(str(divisor))))
+        case Mod(inner, divisor):
+            inside = affine_math(inner, context)
+            grouped = parenthesised(inside) if isinstance(inside, Row) else inside
+            return parenthesised(row(grouped, Op("mod"), Num(str(divisor))))
+        case Lookup(tensor, indices):
+            return entry(tensor, indices, context)
+
+
+def entry(tensor: str, indices: tuple[Affine, ...], context: Context) -> Math:
+    """Return an entry of a tensor."""
+    printed = tuple(affine_math(form, context) for form in indices)
+    texts = ",".join(_compact(plain(p)) for p in printed)
+    return symbol(context.notation, tensor, printed, texts)
+
+
+def _compact(text: str) -> str:
+    return text.replace(" + ", "+").replace(" - ", "-")
+
+
+def ranges(index: Index, context: Context) -> tuple[Math, Math]:
+    """Return the first and last value of an index as shown; ``1..K`` where nothing counts from 0."""
+    low, high = index.low, index.high - 1
+    if (
+        low == Affine((), 0)
+        and letter_text(index, context.notation.written) not in context.notation.from_zero
+    ):
+        low, high = low + 1, high + 1
+    return affine_math(low, context), affine_math(high, context)
+
+
+# --- expressions --------------------------------------------------------------------------------
+
+
+def _number(expr: Number, context: Context) -> tuple[Math, int]:
+    math = number_math(abs(expr.value))
+    if expr.value < 0:
+        return row(Op("neg"), math), SUM
+    return math, PRODUCT if isinstance(math, Frac) else BASE
+
+
+def number_math(value: Fraction) -> Math:
+    """Return a number as a whole, a small fraction, or the decimals its writer would use."""
+    if value < 0:
+        return row(Op("neg"), number_math(-value))
+    if value.denominator == 1:
+        return Num(str(value.numerator))
+    digits = decimal_digits(value)
+    if digits is None or value.denominator in (2, 4, 8):
+        return Frac(Num(str(value.numerator)), Num(str(value.denominator)))
+    return Num(digits)
+
+
+def decimal_digits(value: Fraction) -> str | None:
+    """Return the finite decimal expansion of a positive number, or ``None``."""
+    rest, places = value.denominator, 0
+    twos = fives = 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    places = max(twos, fives)
+    if rest != 1 or places > 12:
+        return None
+    digits = str(value.numerator * 10**places // value.denominator).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
+
+
+def _add(expr: Add, context: Context) -> tuple[Math, int]:
+    items: list[Math] = []
+    for term in _positive_first(expr.terms):
+        sign, size = _split_sign(term)
+        if items or sign < 0:
+            items.append(Op(("+" if sign > 0 else "-") if items else "neg"))
+        items.append(formula(size, context, PRODUCT))
+    return row(*items), SUM
+
+
+def _positive_first(terms: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Return ``-a + 1`` as ``1 - a``: a leading minus gives way to a term without one."""
+    if _split_sign(terms[0])[0] > 0:
+        return terms
+    for place, term in enumerate(terms):
+        if _split_sign(term)[0] > 0:
+            return (term, *terms[:place], *terms[place + 1 :])
+    return terms
+
+
+def _split_sign(expr: Expr) -> tuple[int, Expr]:
+    if isinstance(expr, Number) and expr.value < 0:
+        return -1, Number(-expr.value)
+    if isinstance(expr, Mul) and isinstance(expr.factors[0], Number) and expr.factors[0].value < 0:
+        rest = expr.factors[1:]
+        size = Number(-expr.factors[0].value)
+        kept = rest if size == ONE else (size, *rest)
+        return -1, kept[0] if len(kept) == 1 else Mul(kept)
+    if isinstance(expr, Div):
+        sign, top = _split_sign(expr.numerator)
+        return sign, Div(top, expr.denominator) if sign < 0 else expr
+    return 1, expr
+
+
+def _mul(expr: Mul, context: Context) -> tuple[Math, int]:
+    sign, size = _split_sign(expr)
+    if sign < 0:
+        return row(Op("neg"), formula(size, context, PRODUCT)), SUM
+    factors = expr.factors
+    items: list[Math] = []
+    for place, factor in enumerate(factors):
+        # A sum sign may end a product bare, but would swallow what follows it.
+        last = place == len(factors) - 1
+        bare = isinstance(factor, (Reduce, Div)) and (last or isinstance(factor, Div))
+        items.append(formula(factor, context, PRODUCT if bare else FACTOR))
+    between = DOT if context.notation.style.product == "cdot" else TIMES
+    return _product_row(items, between), PRODUCT
+
+
+def _product_row(items: list[Math], between: Math) -> Math:
+    parts: list[Math] = []
+    for item in items:
+        if parts:
+            clash = isinstance(item, Num) or isinstance(item, Frac) and isinstance(parts[-1], Num)
+            parts.append(DOT if clash else between)
+        parts.append(item)
+    return row(*parts)
+
+
+def _div(expr: Div, context: Context) -> tuple[Math, int]:
+    return Frac(formula(expr.numerator, context), formula(expr.denominator, context)), PRODUCT
+
+
+def _pow(expr: Pow, context: Context) -> tuple[Math, int]:
+    if expr.exponent == Number(Fraction(1, 2)):
+        return Root(formula(expr.base, context)), BASE
+    base = formula(expr.base, context, BASE)
+    if isinstance(expr.base, (Call, Pow)) or _has_superscript(base):
+        base = parenthesised(base)
+    return Scripts(base, sup=formula(expr.exponent, context)), FACTOR
+
+
+def _has_superscript(math: Math) -> bool:
+    inner = math.math if isinstance(math, Symbol) else math
+    return isinstance(inner, (Frac, Big)) or isinstance(inner, Scripts) and inner.sup is not None
+
+
+def _access(expr: Access, context: Context) -> tuple[Math, int]:
+    math = entry(expr.tensor, expr.indices, context)
+    return math, FACTOR if _has_superscript(math) else BASE
+
+
+def function_symbol(name: str, order: tuple[int, ...], context: Context) -> tuple[Math, str]:
+    """Return a function's letter, primed for derivatives, and its plain name."""
+    shown = context.notation.functions.get(name)
+    base: Math = Sym(shown) if shown else _function_name(name)
+    if not any(order):
+        return base, name
+    if len(order) == 1:
+        primes = row(*[Op("prime")] * order[0])
+        return Scripts(base, sup=primes), name + "'" * order[0]
+    label = row(*[Num(str(n + 1)) for n, count in enumerate(order) for _ in range(count)])
+    return row(Scripts(Sym("partial"), sub=label), base), f"{name}_{plain(label)}"
+
+
+def _function_name(name: str) -> Math:
+    if len(name) == 1:
+        return Sym(name)
+    return Sym(LATEX_FUNCTIONS.get(name, name), "function")
+
+
+def _call(expr: Call, context: Context) -> tuple[Math, int]:
+    if special := _SPECIAL_CALLS.get(expr.name):
+        return special(expr, context)
+    base, text = function_symbol(expr.name, expr.order, context)
+    args = tuple(formula(arg, context) for arg in expr.args)
+    return Apply(base, text, args), BASE
+
+
+def _abs(expr: Call, context: Context) -> tuple[Math, int]:
+    return Fenced("|", formula(expr.args[0], context)), BASE
+
+
+def _sqrt(expr: Call, context: Context) -> tuple[Math, int]:
+    return Root(formula(expr.args[0], context)), BASE
+
+
+def _floor(expr: Call, context: Context) -> tuple[Math, int]:
+    return Fenced("floor", formula(expr.args[0], context)), BASE
+
+
+def _reduce(expr: Reduce, context: Context) -> tuple[Math, int]:
+    body = expr.body
+    level = FACTOR if isinstance(body, (Add, Number)) else PRODUCT
+    math = formula(body, context, level)
+    for index in reversed(expr.bound):
+        math = _one_fold(expr.op, index, math, context)
+    return math, PRODUCT
+
+
+def _one_fold(op: str, index: Index, body: Math, context: Context) -> Math:
+    mark = letter(index, context)
+    low, high = ranges(index, context)
+    text = (plain(mark),)
+    if op == "mean":
+        whole = _sum(text, mark, low, high, body)
+        return row(Frac(Num("1"), affine_math(index.size, context)), TIMES, whole)
+    if not context.notation.style.sum_ranges or op not in ("sum", "prod"):
+        return Big(op, text, mark, None, body)
+    return Big(op, text, row(mark, EQUALS, low), high, body)
+
+
+def _sum(text: tuple[str, ...], mark: Math, low: Math, high: Math, body: Math) -> Big:
+    return Big("sum", text, row(mark, EQUALS, low), high, body)
+
+
+def _along(expr: Along, context: Context) -> tuple[Math, int]:
+    function, text = function_symbol(expr.name, (), context)
+    marks = [letter(index, context) for index in expr.indices]
+    args = tuple(formula(arg, context) for arg in expr.args)
+    label = ",".join(plain(m) for m in marks)
+    head = Scripts(function, sub=joined(marks, COMMA))
+    return Apply(head, f"{text}[{label}]", args), BASE
+
+
+def _where(expr: Where, context: Context) -> tuple[Math, int]:
+    rows: list[tuple[Math, Math | None]] = []
+    rest: Expr = expr
+    while isinstance(rest, Where):
+        rows.append((formula(rest.yes, context), condition_math(rest.condition, context)))
+        rest = rest.no
+    rows.append((formula(rest, context), None))
+    return Cases(tuple(rows)), FACTOR
+
+
+def _iverson(expr: Iverson, context: Context) -> tuple[Math, int]:
+    return Fenced("[", condition_math(expr.condition, context)), BASE
+
+
+def _derivative(expr: Derivative, context: Context) -> tuple[Math, int]:
+    above = formula(expr.of, context)
+    below = formula(expr.by, context)
+    text = f"d({plain(above)}, {plain(below)})"
+    return partial_symbol(expr.by.tensor, above, below, text), BASE
+
+
+def _position(expr: Position, context: Context) -> tuple[Math, int]:
+    marks = tuple(letter(index, context) for index in expr.indices)
+    if len(marks) == 1:
+        return marks[0], BASE
+    return parenthesised(joined(list(marks), COMMA)), BASE
+
+
+def _constant(expr: Constant, context: Context) -> tuple[Math, int]:
+    return Sym(expr.name), BASE
+
+
+def _index_value(expr: IndexValue, context: Context) -> tuple[Math, int]:
+    math = affine_math(expr.form, context)
+    return math, SUM if isinstance(math, Row) else BASE
+
+
+def condition_math(condition: Condition, context: Context) -> Math:
+    """Return a condition."""
+    return _condition(condition, context)
+
+
+def _condition(condition: Node, context: Context) -> Math:
+    match condition:
+        case Compare(op, left, right):
+            return row(formula(left, context), Op(op), formula(right, context))
+        case And(parts):
+            return joined([_grouped(part, context) for part in parts], Op("and"))
+        case Or(parts):
+            return joined([_grouped(part, context) for part in parts], Op("or"))
+        case Not(part):
+            return row(Op("not"), _grouped(part, context))
+        case _:
+            raise AssertionError(f"no condition: {condition}")
+
+
+def _grouped(part: Node, context: Context) -> Math:
+    math = _condition(part, context)
+    return math if isinstance(part, Compare) else parenthesised(math)
+
+
+_SPECIAL_CALLS: dict[str, Callable[[Any, Context], tuple[Math, int]]] = {
+    "abs": _abs,
+    "sqrt": _sqrt,
+    "floor": _floor,
+}
+
+_LAYOUTS: dict[type, Callable[[Any, Context], tuple[Math, int]]] = {
+    Number: _number,
+    Constant: _constant,
+    IndexValue: _index_value,
+    Access: _access,
+    Add: _add,
+    Mul: _mul,
+    Div: _div,
+    Pow: _pow,
+    Call: _call,
+    Reduce: _reduce,
+    Along: _along,
+    Where: _where,
+    Iverson: _iverson,
+    Derivative: _derivative,
+    Position: _position,
+}

@@ -1,0 +1,185 @@
+"""Lay a matrix form out as a formula.
+
+Levels of binding: 0 a sum, 1 a product (matrix or entrywise), 2 a single thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from derivgen.algebra.expressions import MINUS_ONE, Div, Number
+from derivgen.forms.layout import (
+    FACTOR,
+    PRODUCT,
+    SUM,
+    Context,
+    affine_math,
+    formula,
+    function_symbol,
+)
+from derivgen.forms.math import (
+    TIMES,
+    Accent,
+    Apply,
+    Fenced,
+    Math,
+    Op,
+    Scripts,
+    Sym,
+    Symbol,
+    joined,
+    parenthesised,
+    row,
+)
+from derivgen.forms.matrix_tree import (
+    Diag,
+    Hadamard,
+    Indicator,
+    Leaf,
+    Map,
+    Matrix,
+    Ones,
+    Power,
+    Product,
+    Quotient,
+    Scalar,
+    Scaled,
+    Sum,
+    Transpose,
+)
+from derivgen.forms.notation import symbol
+
+
+def matrix_math(item: Matrix, context: Context, level: int = SUM) -> Math:
+    """Return a matrix form as a formula that may stand where ``level`` binds."""
+    math, own = _LAYOUTS[type(item)](item, context)
+    return math if own >= level else parenthesised(math)
+
+
+def _leaf(item: Leaf, context: Context) -> tuple[Math, int]:
+    return symbol(context.notation, item.tensor), FACTOR
+
+
+def _scalar(item: Scalar, context: Context) -> tuple[Math, int]:
+    return formula(item.expr, context, FACTOR), FACTOR
+
+
+def _ones(item: Ones, context: Context) -> tuple[Math, int]:
+    return Scripts(Sym("1", "bold"), sub=affine_math(item.size, context)), FACTOR
+
+
+def _transpose(item: Transpose, context: Context) -> tuple[Math, int]:
+    inner = matrix_math(item.inner, context, FACTOR)
+    mark = Op(context.notation.style.transpose)
+    return _raised(inner, mark), FACTOR
+
+
+def _raised(base: Math, mark: Math) -> Math:
+    bare = base.math if isinstance(base, Symbol) else base
+    if isinstance(bare, Scripts) and bare.sup is None:
+        return Scripts(base, sup=mark)
+    simple = isinstance(bare, (Sym, Fenced, Accent))
+    return Scripts(base if simple else parenthesised(base), sup=mark)
+
+
+def _product(item: Product, context: Context) -> tuple[Math, int]:
+    parts = [matrix_math(part, context, FACTOR) for part in item.items]
+    return joined(parts, TIMES), PRODUCT
+
+
+def _hadamard(item: Hadamard, context: Context) -> tuple[Math, int]:
+    mark = Op(context.notation.style.hadamard)
+    parts = []
+    for part in item.items:
+        math = matrix_math(part, context, PRODUCT)
+        parts.append(parenthesised(math) if _bare_product(part) else math)
+    return joined(parts, mark), PRODUCT
+
+
+def _bare_product(part: Matrix) -> bool:
+    return isinstance(part, (Hadamard, Product, Scaled))
+
+
+def _quotient(item: Quotient, context: Context) -> tuple[Math, int]:
+    parts = [matrix_math(item.above, context, FACTOR), matrix_math(item.below, context, FACTOR)]
+    return joined(parts, Op("oslash")), PRODUCT
+
+
+def _sum(item: Sum, context: Context) -> tuple[Math, int]:
+    items: list[Math] = []
+    for part in _positive_first(list(item.items)):
+        sign, size = _split(part)
+        if items or sign < 0:
+            items.append(Op(("+" if sign > 0 else "-") if items else "neg"))
+        items.append(matrix_math(size, context, PRODUCT))
+    return row(*items), SUM
+
+
+def _positive_first(parts: list[Matrix]) -> list[Matrix]:
+    signs = [_split(part)[0] for part in parts]
+    if signs[0] > 0 or 1 not in signs:
+        return parts
+    place = signs.index(1)
+    return [parts[place], *parts[:place], *parts[place + 1 :]]
+
+
+def _split(part: Matrix) -> tuple[int, Matrix]:
+    if isinstance(part, Scaled) and isinstance(part.factor, Number) and part.factor.value < 0:
+        size = Number(-part.factor.value)
+        return -1, part.inner if size.value == 1 else Scaled(size, part.inner)
+    return 1, part
+
+
+def _scaled(item: Scaled, context: Context) -> tuple[Math, int]:
+    if item.factor == MINUS_ONE:
+        return row(Op("neg"), matrix_math(item.inner, context, PRODUCT)), SUM
+    inner = matrix_math(item.inner, context, PRODUCT)
+    level = PRODUCT if isinstance(item.factor, Div) else FACTOR
+    return row(formula(item.factor, context, level), TIMES, inner), PRODUCT
+
+
+def _diag(item: Diag, context: Context) -> tuple[Math, int]:
+    inner = matrix_math(item.inner, context)
+    return Apply(Sym("diag", "function"), "diag", (inner,)), FACTOR
+
+
+def _power(item: Power, context: Context) -> tuple[Math, int]:
+    base = matrix_math(item.base, context, FACTOR)
+    mark = Op(context.notation.style.hadamard)
+    exponent = formula(item.exponent, context)
+    if item.exponent == Number(type(MINUS_ONE.value)(2)):
+        return row(base, mark, base), PRODUCT
+    return Scripts(parenthesised(base), sup=row(Op("circ"), exponent)), FACTOR
+
+
+def _map(item: Map, context: Context) -> tuple[Math, int]:
+    base, text = function_symbol(item.call.name, item.call.order, context)
+    args = tuple(matrix_math(arg, context) for arg in item.args)
+    if item.call.name == "exp":
+        return Apply(Sym("exp", "function"), "exp", args), FACTOR
+    return Apply(base, text, args), FACTOR
+
+
+def _indicator(item: Indicator, context: Context) -> tuple[Math, int]:
+    left, right = matrix_math(item.left, context), matrix_math(item.right, context)
+    return Fenced("[", row(left, Op(item.op), right)), FACTOR
+
+
+_LAYOUTS: dict[type, Callable[[Any, Context], tuple[Math, int]]] = {
+    Leaf: _leaf,
+    Scalar: _scalar,
+    Ones: _ones,
+    Transpose: _transpose,
+    Product: _product,
+    Hadamard: _hadamard,
+    Quotient: _quotient,
+    Sum: _sum,
+    Scaled: _scaled,
+    Diag: _diag,
+    Power: _power,
+    Map: _map,
+    Indicator: _indicator,
+}
+
+__all__ = ["DOT", "Frac", "Num", "Row", "matrix_math"]

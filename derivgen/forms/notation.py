@@ -1,0 +1,300 @@
+r"""One network's notation: a style applied to its tensors, adjoints and index letters.
+
+`symbol` is the only place that decides how a tensor stands on paper, for an entry and for the
+whole; `surface_table` lists the same decisions, so what is printed can be read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from derivgen.algebra.network import Role, Tensor
+from derivgen.forms.math import COMMA, Fenced, Frac, Math, Op, Row, Scripts, Sym, Symbol, row
+from derivgen.forms.names import (
+    PaperName,
+    base_math,
+    is_word,
+    label_math,
+    label_pattern,
+    paper_name,
+    with_scripts,
+)
+from derivgen.forms.style import Style
+
+PARTIAL = Sym("partial")
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The forward tensor an adjoint belongs to, and whether that is a pre-activation.
+
+    ``text`` overrides the printed name of an auxiliary quantity.
+    """
+
+    quantity: str
+    is_delta: bool
+    loss: str
+
+
+@dataclass(frozen=True)
+class Notation:
+    """A style with everything it needs to know of a network.
+
+    ``names``: paper names by tensor. ``deltas``: labels of deltas by pre-activation.
+    ``from_zero``: letters in index arithmetic, whose ranges are shown as they are. ``layer_letter``:
+    the letter of an index that counts layers and stands as a superscript. ``written``: the index
+    letters of the network's text. ``partials``: stand-ins for ``d out / d in`` in a chain rule.
+    """
+
+    style: Style
+    loss: str
+    tensors: Mapping[str, Tensor]
+    names: Mapping[str, PaperName]
+    adjoints: Mapping[str, Adjoint] = field(default_factory=dict)
+    deltas: Mapping[str, PaperName] = field(default_factory=dict)
+    from_zero: frozenset[str] = frozenset()
+    layer_letter: str = "l"
+    functions: Mapping[str, str] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
+    partials: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def make_notation(
+    style: Style,
+    loss: str,
+    tensors: Mapping[str, Tensor],
+    adjoints: Mapping[str, Adjoint],
+    from_zero: frozenset[str] = frozenset(),
+    written: frozenset[str] = frozenset(),
+) -> Notation:
+    """Return the notation of a style for the given tensors."""
+    names = {
+        name: paper_name(name, tensor.latex)
+        for name, tensor in tensors.items()
+        if name not in adjoints
+    }
+    if style.loss and loss in names:
+        names[loss] = PaperName(style.loss)
+    for name, latex in style.names:
+        if name in names:
+            names[name] = paper_name(name, latex)
+    names = _distinct(names)
+    deltas = _delta_names([a.quantity for a in adjoints.values() if a.is_delta], names, tensors)
+    taken = {n.base for n in names.values()}
+    functions = {name: letter for name, letter in style.functions if letter not in taken}
+    return Notation(
+        style,
+        loss,
+        tensors,
+        names,
+        adjoints,
+        deltas,
+        from_zero,
+        functions=functions,
+        written=written,
+    )
+
+
+def _distinct(names: Mapping[str, PaperName]) -> dict[str, PaperName]:
+    """Return names in which two tensors that would look alike keep their full text."""
+    seen: dict[PaperName, str] = {}
+    result: dict[str, PaperName] = {}
+    for name, paper in names.items():
+        if paper in seen:
+            paper = PaperName(name)
+        seen[paper] = name
+        result[name] = paper
+    return result
+
+
+def _delta_names(
+    quantities: list[str], names: Mapping[str, PaperName], tensors: Mapping[str, Tensor]
+) -> dict[str, PaperName]:
+    found = {q: _delta_name(q, names, tensors, len(quantities) == 1) for q in quantities}
+    labels = list(found.values())
+    taken = {n for n in names.values() if n.base == "delta"}
+    for quantity, label in found.items():
+        if labels.count(label) > 1 or label in taken:
+            found[quantity] = PaperName("delta", layer=quantity)
+    return found
+
+
+def _delta_name(
+    quantity: str, names: Mapping[str, PaperName], tensors: Mapping[str, Tensor], alone: bool
+) -> PaperName:
+    name = names.get(quantity, PaperName(quantity))
+    if name.layer:
+        return PaperName("delta", layer=name.layer)
+    if alone:
+        return PaperName("delta")
+    if not tensors[quantity].axes and name.tag:
+        return PaperName("delta", tag=name.tag)
+    label = name.base + (f"_{name.tag}" if name.tag else "")
+    return PaperName("delta", layer=label)
+
+
+def loss_symbol(notation: Notation) -> Math:
+    """Return the loss letter."""
+    return symbol(notation, notation.loss)
+
+
+def symbol(
+    notation: Notation, tensor: str, indices: tuple[Math, ...] | None = None, texts: str = ""
+) -> Math:
+    """Return how a tensor or adjoint stands on paper.
+
+    ``indices`` are the printed indices of an entry and ``texts`` the same in plain text; ``None``
+    means the whole tensor, as in matrix form.
+    """
+    if tensor in notation.partials:
+        return _local_partial(notation, tensor, indices or (), texts)
+    adjoint = notation.adjoints.get(tensor)
+    if adjoint is None:
+        return Symbol(tensor, _tensor_math(notation, tensor, indices), _plain(tensor, texts))
+    if adjoint.is_delta and notation.style.delta == "delta":
+        name = notation.deltas[adjoint.quantity]
+        math = _scripted(notation, name, adjoint.quantity, indices)
+        return Symbol(adjoint.quantity, math, _plain(delta_text(adjoint.quantity), texts))
+    return _derivative(notation, adjoint, indices, texts)
+
+
+def partial_name(above: str, below: str) -> str:
+    """Return the stand-in name of ``d above / d below``; a space keeps it apart from tensors."""
+    return f"d {above} {below}"
+
+
+def _local_partial(notation: Notation, tensor: str, indices: tuple[Math, ...], texts: str) -> Math:
+    above, below = notation.partials[tensor]
+    rank = len(notation.tensors[above].axes)
+    words = texts.split(",") if texts else []
+    top = symbol(notation, above, indices[:rank], ",".join(words[:rank]))
+    bottom = symbol(notation, below, indices[rank:], ",".join(words[rank:]))
+    text = f"d{_text_of(top)}/d{_text_of(bottom)}"
+    return partial_symbol(below, top, bottom, text)
+
+
+def _text_of(math: Math) -> str:
+    assert isinstance(math, Symbol), "a tensor prints as a symbol"
+    return math.plain
+
+
+def delta_text(quantity: str) -> str:
+    """Return the plain name of a delta."""
+    return f"delta_{quantity}"
+
+
+def _plain(name: str, texts: str) -> str:
+    return f"{name}[{texts}]" if texts else name
+
+
+def _tensor_math(notation: Notation, tensor: str, indices: tuple[Math, ...] | None) -> Math:
+    name = notation.names.get(tensor) or paper_name(tensor)
+    return _scripted(notation, name, tensor, indices)
+
+
+def _derivative(
+    notation: Notation, adjoint: Adjoint, indices: tuple[Math, ...] | None, texts: str
+) -> Math:
+    style = notation.style
+    kind = style.delta if adjoint.is_delta else style.gradient
+    below = _tensor_math(notation, adjoint.quantity, indices)
+    text = _plain(adjoint.quantity, texts)
+    loss = symbol(notation, adjoint.loss)
+    if kind == "d":
+        return Symbol(adjoint.quantity, row(Sym("d"), below), f"d{adjoint.loss}/d{text}")
+    if kind == "nabla" and indices is None:
+        math = row(with_scripts(Sym("nabla"), [below], []), loss)
+        return Symbol(adjoint.quantity, math, f"d{adjoint.loss}/d{text}")
+    return partial_symbol(adjoint.quantity, loss, below, f"d{adjoint.loss}/d{text}")
+
+
+def partial_symbol(tensor: str, above: Math, below: Math, text: str) -> Math:
+    """Return the partial derivative of one quantity by another."""
+    return Symbol(tensor, Frac(row(PARTIAL, above), row(PARTIAL, below)), text)
+
+
+def _scripted(
+    notation: Notation, name: PaperName, tensor: str, indices: tuple[Math, ...] | None
+) -> Math:
+    style = notation.style
+    declared = notation.tensors.get(tensor)
+    rank = len(declared.axes) if declared else 0
+    if not style.hats and name.accent:
+        name = replace(name, accent="")
+    bold = style.bold and rank > 0 and indices is None and name.font == "italic"
+    sub: list[Math] = []
+    sup: list[Math] = []
+    layer = name.layer
+    entries = list(indices or ())
+    if name.tag:
+        in_script = bool(layer) or not rank or style.layer == "sub" or name.tag.isdigit()
+        _place_tag(name.tag, in_script, sub, sup)
+    if layer:
+        if style.layer == "sub":
+            sub.insert(0, label_math(layer))
+        else:
+            sup.append(label_pattern(style.layer, _layer_label(layer)))
+    _place_indices(style, entries, rank, declared, sub, sup)
+    return with_scripts(base_math(name, bold), _with_commas(sub, entries), sup)
+
+
+def _layer_label(layer: str) -> Math:
+    base, _, tag = layer.partition("_")
+    if tag:
+        return with_scripts(label_math(base), [label_math(tag)], [])
+    return label_math(layer)
+
+
+def _place_tag(tag: str, in_subscript: bool, sub: list[Math], sup: list[Math]) -> None:
+    # A name's own subscript would run into the indices; beside indices it moves up, in parentheses.
+    if in_subscript:
+        sub.append(label_math(tag))
+    else:
+        sup.append(Fenced("(", label_math(tag)))
+
+
+def _place_indices(
+    style: Style,
+    entries: list[Math],
+    rank: int,
+    declared: Tensor | None,
+    sub: list[Math],
+    sup: list[Math],
+) -> None:
+    is_unit = rank == 1 and declared is not None and not sup and not sub
+    if style.units == "sup" and is_unit and len(entries) == 1:
+        sup.append(Fenced("(", entries[0]))
+        return
+    sub.extend(entries)
+
+
+def _with_commas(sub: list[Math], entries: list[Math]) -> list[Math]:
+    """Return subscripts side by side if all indices are single letters, else with commas."""
+    if len(sub) < 2:
+        return sub
+    tight = len(sub) == len(entries) and not any(map(is_word, entries)) and not _digits(sub)
+    if tight:
+        return sub
+    parts: list[Math] = []
+    for entry in sub:
+        parts += [COMMA, entry] if parts else [entry]
+    return parts
+
+
+def _digits(sub: list[Math]) -> bool:
+    return any(not (isinstance(s, Sym) or _is_primed(s)) for s in sub)
+
+
+def _is_primed(math: Math) -> bool:
+    return isinstance(math, Scripts) and isinstance(math.sup, Op)
+
+
+def roles(notation: Notation, *wanted: Role) -> list[str]:
+    """Return the names of tensors of the given roles, in order."""
+    return [n for n, t in notation.tensors.items() if t.role in wanted and n in notation.names]
+
+
+def as_row(math: Math) -> tuple[Math, ...]:
+    """Return the parts of a row, or the one part."""
+    return math.items if isinstance(math, Row) else (math,)

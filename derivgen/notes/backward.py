@@ -1,0 +1,278 @@
+"""The backward pass step by step: chain rule, local derivatives, product, simplified result.
+
+Everything is read off the derivation's steps. Invariant: no line here is derived anew; the chain
+line has the contributions' own factors, the product line their statements, the last the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from derivgen.algebra.affine import Index, indices_of
+from derivgen.algebra.expressions import ONE, Access, Expr, Iverson, Reduce, mul
+from derivgen.algebra.statements import Statement
+from derivgen.calculus.derivation import Contribution, Rewrite, Step
+from derivgen.forms.fold import Equality
+from derivgen.forms.math import Math
+from derivgen.forms.notation import loss_symbol, partial_name, symbol
+from derivgen.notes.document import (
+    Block,
+    Equation,
+    Formula,
+    Inline,
+    Line,
+    Paragraph,
+    Prose,
+    Ref,
+    Section,
+)
+from derivgen.notes.forward import forward_label, matrix_equation, partial_math
+from derivgen.notes.inline import inlined
+from derivgen.notes.lemmas import lemma_label
+from derivgen.notes.view import View, display, side, steps_shown, where
+from derivgen.notes.words import join, listed, say
+
+
+def backward_label(quantity: str) -> str:
+    """Return the label of the equation that gives the derivative by a tensor."""
+    return f"b:{quantity}"
+
+
+def backward_section(view: View, wrt: tuple[str, ...] | None) -> Section:
+    """Return the whole backward pass."""
+    loss = Formula(loss_symbol(view.notation))
+    body: list[Block] = [Paragraph(say(view.lang, "backward intro", loss=loss))]
+    for step in steps_shown(view, wrt):
+        body.append(step_section(view, step))
+    return Section(say(view.lang, "backward"), tuple(body))
+
+
+def step_section(view: View, step: Step) -> Section:
+    """Return one step: how the loss depends on the quantity, and its derivative."""
+    quantity = Formula(symbol(view.notation, step.quantity))
+    if not step.result:
+        told = Paragraph(say(view.lang, "unused", quantity=quantity))
+        return Section(title(view, step), (told, *_result(view, step)), 2, step.quantity)
+    body: list[Block] = []
+    if step.contributions and view.detail != "result":
+        body.append(_readers(view, step, quantity))
+        body.extend(_locals(view, step))
+    body.extend(_result(view, step))
+    return Section(title(view, step), tuple(body), 2, step.quantity)
+
+
+def title(view: View, step: Step) -> Prose:
+    """Return the heading of a step."""
+    quantity = Formula(symbol(view.notation, step.quantity))
+    key = "step value"
+    if step.auxiliary:
+        key = "step auxiliary"
+    elif step.quantity in view.derivation.gradients:
+        key = "step gradient"
+    elif step.is_delta:
+        key = "step delta"
+    return say(view.lang, key, quantity=quantity)
+
+
+def _readers(view: View, step: Step, quantity: Formula) -> Paragraph:
+    loss = Formula(loss_symbol(view.notation))
+    names = list(dict.fromkeys(c.through.lhs.tensor for c in step.contributions))
+    readers = [_named_with_ref(view, name) for name in names]
+    key = "reads one" if len(names) == 1 else "reads many"
+    told = say(view.lang, key, quantity=quantity, loss=loss, readers=listed(view.lang, readers))
+    if names == [view.derivation.network.loss]:
+        told = ()
+    return Paragraph(told)
+
+
+def _named_with_ref(view: View, name: str) -> Prose:
+    return (Formula(symbol(view.notation, name)), " ", Ref(forward_label(name)))
+
+
+# --- the chain rule -------------------------------------------------------------------------------
+
+
+def with_partials(view: View, step: Step) -> View:
+    """Return the view that knows the stand-ins for this step's local derivatives."""
+    pairs = {(c.through.lhs.tensor, c.operand.tensor) for c in step.contributions}
+    known = {partial_name(a, b): (a, b) for a, b in sorted(pairs)}
+    return replace(view, notation=replace(view.notation, partials=known))
+
+
+def local_access(made: Contribution) -> Access:
+    """Return the stand-in for ``d out[g] / d A[h]``."""
+    name = partial_name(made.through.lhs.tensor, made.operand.tensor)
+    return Access(name, (*made.through.lhs.indices, *made.operand.indices))
+
+
+def _inner(made: Contribution) -> tuple[Index, ...]:
+    """Return the forward sum's indices that the operand does not carry."""
+    carried = {i for f in local_access(made).indices for i in indices_of(f)}
+    return tuple(i for i in made.statement.indices if i not in carried)
+
+
+def chain_statement(made: Contribution) -> Statement:
+    """Return the contribution with its local derivative named, not yet put in."""
+    inner = _inner(made)
+    indices = tuple(i for i in made.statement.indices if i not in inner)
+    body = mul(made.upstream, local_access(made))
+    return replace(made.statement, indices=indices, guard=(), body=body)
+
+
+def local_equality(made: Contribution) -> Equality:
+    """Return ``d out[g] / d A[h] = partial``, summed over what only the forward sum sees."""
+    inner = _inner(made)
+    kept = tuple(c for c in made.statement.guard)
+    body: Expr = mul(*(Iverson(c) for c in kept), made.partial)
+    rhs = Reduce("sum", inner, body) if inner else body
+    return Equality(local_access(made), rhs)
+
+
+def _ambiguous(step: Step) -> bool:
+    """Tell whether two contributions run between the same pair of tensors."""
+    pairs = [(c.through.lhs.tensor, c.operand.tensor) for c in step.contributions]
+    return len(set(pairs)) < len(pairs)
+
+
+def _locals(view: View, step: Step) -> list[Block]:
+    """Return the local derivatives, one line for each path."""
+    if _ambiguous(step) or _only_loss(step):
+        return []
+    seen = with_partials(view, step)
+    lines: list[Line] = []
+    for made in step.contributions:
+        left, right = display(seen, local_equality(made))
+        lines.append(Line(left, right, why=_reasons(view, made)))
+    return [Equation(f"local:{step.quantity}", tuple(lines), about=step.quantity)]
+
+
+def _reasons(view: View, made: Contribution) -> Prose:
+    refs: list[Prose] = [(Ref(forward_label(made.through.lhs.tensor)),)]
+    refs += [(Ref(lemma_label(name)),) for name in made.lemmas]
+    return say(view.lang, "from eq", ref=listed(view.lang, refs))
+
+
+def _only_loss(step: Step) -> bool:
+    return all(c.upstream == ONE for c in step.contributions)
+
+
+# --- the result -----------------------------------------------------------------------------------
+
+
+def _result(view: View, step: Step) -> list[Block]:
+    found: list[Block] = []
+    equalities = view.folded[step.adjoint]
+    for number, equality in enumerate(equalities):
+        label = backward_label(step.adjoint if step.auxiliary else step.quantity)
+        label += f":{number}" if number < len(equalities) - 1 else ""
+        found.append(_equation(view, step, equality, label, number))
+        if view.detail != "none":
+            found += matrix_equation(view, equality, f"m{label}")
+    return found
+
+
+def _equation(view: View, step: Step, equality: Equality, label: str, number: int) -> Equation:
+    left, right = display(view, equality)
+    lines: list[Line] = []
+    if view.detail != "result" and step.contributions:
+        lines += _history(view, step, equality, number)
+    if not lines or lines[-1].right != right:
+        lines.append(Line(None, right, why=_rules(view, step.rewrites)))
+    lines = _defined(view, step, equality, lines, left)
+    if step.is_delta and (whole := inlined(view, equality)) is not None:
+        rhs, used = whole
+        why = say(view.lang, "inserted", ref=listed(view.lang, [_ref(name) for name in used]))
+        lines.append(Line(None, side(view, rhs, equality), why=why))
+    boxed = step.is_delta or step.quantity in view.derivation.gradients
+    return Equation(label, tuple(lines), where(view, equality), boxed, step.quantity)
+
+
+def _ref(quantity: str) -> Prose:
+    return (Ref(backward_label(quantity)),)
+
+
+def _defined(
+    view: View, step: Step, equality: Equality, lines: list[Line], left: Math
+) -> list[Line]:
+    """Return the lines headed by the left side; a delta says first what it stands for."""
+    if step.is_delta and view.notation.style.delta == "delta":
+        partial = partial_math(view, Access(step.quantity, equality.lhs.indices))
+        return [Line(left, partial, "def"), *lines]
+    return [replace(lines[0], left=left), *lines[1:]]
+
+
+def _history(view: View, step: Step, equality: Equality, number: int) -> list[Line]:
+    """Return the chain rule and the product, as they were before any rewriting."""
+    lines: list[Line] = []
+    if not _ambiguous(step) and not _only_loss(step):
+        chain = _folded_like(view, [chain_statement(c) for c in step.contributions], number)
+        if chain is not None and chain.lhs == equality.lhs:
+            seen = with_partials(view, step)
+            right = side(seen, chain.rhs, chain)
+            lines.append(Line(None, right, why=say(view.lang, "chain rule")))
+    product = _folded_like(view, [c.statement for c in step.contributions], number)
+    if product is not None and product.lhs == equality.lhs:
+        why = _local_ref(view, step) if lines else ()
+        lines.append(Line(None, side(view, product.rhs, product), why=why))
+    if view.detail == "full":
+        lines += _rewritten(view, step, equality, number)
+    return lines
+
+
+def _local_ref(view: View, step: Step) -> Prose:
+    return say(view.lang, "by eq", ref=Ref(f"local:{step.quantity}"))
+
+
+def _folded_like(view: View, statements: list[Statement], number: int) -> Equality | None:
+    from derivgen.forms.fold import fold
+
+    tensor = view.derivation.tensors[statements[0].lhs.tensor]
+    found = fold(statements, tensor)
+    return found[number] if number < len(found) else None
+
+
+def _rewritten(view: View, step: Step, equality: Equality, number: int) -> list[Line]:
+    """Return a line after each rewrite but the last."""
+    current = [c.statement for c in step.contributions]
+    lines: list[Line] = []
+    for rewrite in step.rewrites[:-1]:
+        current = _replaced(current, rewrite)
+        folded = _folded_like(view, current, number) if current else None
+        if folded is not None and folded.lhs == equality.lhs:
+            why = _rules(view, (rewrite,))
+            lines.append(Line(None, side(view, folded.rhs, folded), why=why))
+    return lines
+
+
+def _replaced(current: list[Statement], rewrite: Rewrite) -> list[Statement]:
+    kept: list[Statement] = []
+    pending = list(rewrite.after)
+    for statement in current:
+        if statement in rewrite.before:
+            kept += pending
+            pending = []
+        else:
+            kept.append(statement)
+    return kept + pending
+
+
+def _rules(view: View, rewrites: tuple[Rewrite, ...]) -> Prose:
+    """Return what was done and by which equations, for the margin."""
+    told: list[Prose] = []
+    for rewrite in rewrites:
+        words = say(view.lang, f"rule {rewrite.rule}")
+        refs = [ref for name in rewrite.uses if (ref := _source(view, name))]
+        text: Prose = join((*words, " ", *listed(view.lang, refs))) if refs else words
+        if text not in told:
+            told.append(text)
+    return listed(view.lang, told)
+
+
+def _source(view: View, name: str) -> Prose:
+    """Return a reference to where a tensor or adjoint that a rule appealed to is defined."""
+    inline: Inline | None = None
+    if name in view.notation.adjoints:
+        inline = Ref(backward_label(view.notation.adjoints[name].quantity))
+    elif name in view.derivation.tensors:
+        inline = Ref(forward_label(name))
+    return () if inline is None else (inline,)

@@ -1,0 +1,229 @@
+"""The network as the notes show it: what the symbols mean, and the forward equations."""
+
+from __future__ import annotations
+
+from derivgen.algebra.affine import Dim, affine
+from derivgen.algebra.expressions import Access, Iverson, walk
+from derivgen.algebra.network import Role, Tensor
+from derivgen.algebra.statements import Statement
+from derivgen.calculus.derivation import Named
+from derivgen.forms.fold import Equality
+from derivgen.forms.layout import affine_math
+from derivgen.forms.math import Math, Num, Op, Row, Sym, Symbol, joined, row, walk_math
+from derivgen.forms.matrix import NoMatrixForm
+from derivgen.forms.notation import loss_symbol, symbol
+from derivgen.notes.document import (
+    Block,
+    Equation,
+    Formula,
+    Items,
+    Line,
+    Paragraph,
+    Prose,
+    Section,
+    Table,
+)
+from derivgen.notes.view import View, display, entry_of, matrix_display, side, where
+from derivgen.notes.words import join, listed, say, word
+
+
+def network_section(view: View) -> Section:
+    """Return the section on sizes, symbols and given facts."""
+    body: list[Block] = [symbol_table(view), Items(tuple(conventions(view)))]
+    return Section(say(view.lang, "network"), tuple(body))
+
+
+def symbol_table(view: View) -> Table:
+    """Return a table of the network's tensors: symbol, role, shape."""
+    rows: list[tuple[Prose, ...]] = []
+    for tensor in view.derivation.tensors.values():
+        if tensor.name in view.notation.adjoints or tensor.name in view.derivation.named:
+            continue
+        role = "loss" if tensor.name == view.derivation.network.loss else tensor.role.value
+        symbol_cell: Prose = (Formula(entry_math(view, tensor.name)),)
+        rows.append((symbol_cell, (word(view.lang, role),), (Formula(shape(view, tensor)),)))
+    head = tuple((word(view.lang, key),) for key in ("symbol", "meaning", "shape"))
+    return Table(head, tuple(rows))
+
+
+def entry_math(view: View, tensor: str) -> Math:
+    """Return a general entry of a tensor as it stands on paper."""
+    equality = Equality(entry_of(view, tensor), entry_of(view, tensor))
+    return display(view, equality)[0]
+
+
+def shape(view: View, tensor: Tensor) -> Math:
+    """Return a tensor's shape, ``K x S``."""
+    if not tensor.axes:
+        return Num("1")
+    context = view.context()
+    sizes: list[Math] = []
+    for axis in tensor.axes:
+        size = affine_math(axis.size, context)
+        sizes.append(size)
+    return joined(sizes, Op("cross"))
+
+
+def conventions(view: View) -> list[Prose]:
+    """Return what a reader must know before the first equation."""
+    lang = view.lang
+    found: list[Prose] = []
+    if sizes := _sizes(view):
+        found.append(say(lang, "sizes", sizes=sizes))
+    loss = Formula(loss_symbol(view.notation))
+    batch = view.derivation.network.batch
+    if batch is not None:
+        found.append(say(lang, "batch", index=Formula(Sym(batch.name))))
+    else:
+        found.append(say(lang, "one sample", loss=loss))
+    found += _deltas(view, loss)
+    found += [_fact(view, number) for number in range(len(view.derivation.network.facts))]
+    return found
+
+
+def _sizes(view: View) -> Prose:
+    dims = view.derivation.network.dims
+    parts: list[Prose] = []
+    for dim, value in dims.items():
+        if value is not None and isinstance(dim, Dim):
+            parts.append((Formula(row(Sym(dim.name), Op("="), Num(str(value)))),))
+    return listed(view.lang, parts) if parts else ()
+
+
+def _deltas(view: View, loss: Formula) -> list[Prose]:
+    if view.notation.style.delta != "delta":
+        return []
+    shown: list[Prose] = []
+    for step in view.derivation.steps:
+        if step.is_delta and not step.auxiliary:
+            quantity = entry_of(view, step.quantity)
+            left = entry_math_of(view, Access(step.adjoint, quantity.indices))
+            right = partial_math(view, quantity)
+            shown.append((Formula(row(left, Op("="), right)),))
+    if not shown:
+        return []
+    if len(shown) > 4:
+        shown = [shown[0], (Formula(Op("ellipsis")),), shown[-1]]
+    return [say(view.lang, "delta meaning", loss=loss, deltas=listed(view.lang, shown))]
+
+
+def entry_math_of(view: View, access: Access) -> Math:
+    """Return an access as it stands on paper."""
+    return display(view, Equality(access, access))[0]
+
+
+def partial_math(view: View, access: Access) -> Math:
+    """Return the partial derivative of the loss by an access, written out as a fraction."""
+    from derivgen.forms.notation import partial_symbol
+
+    loss = loss_symbol(view.notation)
+    below = entry_math_of(view, access)
+    text = below.plain if isinstance(below, Symbol) else ""
+    return partial_symbol(access.tensor, loss, below, f"d{view.derivation.network.loss}/d{text}")
+
+
+def _fact(view: View, number: int) -> Prose:
+    fact = view.derivation.network.facts[number]
+    context = view.context(fact.left, fact.right)
+    from derivgen.forms.layout import formula
+
+    math = row(formula(fact.left, context), Op("="), formula(fact.right, context))
+    told = say(view.lang, "facts", fact=Formula(math))
+    if any(used.number == number for used in view.derivation.facts):
+        told = join((*told, " ", *say(view.lang, "fact used")))
+    return told
+
+
+def forward_section(view: View) -> Section:
+    """Return the forward equations, each with its matrix form where there is one."""
+    body: list[Block] = [Paragraph(say(view.lang, "forward intro"))]
+    for number in range(len(view.derivation.network.equations)):
+        body.extend(_equation(view, number))
+    return Section(say(view.lang, "forward"), tuple(body))
+
+
+def forward_label(tensor: str) -> str:
+    """Return the label of the equation that defines a tensor."""
+    return f"f:{tensor}"
+
+
+def _equation(view: View, number: int) -> list[Block]:
+    derivation = view.derivation
+    equation = derivation.network.equations[number]
+    invented = [n for n in derivation.named.values() if n.equation == number]
+    statements = [s for s in derivation.forward if s.equation == number]
+    found: list[Block] = [_named(view, named) for named in invented if _shown(named)]
+    written = Equality(equation.lhs, equation.rhs)
+    left, right = display(view, written)
+    lines = [Line(left, right)]
+    own = [s for s in statements if s.lhs.tensor == equation.lhs.tensor]
+    if invented and own:
+        for folded in view.fold(own):
+            if folded.rhs != equation.rhs:
+                lines.append(_resumed(view, folded, written))
+    label = _label(view, number)
+    found.append(Equation(label, tuple(lines), about=equation.lhs.tensor))
+    if not invented:
+        found += matrix_equation(view, written, f"fm:{number}")
+    return found
+
+
+def _resumed(view: View, folded: Equality, written: Equality) -> Line:
+    if folded.lhs == written.lhs:
+        return Line(None, side(view, folded.rhs, written))
+    left, right = display(view, folded)
+    return Line(left, right)
+
+
+def _label(view: View, number: int) -> str:
+    """Return the label of an equation: its tensor's first equation is what others refer to."""
+    equations = view.derivation.network.equations
+    tensor = equations[number].lhs.tensor
+    general = [n for n, e in enumerate(equations) if e.lhs.tensor == tensor]
+    main = max(general, key=lambda n: sum(f.plain is not None for f in equations[n].lhs.indices))
+    return forward_label(tensor) if number == main else f"f:{tensor}:{number}"
+
+
+def _shown(named: Named) -> bool:
+    return named.reason != "derivative"
+
+
+def _named(view: View, named: Named) -> Equation:
+    statements = [s for s in view.derivation.forward if s.lhs.tensor == named.name]
+    lines: list[Line] = []
+    for equality in view.fold(statements) if statements else ():
+        left, right = display(view, equality)
+        lines.append(Line(left, right))
+    return Equation(forward_label(named.name), tuple(lines), about=named.name)
+
+
+def matrix_equation(view: View, equality: Equality, label: str) -> list[Block]:
+    """Return the matrix form as an equation, if there is one and it says more than the index form."""
+    if not equality.lhs.indices:
+        return []
+    try:
+        left, right = matrix_display(view, equality)
+    except NoMatrixForm as refused:
+        return [_refusal(view, refused)] if refused.reason != "cases" else []
+    return [Equation(label, (Line(left, right),), about=equality.lhs.tensor)]
+
+
+def _refusal(view: View, refused: NoMatrixForm) -> Paragraph:
+    subject: Prose = (refused.subject,)
+    if refused.subject in view.notation.tensors:
+        subject = (Formula(symbol(view.notation, refused.subject)),)
+    reason = say(view.lang, f"reason {refused.reason}", subject=subject)
+    return Paragraph(say(view.lang, "no matrix", reason=reason))
+
+
+def has_bracket(statements: tuple[Statement, ...]) -> bool:
+    """Tell whether an Iverson bracket will be seen."""
+    return any(s.guard or any(isinstance(p, Iverson) for p in walk(s.body)) for s in statements)
+
+
+def uses_operator(maths: list[Math], key: str) -> bool:
+    """Tell whether an operator occurs in any of the formulas."""
+    return any(part == Op(key) for math in maths for part in walk_math(math))
+
+
+__all__ = ["Role", "Row", "affine", "forward_section", "network_section", "where"]

@@ -1,0 +1,125 @@
+"""The closing pages: all results in a table, and the algorithm as pseudocode."""
+
+from __future__ import annotations
+
+from derivgen.algebra.statements import Assign, Block as Nest, Scan
+from derivgen.calculus.derivation import Step
+from derivgen.calculus.schedule import schedule
+from derivgen.forms.fold import Equality
+from derivgen.forms.layout import Context, affine_math, letter
+from derivgen.forms.math import Math, Op, Sym, row
+from derivgen.forms.matrix import NoMatrixForm
+from derivgen.forms.notation import symbol
+from derivgen.notes.backward import backward_label
+from derivgen.notes.costs import cost
+from derivgen.notes.document import Formula, Inline, Prose, Pseudocode, Ref, Section, Table
+from derivgen.notes.forward import shape
+from derivgen.notes.view import View, display, matrix_display, steps_shown
+from derivgen.notes.words import say, word
+
+RATE = Sym("eta")
+
+
+def summary_section(view: View, wrt: tuple[str, ...] | None) -> Section:
+    """Return the table of all derivatives."""
+    rows: list[tuple[Prose, ...]] = []
+    for step in steps_shown(view, wrt):
+        for number, equality in enumerate(view.folded[step.adjoint]):
+            rows.append(_row(view, step, equality, number))
+    keys = ("index form", "matrix form", "shape", "cost", "equation")
+    head = tuple((word(view.lang, key),) for key in keys)
+    return Section(say(view.lang, "summary"), (Table(head, tuple(rows)),))
+
+
+def _row(view: View, step: Step, equality: Equality, number: int) -> tuple[Prose, ...]:
+    left, right = display(view, equality)
+    total = len(view.folded[step.adjoint])
+    name = step.adjoint if step.auxiliary else step.quantity
+    label = backward_label(name) + (f":{number}" if number < total - 1 else "")
+    tensor = view.derivation.tensors[step.adjoint]
+    return (
+        (Formula(row(left, Op("="), right)),),
+        _matrix_cell(view, equality),
+        (Formula(shape(view, tensor)),),
+        (Formula(cost(view, equality)),),
+        (Ref(label),),
+    )
+
+
+def _matrix_cell(view: View, equality: Equality) -> Prose:
+    if not equality.lhs.indices:
+        return ("",)
+    try:
+        left, right = matrix_display(view, equality)
+    except NoMatrixForm:
+        return ("–",)
+    return (Formula(row(left, Op("="), right)),)
+
+
+def algorithm(view: View) -> Pseudocode:
+    """Return one step of gradient descent as pseudocode, scans as loops."""
+    lang = view.lang
+    derivation = view.derivation
+    lines: list[tuple[int, Prose]] = []
+    if derivation.network.batch is None:
+        lines.append((0, say(lang, "for each sample")))
+    deep = len(lines)
+    lines.append((deep, say(lang, "forward step")))
+    lines += _nests(view, schedule(derivation.forward, derivation.tensors), deep + 1)
+    lines.append((deep, say(lang, "backward step")))
+    lines += _nests(view, schedule(derivation.backward, derivation.tensors), deep + 1)
+    if deep:
+        lines.append((0, say(lang, "mean over samples")))
+    lines.append((0, say(lang, "update step")))
+    lines += [(1, _update(view, name)) for name in derivation.gradients]
+    return Pseudocode(say(lang, "algorithm title", rate=Formula(RATE)), tuple(lines))
+
+
+def _update(view: View, name: str) -> Prose:
+    parameter = symbol(view.notation, name)
+    gradient = symbol(view.notation, view.derivation.gradients[name])
+    step = row(parameter, Op("gets"), parameter, Op("-"), RATE, Op("times"), gradient)
+    return (Formula(step),)
+
+
+def _nests(view: View, nests: tuple[Nest, ...], deep: int) -> list[tuple[int, Prose]]:
+    """Return the lines of scheduled statements, those of one tensor folded where they meet."""
+    lines: list[tuple[int, Prose]] = []
+    pending = list(nests)
+    while pending:
+        nest = pending.pop(0)
+        if isinstance(nest, Scan):
+            lines.append((deep, _scan(view, nest)))
+            lines += _nests(view, nest.blocks, deep + 1)
+            continue
+        together = [nest.statement]
+        while pending and _same(pending[0], nest):
+            follower = pending.pop(0)
+            assert isinstance(follower, Assign), "only assignments are taken together"
+            together.append(follower.statement)
+        lines += [(deep, _assign(view, equality)) for equality in view.fold(together)]
+    return lines
+
+
+def _same(other: Nest, nest: Assign) -> bool:
+    return isinstance(other, Assign) and other.statement.lhs.tensor == nest.statement.lhs.tensor
+
+
+def _assign(view: View, equality: Equality) -> Prose:
+    left, right = display(view, equality)
+    parts: list[Inline] = [Formula(row(left, Op("gets"), right))]
+    return tuple(parts)
+
+
+def _scan(view: View, scan: Scan) -> Prose:
+    context: Context = view.context(first=[scan.index])
+    low: Math = affine_math(scan.index.low, context)
+    high = affine_math(scan.index.high - 1, context)
+    key = "for scan down" if scan.reverse else "for scan"
+    return say(
+        view.lang,
+        key,
+        index=Formula(letter(scan.index, context)),
+        low=Formula(low),
+        high=Formula(high),
+    )

@@ -1,0 +1,229 @@
+"""A derivation together with the notation and language it is shown in.
+
+Invariant: every formula of the notes is laid out through `display` or `matrix_display`, so a
+claim and its printed form cannot part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from derivgen.algebra.affine import Affine, Index, affine, indices_of
+from derivgen.algebra.expressions import (
+    Access,
+    Compare,
+    Condition,
+    Expr,
+    IndexValue,
+    Node,
+    Position,
+    affine_forms,
+    used_indices,
+    walk,
+)
+from derivgen.algebra.statements import Statement
+from derivgen.calculus.derivation import Derivation, Step
+from derivgen.forms.fold import Equality, fold
+from derivgen.forms.layout import Context, condition_math, formula
+from derivgen.forms.letters import assign_letters
+from derivgen.forms.math import Math, Op, joined
+from derivgen.forms.matrix import NoMatrixForm, matrix_form
+from derivgen.forms.matrix_layout import matrix_math
+from derivgen.forms.matrix_tree import Matrix, as_rows
+from derivgen.forms.notation import Adjoint, Notation, make_notation, symbol
+from derivgen.forms.style import Style
+
+PREFIX = "adj_"
+
+
+@dataclass(frozen=True)
+class View:
+    """What the builders of the notes read: derivation, notation, language, and how much to show.
+
+    ``layout``: vectors stand as ``columns`` or ``rows``. ``detail``: result, steps or full.
+    """
+
+    derivation: Derivation
+    notation: Notation
+    lang: str = "en"
+    detail: str = "steps"
+    layout: str = "columns"
+
+    @cached_property
+    def folded(self) -> dict[str, tuple[Equality, ...]]:
+        """Return the folded results of all steps, by adjoint."""
+        tensors = self.derivation.tensors
+        return {s.adjoint: fold(s.result, tensors[s.adjoint]) for s in self.derivation.steps}
+
+    def fold(self, statements: Iterable[Statement]) -> tuple[Equality, ...]:
+        """Return the equations that statements writing one tensor make together."""
+        found = tuple(statements)
+        return fold(found, self.derivation.tensors[found[0].lhs.tensor])
+
+    def context(self, *exprs: Expr, first: Iterable[Index] = ()) -> Context:
+        """Return a context in which the indices of ``exprs`` have their letters."""
+        found = [*first, *(index for expr in exprs for index in used_indices(expr))]
+        return Context(self.notation, assign_letters(found, self.notation.written))
+
+    def ranges(self, tensor: str) -> tuple[tuple[Affine, Affine], ...]:
+        """Return the ends of each axis of a tensor."""
+        declared = self.notation.tensors.get(tensor)
+        return tuple((a.low, a.high) for a in declared.axes) if declared else ()
+
+
+def make_view(
+    derivation: Derivation,
+    style: Style,
+    lang: str = "en",
+    detail: str = "steps",
+    layout: str | None = None,
+) -> View:
+    """Return the view of a derivation in a style."""
+    network = derivation.network
+    loss = network.loss or ""
+    adjoints = {
+        name: Adjoint(name[len(PREFIX) :], False, loss)
+        for name in derivation.tensors
+        if name.startswith(PREFIX) and name[len(PREFIX) :] in derivation.tensors
+    }
+    for step in derivation.steps:
+        if not step.auxiliary:
+            adjoints[step.adjoint] = Adjoint(step.quantity, step.is_delta, loss)
+    written = frozenset(index.name for index in network.indices)
+    notation = make_notation(
+        style, loss, derivation.tensors, adjoints, _from_zero(derivation), written
+    )
+    view = View(derivation, notation, lang, detail)
+    return replace(view, layout=layout or _layout(view))
+
+
+def _from_zero(derivation: Derivation) -> frozenset[str]:
+    """Return the letters that take part in index arithmetic, whose ranges are shown as they are."""
+    names: dict[str, None] = {}
+    for node in _nodes(derivation):
+        for index in _counting(node):
+            names[index.name] = None
+            names[index.name.rstrip("0123456789") or index.name] = None
+    return frozenset(names)
+
+
+def _nodes(derivation: Derivation) -> Iterator[Node]:
+    for equation in derivation.network.equations:
+        yield from walk(equation.lhs)
+        yield from walk(equation.rhs)
+    for statement in (*derivation.forward, *derivation.backward):
+        yield statement.lhs
+        yield from walk(statement.body)
+        for condition in statement.guard:
+            yield from walk(condition)
+
+
+def _counting(node: Node) -> Iterator[Index]:
+    if isinstance(node, (IndexValue, Position)):
+        for form in affine_forms(node):
+            yield from indices_of(form)
+    if isinstance(node, Compare):
+        for form in affine_forms(node):
+            yield from indices_of(form)
+    if isinstance(node, Access):
+        for form in node.indices:
+            if form.plain is None:
+                yield from indices_of(form)
+
+
+def _layout(view: View) -> str:
+    """Return how the network's own equations make vectors stand: ``x W`` means rows."""
+    votes = {"columns": 0, "rows": 0}
+    for statement in view.derivation.forward:
+        matrices = [
+            part
+            for part in walk(statement.body)
+            if isinstance(part, Access) and len(part.indices) == 2
+        ]
+        for access in matrices:
+            for place, name in ((1, "columns"), (0, "rows")):
+                if access.indices[place].plain in statement.bound:
+                    votes[name] += 1
+    return "rows" if votes["rows"] > votes["columns"] else "columns"
+
+
+def display(view: View, equality: Equality) -> tuple[Math, Math]:
+    """Return both sides of an equation as formulas."""
+    context = view.context(equality.rhs, first=equality.indices)
+    return formula(equality.lhs, context), formula(equality.rhs, context)
+
+
+def side(view: View, expr: Expr, equality: Equality) -> Math:
+    """Return one more right side of an equation, its letters agreeing with the left side."""
+    return formula(expr, view.context(expr, first=equality.indices))
+
+
+def where(view: View, equality: Equality) -> Math | None:
+    """Return the conditions under which an equation holds, if it does not hold everywhere."""
+    if not equality.where:
+        return None
+    context = view.context(equality.rhs, first=equality.indices)
+    return joined([condition_math(c, context) for c in equality.where], Op(","))
+
+
+def condition(view: View, conditions: tuple[Condition, ...], first: Iterable[Index]) -> Math:
+    """Return conditions in a line."""
+    context = view.context(first=first)
+    return joined([condition_math(c, context) for c in conditions], Op(","))
+
+
+def tree_of(view: View, equality: Equality) -> Matrix:
+    """Return the matrix form of an equation's right side.
+
+    Raises: NoMatrixForm.
+    """
+    plain = [form.plain for form in equality.lhs.indices]
+    free = tuple(index for index in plain if index is not None)
+    if len(free) < len(plain) or equality.where:
+        raise NoMatrixForm("cases", equality.lhs.tensor)
+    if any((i.low, i.high) != r for i, r in zip(free, view.ranges(equality.lhs.tensor))):
+        raise NoMatrixForm("part", equality.lhs.tensor)
+    tree = matrix_form(equality.rhs, free, view.ranges)
+    return as_rows(tree) if view.layout == "rows" else tree
+
+
+def matrix_display(view: View, equality: Equality) -> tuple[Math, Math]:
+    """Return both sides of an equation in matrix form.
+
+    Raises: NoMatrixForm.
+    """
+    tree = tree_of(view, equality)
+    context = view.context(equality.rhs, first=equality.indices)
+    return symbol(view.notation, equality.lhs.tensor), matrix_math(tree, context)
+
+
+def entry_of(view: View, tensor: str) -> Access:
+    """Return a general entry of a tensor with its declared letters."""
+    declared = view.notation.tensors[tensor]
+    names = declared.axis_names or tuple("ijmnpq"[: len(declared.axes)])
+    taken: list[str] = []
+    forms: list[Affine] = []
+    for name, axis in zip(names, declared.axes):
+        letter = name if name not in taken else name + "2"
+        taken.append(letter)
+        forms.append(affine(Index(letter, axis.low, axis.high)))
+    return Access(tensor, tuple(forms))
+
+
+def steps_shown(view: View, wrt: tuple[str, ...] | None) -> tuple[Step, ...]:
+    """Return the steps that lead to the asked quantities, all of them if none are asked."""
+    steps = view.derivation.steps
+    if not wrt:
+        return steps
+    needed = {f"{PREFIX}{name}" for name in wrt} | set(wrt)
+    kept: list[Step] = []
+    for step in reversed(steps):
+        if step.adjoint in needed or step.quantity in wrt:
+            kept.append(step)
+            for statement in step.result:
+                needed |= {a.tensor for a in walk(statement.body) if isinstance(a, Access)}
+            for made in step.contributions:
+                needed |= {a.tensor for a in walk(made.statement.body) if isinstance(a, Access)}
+    return tuple(reversed(kept))
