@@ -1,0 +1,162 @@
+"""The functions around statements: forward, backward, facts, random draws, defined functions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from derivgen.algebra.affine import lookups_of
+from derivgen.algebra.expressions import Expr, affine_forms, tensors_read
+from derivgen.algebra.network import Role
+from derivgen.algebra.text import text
+from derivgen.lowering.program import Block, FactCheck, Fill, Loop, Nest, Program, Random, Routine
+from derivgen.targets.cpp_expressions import Scope, expression, operand
+from derivgen.targets.cpp_loops import block_lines
+from derivgen.targets.cpp_names import Names
+from derivgen.targets.cpp_text import comment, indented
+
+Lines = list[str]
+
+GIVEN = {Role.PARAM: "parameters", Role.STATE: "parameters"}
+GIVEN |= {role: "batch" for role in (Role.INPUT, Role.TARGET, Role.CONST, Role.RANDOM)}
+
+
+def function_lines(
+    name: str, blocks: tuple[Block, ...], scope: Scope, gradients: bool = False
+) -> Lines:
+    """Return a function that runs blocks; with ``gradients`` it writes those as well."""
+    body = block_lines(blocks, scope)
+    pointers = pointer_lines(blocks, scope)
+    if any(re.search(r"\bN\b", line.split("//")[0]) for line in body):
+        # N is declared only where a loop or a size mentions it.
+        pointers.insert(0, "const int N = batch.N;")
+    whole = "\n".join(pointers)
+    arguments = [
+        _argument("const Parameters<real>&", "parameters", "parameters." in whole),
+        _argument("const Batch<real>&", "batch", "batch." in whole),
+        _argument("Workspace<real>&", "work", "work." in whole),
+    ]
+    if gradients:
+        arguments.append(_argument("Parameters<real>&", "gradients", "gradients." in whole))
+    head = f"void {name}({', '.join(arguments)}) {{"
+    return ["template <typename real>", head, *indented([*pointers, *body]), "}"]
+
+
+def _argument(kind: str, name: str, used: bool) -> str:
+    return f"{kind} {name}" if used else f"[[maybe_unused]] {kind} {name}"
+
+
+def pointer_lines(blocks: tuple[Block, ...], scope: Scope) -> Lines:
+    """Return the declarations of pointers to all storage that blocks touch."""
+    written: dict[str, None] = {}
+    read: dict[str, None] = {}
+    _touched(blocks, written, read)
+    lines: Lines = []
+    for name in dict.fromkeys((*read, *written)):
+        array = scope.array(name)
+        kind = "int" if array.integer else "real"
+        variable = scope.tensors[name]
+        where = home(name, scope)
+        if name in written:
+            lines.append(f"{kind}* __restrict const {variable} = {where}.data();")
+        else:
+            lines.append(f"const {kind}* const {variable} = {where}.data();")
+    return lines
+
+
+def home(name: str, scope: Scope) -> str:
+    """Return the member that stores a tensor, such as ``parameters.W`` or ``gradients.W``."""
+    program = scope.program
+    for parameter in program.parameters:
+        if parameter.gradient == name:
+            return f"gradients.{scope.tensors[parameter.name]}"
+    holder = GIVEN.get(scope.array(name).role, "work")
+    return f"{holder}.{scope.tensors[name]}"
+
+
+def _touched(blocks: tuple[Block, ...], written: dict[str, None], read: dict[str, None]) -> None:
+    for block in blocks:
+        if isinstance(block, Fill):
+            written[block.tensor] = None
+        elif isinstance(block, Loop):
+            _touched(block.blocks, written, read)
+        else:
+            written[block.statement.lhs.tensor] = None
+            read.update(reads_of(block))
+
+
+def reads_of(nest: Nest) -> dict[str, None]:
+    """Return the tensors a statement reads in body, conditions and index positions."""
+    statement = nest.statement
+    found = tensors_read(statement.body)
+    for condition in statement.guard:
+        found.update(tensors_read(condition))
+    for form in affine_forms(statement.lhs):
+        found.update((lookup.tensor, None) for lookup in lookups_of(form))
+    return found
+
+
+def routine_lines(routine: Routine, scope: Scope, names: Names) -> Lines:
+    """Return a defined function as a function template."""
+    local = Names((), names)
+    scalars = tuple((p, local[p]) for p in routine.params)
+    body = expression(routine.body, replace(scope, scalars=scalars))
+    arguments = ", ".join(f"real {variable}" for _, variable in scalars)
+    words = f"{routine.name}({', '.join(routine.params)}) = {routine.text}"
+    value = operand(routine.body, replace(scope, scalars=scalars)) if not scalars else body
+    return [
+        "",
+        *comment(words),
+        "template <typename real>",
+        f"real {names[routine.name]}({arguments}) {{",
+        f"  return {value};",
+        "}",
+    ]
+
+
+def fact_lines(fact: FactCheck, number: int, scope: Scope) -> Lines:
+    """Return the function that computes by how much data break a declared fact."""
+    return [*comment(fact.text), *function_lines(f"fact_{number}", fact.blocks, scope)]
+
+
+def draw_lines(random: Random, position: int, scope: Scope) -> Lines:
+    """Return the lines that draw one random tensor; ``position`` is its place in `batch_info`."""
+    law = random.distribution
+    uniform = "random_uniform(seed, stream, position)"
+    arguments = [f"static_cast<double>({_constant(a, scope)})" for a in law.arguments]
+    if law.name == "bernoulli":
+        draw = f"{uniform} < {arguments[0]} ? 1.0 : 0.0"
+    elif law.name == "normal":
+        draw = f"{arguments[0]} + {arguments[1]} * random_normal(seed, stream, position)"
+    else:
+        draw = f"{arguments[0]} + ({arguments[1]} - {arguments[0]}) * {uniform}"
+    scaled = f"({draw})"
+    if law.scale is not None:
+        scaled += f" * static_cast<double>({_constant(law.scale, scope)})"
+    name = scope.tensors[random.name]
+    return [
+        "{",
+        f"  const TensorInfo& tensor = batch_info()[{position}];",
+        f"  const std::uint64_t stream = 10000000u + 1000u * static_cast<std::uint64_t>(step) + {random.number}u;",
+        "  std::uint64_t position = 0;",
+        "  for (int n = 0; n < batch.N; ++n) {",
+        "    for (int i = 0; i < tensor.size(); ++i, ++position) {",
+        f"      batch.{name}[tensor.place(n, i, batch.N)] = static_cast<real>({scaled});",
+        "    }",
+        "  }",
+        "}",
+    ]
+
+
+def _constant(expr: Expr, scope: Scope) -> str:
+    read = tensors_read(expr)
+    scalars = tuple((name, f"{home(name, scope)}[0]") for name in read)
+    return operand(expr, replace(scope, scalars=scalars))
+
+
+def draw_text(random: Random) -> str:
+    """Return a random tensor's law in words."""
+    law = random.distribution
+    words = f"{random.name} ~ {law.name}({', '.join(text(a) for a in law.arguments)})"
+    return words + (f" * {text(law.scale)}" if law.scale is not None else "")
+

@@ -1,0 +1,73 @@
+"""C++ names for tensors, sizes, indices and functions: the derivation's own wherever C++ allows."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterable
+
+KEYWORDS = frozenset(
+    """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t
+    char32_t class compl concept const consteval constexpr constinit const_cast continue co_await
+    co_return co_yield decltype default delete do double dynamic_cast else enum explicit export
+    extern false float for friend goto if inline int long mutable namespace new noexcept not not_eq
+    nullptr operator or or_eq private protected public register reinterpret_cast requires return
+    short signed sizeof static static_assert static_cast struct switch template this thread_local
+    throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while
+    xor xor_eq final override import module main std""".split()
+)
+# Macros of the standard headers that a person may well choose as a name.
+MACROS = frozenset(
+    """BUFSIZ EOF INFINITY NAN NULL SNAN SNANF SNANL MAXFLOAT NFDBITS WEOF WNOHANG alloca errno
+    offsetof stderr stdin stdout strdupa issubnormal HUGE_VAL HUGE_VALF HUGE_VALL RAND_MAX SIZE_MAX
+    F_OK R_OK W_OK X_OK L_SET L_INCR L_XTND TMP_MAX INT_MAX INT_MIN assert linux unix""".split()
+) | frozenset(errno.errorcode.values())
+# What the emitted functions around the statements call their own.
+TAKEN = frozenset(
+    """real N parameters batch work gradients all all_and_states resize fit sum product largest
+    smallest best position value total""".split()
+)
+
+
+class Names:
+    """One C++ identifier for every name, unique within a scope and the scopes around it."""
+
+    def __init__(self, taken: Iterable[str] = (), outer: Names | None = None) -> None:
+        self.known: dict[str, str] = {}
+        self.used: dict[str, None] = dict.fromkeys(taken)
+        self.outer = outer
+
+    def __getitem__(self, name: str) -> str:
+        """Return the identifier of a name, made at its first use."""
+        found = self.known.get(name)
+        if found is None:
+            found = self.known[name] = self.fresh(name)
+        return found
+
+    def fresh(self, name: str) -> str:
+        """Return a new identifier that looks like ``name``."""
+        stem = identifier(name)
+        made = stem
+        count = 1
+        while self._clashes(made):
+            count += 1
+            made = f"{stem}_" if count == 2 else f"{stem}_{count - 1}"
+        self.used[made] = None
+        return made
+
+    def _clashes(self, name: str) -> bool:
+        if name in KEYWORDS or name in MACROS or name in self.used:
+            return True
+        return self.outer is not None and self.outer._clashes(name)
+
+
+def identifier(name: str) -> str:
+    """Return letters, digits and single underscores that look like ``name``.
+
+    C++ keeps names with two underscores in a row, or with one at the front, for itself.
+    """
+    plain = re.sub(r"\W", "_", name.replace("'", "_next"), flags=re.ASCII)
+    stem = re.sub(r"__+", "_", plain).strip("_")
+    if not stem or stem[0].isdigit():
+        stem = f"t{stem}"
+    return stem + "_" if plain.endswith("_") and len(plain) > 1 else stem
