@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from derivgen.algebra.network import Network
 from derivgen.language.elaborate import elaborate
-from derivgen.language.library import Library, library, new_draft
+from derivgen.language.library import (
+    Library,
+    Row,
+    catalogue,
+    library,
+    library_rows,
+    new_draft,
+    reference,
+)
 from derivgen.language.source import make_source
+from derivgen.language.loose import loose_statements
 from derivgen.language.statements import read_statements
 
-__all__ = ["Library", "library", "parse"]
+__all__ = [
+    "Library",
+    "Row",
+    "catalogue",
+    "library",
+    "library_rows",
+    "parse",
+    "parse_equations",
+    "reference",
+]
 
 
 def parse(text: str, file: str = "<text>") -> Network:
@@ -18,3 +36,13 @@ def parse(text: str, file: str = "<text>") -> Network:
     """
     source = make_source(text, file)
     return elaborate(read_statements(source), new_draft(), text)
+
+
+def parse_equations(text: str, file: str = "<equations>") -> Network:
+    """Return the network of equations between numbers, ``J = 3*(a + b*c)``.
+
+    Names that no equation defines are parameters, ``a = 5`` gives one its value; the last
+    equation is the loss unless one says ``loss``.
+    """
+    source = make_source(text, file)
+    return elaborate(loose_statements(read_statements(source)), new_draft(), text)

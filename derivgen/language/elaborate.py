@@ -20,6 +20,7 @@ from derivgen.errors import DerivgenError, EquationError, NameProblem, SyntaxPro
 from derivgen.language.definitions import declare_macros
 from derivgen.language.declare import declare_facts, declare_sizes, declare_tensors
 from derivgen.language.draft import Draft, check_name, declare_tensor
+from derivgen.language.fans import fill_fans
 from derivgen.language.lines import EquationLine, Line, OutputLine, Span
 from derivgen.language.ranges import Pending, find_range, union
 from derivgen.language.resolve import UnboundIndex, expression, index_form
@@ -42,6 +43,7 @@ def elaborate(lines: Sequence[Line], draft: Draft, text: str) -> Network:
     declare_tensors(draft, lines)
     _equations(draft, lines_of(EquationLine, lines))
     declare_facts(draft, lines)
+    fill_fans(draft)
     for output in lines_of(OutputLine, lines):
         _output(draft, output)
     return Network(
