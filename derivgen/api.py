@@ -134,11 +134,11 @@ class Net:
     def __str__(self) -> str:
         return self.network.text
 
+    def _repr_markdown_(self) -> str:
+        return self.derive()._repr_markdown_()
+
     def _repr_latex_(self) -> str:
         return self.derive()._repr_latex_()
-
-    def _repr_html_(self) -> str:
-        return self.derive()._repr_html_()
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,29 @@ class Derived:
     def step(self, quantity: str) -> Step:
         """Return how the gradient by ``quantity``, such as ``W``, came about."""
         return self.derivation.step(quantity)
+
+    def to(self, form: str = "text", **options: Any) -> str:
+        """Return the notes as ``text``, ``latex`` or ``markdown``; options as `notes.render`."""
+        from derivgen.notes import render
+
+        return render(self.derivation, form, **options)
+
+    def latex(self, **options: Any) -> str:
+        """Return the notes as a LaTeX article."""
+        return self.to("latex", **options)
+
+    def markdown(self, **options: Any) -> str:
+        """Return the notes as Markdown."""
+        return self.to("markdown", **options)
+
+    def __str__(self) -> str:
+        return self.to("text")
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+    def _repr_latex_(self) -> str:
+        return self.latex(fragment=True)
 
 
 def _only(names: Sequence[str] | None) -> str:

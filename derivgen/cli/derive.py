@@ -30,6 +30,17 @@ def derive_command(
     then: Annotated[
         str | None, typer.Option(help="Differentiate the gradient by --wrt once more, by this.")
     ] = None,
+    style: Annotated[
+        str, typer.Option(help="The notation: textbook, nielsen, ng, goodfellow, cs231n, ...")
+    ] = "textbook",
+    lang: Annotated[str, typer.Option(help="The language of the prose: en or zh.")] = "en",
+    detail: Annotated[str, typer.Option(help="How much: result, steps or full.")] = "steps",
+    flavour: Annotated[
+        str, typer.Option("--flavour", "--flavor", help="Of Markdown: github, jekyll, ...")
+    ] = "github",
+    fragment: Annotated[
+        bool, typer.Option("--fragment", help="LaTeX without its preamble.")
+    ] = False,
     equations: options.Equations = None,
     out: options.Out = None,
     force: options.Force = False,
@@ -41,7 +52,9 @@ def derive_command(
         raise UsageProblem("--then", "It needs --wrt.", "Write --wrt W --then V.")
     with working("deriving"):
         derived = source.net.derive(by, then)
-        text = derived.to(to.value)
+        text = derived.to(
+            to.value, style=style, lang=lang, detail=detail, flavour=flavour, fragment=fragment
+        )
     for warning in derived.derivation.warnings:
         say(f"warning: {warning}")
     if out is None:

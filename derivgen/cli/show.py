@@ -50,7 +50,7 @@ def list_names() -> None:
     """List the shipped networks and the library: activations, layers, losses and the rest."""
     from derivgen.language import catalogue
 
-    show("networks (derivgen show NAME, derive NAME, train NAME)")
+    show("networks")
     for name in gallery.names():
         entry = gallery.entry(name)
         assert entry is not None, "a listed name has an entry"
@@ -58,7 +58,7 @@ def list_names() -> None:
     for kind, rows in catalogue().items():
         show(f"\n{kind}")
         for row in rows:
-            show(f"  {row.name:<14} {row.summary}".rstrip())
+            show(f"  {row.summary}")
     show("\nlanguage          the reference of the language (derivgen show language)")
 
 

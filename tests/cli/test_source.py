@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from derivgen.cli.source import UsageProblem, equations_text, read_source
-from derivgen.errors import FileProblem, NameProblem
+from derivgen.cli.source import UsageProblem, read_source
+from derivgen.errors import DerivgenError, FileProblem, NameProblem
 
 
 def test_letters_that_no_equation_defines_become_parameters():
-    text = equations_text("J = 3*(a + b*c)")
+    net = read_source(None, "J = 3*(a + b*c)").net
 
-    assert text == ("network equations\nparam a\nparam b\nparam c\nloss J = 3*(a + b*c)\n")
+    assert [t.name for t in net.network.parameters] == ["a", "b", "c"]
+    assert net.network.loss == "J"
 
 
 def test_a_letter_set_to_a_number_gets_that_value():
-    text = equations_text("a = 5; u = a*exp(b); J = u^2")
+    net = read_source(None, "a = 5; u = a*exp(b); J = u^2").net
 
-    assert text == ("network equations\nparam a = 5\nparam b\nu = a*exp(b)\nloss J = u^2\n")
+    assert {t.name: t.values for t in net.network.parameters} == {"a": 5, "b": None}
 
 
 @pytest.mark.parametrize("equations", ["", "  ;", "3*(a + b)"])
 def test_a_text_without_equation_is_refused(equations):
-    with pytest.raises(UsageProblem, match="There is no equation"):
-        equations_text(equations)
+    with pytest.raises(DerivgenError):
+        read_source(None, equations).net.derive()
 
 
 def test_a_misspelt_shipped_name_is_answered_with_the_near_one():
