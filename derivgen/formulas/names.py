@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from derivgen.algebra.affine import Affine, dims_of
 from derivgen.formulas.parser import Vocabulary, parse
 from derivgen.formulas.scripts import Atom, atoms, index_expression, plain_text, unwrapped
 from derivgen.formulas.surface import Reading, Row, surface_parts
@@ -33,12 +34,20 @@ SAMPLE_LETTERS = ("i", "n", "m", "b", "p", "s", "k", "t", "j")
 Key = tuple[Any, ...]
 
 
+def _starts_later(key: Key, old: Key) -> bool:
+    low, before = key[1], old[1]
+    return bool(low.is_constant and before.is_constant and low.constant > before.constant)
+
+
 def same_key(one: Key, other: Key) -> bool:
     """Tell whether two letters run over the same, in every layer where both exist."""
     if one[0] == other[0] == "layered" and one[1] == other[1]:
         there = dict(other[2])
         common = [(axis, there[member]) for member, axis in one[2] if member in there]
         return bool(common) and all(a == b for a, b in common)
+    if one[0] == other[0] == "axis":
+        # Equal ends and another start: a recurrence with its initial state, h_0 beside x_1.
+        return one[2] == other[2]
     return one == other or one[0] == other[0] == "family"
 
 
@@ -60,8 +69,11 @@ class Letters:
 
     def bind(self, name: str, key: Key, span: Span) -> None:
         """Note that a letter runs over ``key``; a second meaning is a clash."""
-        if not same_key(self.known.setdefault(name, key), key):
+        old = self.known.setdefault(name, key)
+        if not same_key(old, key):
             self.clashes.append(Notice("axis-clash", span, name))
+        elif key[0] == old[0] == "axis" and _starts_later(key, old):
+            self.known[name] = key
 
 
 @dataclass(frozen=True)
@@ -431,7 +443,8 @@ def _scored(term: Term, symbols: Symbols, letters: Letters, score: int) -> Candi
                     score += 1
                     continue
                 score += letters.agrees(name, key)
-                binds.append((name, key))
+                if len(at.letters) == 1 and (at.constant == 0 or name not in letters.known):
+                    binds.append((name, key))
             score -= _outside(at, key, symbols)
     return Candidate(score, term, tuple(binds))
 
@@ -439,17 +452,20 @@ def _scored(term: Term, symbols: Symbols, letters: Letters, score: int) -> Candi
 def _outside(at: At, key: Key, symbols: Symbols) -> int:
     if at.letters or key[0] != "axis":
         return 0
-    low, high = (_constant(text, symbols) for text in key[1:3])
+    low, high = (_constant(form, symbols) for form in key[1:3])
     if low is None or high is None:
         return 0
     count = high - low
     return 8 if at.constant > max(high, count) else 0
 
 
-def _constant(text: str, symbols: Symbols) -> int | None:
-    if text.lstrip("-").isdigit():
-        return int(text)
-    return symbols.sizes.get(text)
+def _constant(form: Affine, symbols: Symbols) -> int | None:
+    if form.is_constant:
+        return form.constant
+    sizes = {dim.name: symbols.sizes.get(dim.name) for dim in dims_of(form)}
+    if len(form.terms) != len(sizes) or any(size is None for size in sizes.values()):
+        return None
+    return form.constant + sum(c * (sizes[str(atom)] or 0) for atom, c in form.terms)
 
 
 def _elements(term: Term) -> Iterator[Term]:

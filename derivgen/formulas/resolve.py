@@ -288,7 +288,7 @@ def _variable(factor: tree.Differential, top: tree.Differential, reader: Reader)
     by = _bare(_term(inner, reader))
     if by.op == "transpose":
         return by, times
-    if by.op not in ("element", "gradient"):
+    if by.op not in ("element", "gradient", "free"):
         raise FormulaError("denominator", "This is no quantity of the network.", "", factor.span)
     return by, times
 
@@ -327,6 +327,8 @@ def _dots(node: tree.Dots, reader: Reader) -> Term:
 def _name(node: Name, reader: Reader) -> Term:
     if node.base == "e" and node.sup and "e" not in reader.symbols.tensors:
         return Term("call", (_script_term(node.sup, reader),), ("exp", 0), node.span)
+    if node.base in reader.symbols.scalars and not (node.sub or node.primes):
+        return _scalar(node, reader)
     if node.primes and _function_name(node, reader):
         return Term("function", (), (_function_name(node, reader), node.primes), node.span)
     best = _best(node, reader)
@@ -339,6 +341,13 @@ def _name(node: Name, reader: Reader) -> Term:
     raise FormulaError(
         _shown(node), "Nothing declares this name.", "Declare it in the surface table.", node.span
     )
+
+
+def _scalar(node: Name, reader: Reader) -> Term:
+    term = Term("free", (), node.base, node.span)
+    if not node.sup:
+        return term
+    return Term("power", (term, _script_term(node.sup, reader)), None, node.span)
 
 
 def _shown(node: Name) -> str:
@@ -509,6 +518,8 @@ def _function_name(node: Name, reader: Reader) -> str:
     for name in (text, node.base):
         if name in symbols.functions:
             return symbols.functions[name]
+        if name in symbols.defined:
+            return name
     if node.base in symbols.tensors and not node.primes:
         return ""
     for row in reader.rows:
@@ -670,10 +681,23 @@ def _nabla(node: Name, following: Tree | None, reader: Reader) -> tuple[Term, in
         return Term("gradient", (_bare(of), by), Slope(symbol="nabla"), span), 2
     if not isinstance(following, Name):
         raise FormulaError("nabla", "It stands before no tensor.", "", node.span)
-    inner = _name(following, reader)
+    sample = _sample_script(following.sub)
+    inner = _name(replace(following, sub=()) if sample else following, reader)
+    if sample is not None:
+        reader.letters.bind(sample, ("sample",), following.span)
+        of = Term("element", (), Ref(reader.symbols.loss, sample=letter(sample)), span)
+        return Term("gradient", (of, inner), Slope(symbol="nabla"), span), 2
     if inner.op != "element":
         raise FormulaError("nabla", "It stands before no tensor.", "", span)
     return _loss_gradient(inner, span, "nabla", reader), 2
+
+
+def _sample_script(tokens: tuple[Token, ...]) -> str | None:
+    """Return i for the subscript ``x_i``: the gradient of one sample's loss."""
+    kept = [t for t in tokens if t.kind not in "{}"]
+    if len(kept) == 3 and kept[0].text == "x" and kept[1].kind == "_" and kept[2].kind == "name":
+        return kept[2].text
+    return None
 
 
 def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
@@ -681,12 +705,24 @@ def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
         isinstance(following, tree.Scripted) and isinstance(following.inner, tree.Group)
     )
     if _function_name(node, reader):
+        if _mentions_bare(following, node.base):
+            return False
         bare = node.base in (*ELEMENTARY, "softmax", "sigmoid", "diag", "tr", "sigma", "relu", "ReLU")
         return grouped or bare
     group = following
     if not isinstance(group, tree.Group) or group.bracket != "(":
         return False
     return _is_loss(node, reader) and (len(group.items) > 1 or _only_names(group, reader))
+
+
+def _mentions_bare(node: Tree, base: str) -> bool:
+    """Tell whether a group holds the function's own name without an argument: ``f(1-f)``."""
+    inner = node.inner if isinstance(node, tree.Scripted) else node
+    if not isinstance(inner, tree.Group) or len(inner.items) != 1:
+        return False
+    item = inner.items[0]
+    parts = item.terms if isinstance(item, tree.Sum) else (item,)
+    return any(isinstance(p, Name) and p.base == base for p in parts)
 
 
 def _is_loss(node: Name, reader: Reader) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from derivgen.algebra.affine import indices_of
+from derivgen.algebra.affine import Affine, indices_of
 from derivgen.algebra.expressions import Access, Along, Call, tensors_read, walk
 from derivgen.algebra.network import Network, Role, Tensor
 from derivgen.formulas.surface import SurfaceTable
@@ -43,15 +43,18 @@ class Symbols:
 
     ``aliases`` are symbols the note has defined (canonical text to term template with the letters
     of its definition), ``base`` is what written numerals count from, ``free`` the names allowed as
-    free numbers, ``functions`` extra function names to their meaning.
+    free numbers, ``functions`` extra function names to their meaning, ``defined`` functions of one
+    number that the note defines, ``scalars`` names that are plain numbers in this formula alone.
     """
 
     network: Network | None
     table: SurfaceTable = field(default_factory=SurfaceTable)
     aliases: Mapping[str, tuple[tuple[str, ...], Term]] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
+    defined: Mapping[str, tuple[str, Term]] = field(default_factory=dict)
     base: int = 1
     free: tuple[str, ...] = ()
+    scalars: tuple[str, ...] = ()
 
     def with_alias(self, key: str, letters: tuple[str, ...], term: Term) -> Symbols:
         """Return the symbols with one more defined symbol."""
@@ -182,19 +185,22 @@ def _preactivations(network: Network) -> tuple[str, ...]:
     return tuple(found)
 
 
-def axis_key(tensor: Tensor, number: int) -> tuple[str, str, str]:
+AxisKey = tuple[str, Affine, Affine]
+
+
+def axis_key(tensor: Tensor, number: int) -> AxisKey:
     """Return what a letter in this slot runs over, comparable between tensors."""
     axis = tensor.axes[number]
-    return ("axis", str(axis.low), str(axis.high))
+    return ("axis", axis.low, axis.high)
 
 
-def declared_letters(network: Network | None) -> dict[str, tuple[str, str, str]]:
+def declared_letters(network: Network | None) -> dict[str, AxisKey]:
     """Return the network's own index letters and what they run over."""
     if network is None:
         return {}
-    found = {i.name: ("axis", str(i.low), str(i.high)) for i in network.indices}
+    found: dict[str, AxisKey] = {i.name: ("axis", i.low, i.high) for i in network.indices}
     for equation in network.equations:
         for form in equation.lhs.indices:
             for index in indices_of(form):
-                found.setdefault(index.name, ("axis", str(index.low), str(index.high)))
+                found.setdefault(index.name, ("axis", index.low, index.high))
     return found
