@@ -175,6 +175,9 @@ def atoms(form: Affine) -> Iterator[Atom]:
 
 def indices_of(form: Affine) -> Iterator[Index]:
     """Yield the indices of a form, in order of occurrence, repeats included."""
+    plain = form.plain
+    if plain is not None:
+        return iter((plain,))
     return (atom for atom in atoms(form) if isinstance(atom, Index))
 
 
@@ -185,6 +188,8 @@ def dims_of(form: Affine) -> Iterator[Dim]:
 
 def lookups_of(form: Affine) -> Iterator[Lookup]:
     """Yield the index-valued accesses of a form, repeats included."""
+    if form.plain is not None:
+        return iter(())
     return (atom for atom in atoms(form) if isinstance(atom, Lookup))
 
 
@@ -195,8 +200,9 @@ def substitute_affine(form: Affine, mapping: Mapping[Index, Affine]) -> Affine:
 
 def map_atoms(form: Affine, replace: Callable[[Atom], Affine | None]) -> Affine:
     """Rebuild ``form``, putting ``replace(atom)`` for an atom wherever that is not ``None``."""
-    if not form.terms:
-        return form
+    plain = form.plain
+    if plain is not None or not form.terms:
+        return form if plain is None else replace(plain) or form
     total = affine(form.constant)
     changed = False
     for atom, count in form.terms:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from derivgen.algebra.affine import (
     Affine,
@@ -194,6 +194,8 @@ Expr = Union[
     Position,
 ]
 Node = Union[Expr, Condition]
+# What a rewrite keeps: an expression stays one, a condition stays one, a place written stays one.
+N = TypeVar("N", bound=Node)
 
 ZERO = Number(Fraction(0))
 ONE = Number(Fraction(1))
@@ -312,13 +314,13 @@ def negation(condition: Condition) -> Condition:
 # --- traversal -----------------------------------------------------------------------------------
 
 
-def children(expr: Node) -> tuple[Node, ...]:
+def children(expr: Node) -> tuple[Any, ...]:
     """Return the direct parts of a node, conditions included."""
     kept = expr.__dict__
     found = kept.get("_children")
     if found is None:
         found = kept["_children"] = _PARTS.get(type(expr), _no_parts)(expr)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _no_parts(expr: Node) -> tuple[Node, ...]:
@@ -344,8 +346,13 @@ _PARTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {
 }
 
 
-def rebuild(expr: Node, parts: tuple[Node, ...]) -> Node:
+def rebuild(expr: N, parts: tuple[Any, ...]) -> N:
     """Return ``expr`` with its direct parts exchanged; trivial laws are applied on the way."""
+    made: N = _rebuilt(expr, parts)
+    return made
+
+
+def _rebuilt(expr: Any, parts: tuple[Any, ...]) -> Any:
     match expr:
         case Add():
             return add(*parts)
@@ -377,23 +384,25 @@ def rebuild(expr: Node, parts: tuple[Node, ...]) -> Node:
             return expr
 
 
-def transform(expr: Node, visit: Callable[[Node], Node]) -> Node:
+def transform(expr: N, visit: Callable[[Any], Any]) -> N:
     """Rebuild ``expr`` bottom-up, each node passed through ``visit``."""
     parts = children(expr)
     if parts:
         new = tuple(transform(part, visit) for part in parts)
-        if any(a is not b for a, b in zip(new, parts)):
+        if any(a is not b for a, b in zip(new, parts, strict=False)):
             expr = rebuild(expr, new)
-    return visit(expr)
+    made: N = visit(expr)
+    return made
 
 
-def replace_nodes(expr: Node, mapping: Mapping[Node, Node]) -> Node:
+def replace_nodes(expr: N, mapping: Mapping[Any, Any]) -> N:
     """Replace whole nodes, outermost first; what was put in is not searched again."""
     if expr in mapping:
-        return mapping[expr]
+        found: N = mapping[expr]
+        return found
     parts = children(expr)
     new = tuple(replace_nodes(part, mapping) for part in parts)
-    return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts)) else expr
+    return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts, strict=False)) else expr
 
 
 def walk(expr: Node) -> Iterator[Node]:
@@ -465,7 +474,7 @@ def _collect_free(expr: Node, bound: frozenset[Index], found: dict[Index, None])
         _collect_free(part, bound, found)
 
 
-def map_affine(expr: Node, change: Callable[[Affine], Affine]) -> Node:
+def map_affine(expr: N, change: Callable[[Affine], Affine]) -> N:
     """Rebuild ``expr`` with every affine form changed; bound index lists are left as they are."""
 
     def visit(part: Node) -> Node:
@@ -483,7 +492,7 @@ def index_value(form: Affine) -> Expr:
     return number(form.constant) if form.is_constant else IndexValue(form)
 
 
-def substitute(expr: Node, mapping: Mapping[Index, Affine]) -> Node:
+def substitute(expr: N, mapping: Mapping[Index, Affine]) -> N:
     """Replace indices by affine forms, in accesses, conditions, and lists of bound indices.
 
     Bound indices carry unique names in normal form, so no capture can happen there; in explicit

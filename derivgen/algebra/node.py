@@ -20,15 +20,15 @@ def node(cls: type[T]) -> type[T]:
 
     def cached(self: Any) -> int:
         try:
-            return self.__dict__["_hash"]  # type: ignore[no-any-return]
+            return self.__dict__["_hash"]
         except KeyError:
             value = self.__dict__["_hash"] = compute(self)
-            return value  # type: ignore[no-any-return]
+            return value
 
     def state(self: Any) -> dict[str, Any]:
         # A string's hash differs from process to process, so it must not travel in a pickle.
         return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
 
-    made.__hash__ = cached  # type: ignore[method-assign,assignment]
-    made.__getstate__ = state  # type: ignore[attr-defined]
+    made.__hash__ = cached  # type: ignore[method-assign]
+    made.__getstate__ = state  # type: ignore[method-assign]
     return made

@@ -19,7 +19,6 @@ from derivgen.algebra.expressions import (
     Expr,
     Reduce,
     affine_forms,
-    used_indices,
     walk,
 )
 
@@ -71,19 +70,20 @@ def not_normal(statement: Statement) -> str | None:
     """Return why ``statement`` is not in normal form, or ``None``."""
     if statement.op not in OPS:
         return f"unknown fold {statement.op}"
-    names = [index.name for index in statement.indices]
-    if len(set(names)) != len(names):
-        return f"repeated index among {names}"
+    looped = set(statement.indices)
+    if len({index.name for index in looped}) != len(statement.indices):
+        return f"repeated index among {[index.name for index in statement.indices]}"
     for part in walk(statement.body):
         if isinstance(part, (Reduce, Along, Derivative)):
             return f"{type(part).__name__} inside a body"
         if isinstance(part, Access) and part.outside is not None:
             return "an access with an outside value"
-    used = used_indices(statement.body)
-    used += [i for form in statement.lhs.indices for i in indices_of(form)]
-    used += [i for c in statement.guard for form in affine_forms(c) for i in indices_of(form)]
-    loose = [index.name for index in used if index not in statement.indices]
-    return f"indices {loose} are not looped over" if loose else None
+    for expr in (statement.body, statement.lhs, *statement.guard):
+        for form in affine_forms(expr):
+            loose = [index.name for index in indices_of(form) if index not in looped]
+            if loose:
+                return f"indices {loose} are not looped over"
+    return None
 
 
 @dataclass(frozen=True)

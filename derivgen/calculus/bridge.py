@@ -228,7 +228,9 @@ def tidy(expr: sympy.Expr) -> sympy.Expr:
             candidates.append(form)
     if expr.has(sympy.sinh) and expr.has(sympy.cosh):
         # sinh/cosh overflows to inf/inf where tanh is 1.
-        quotients = {s: sympy.tanh(s.args[0]) * sympy.cosh(s.args[0]) for s in expr.atoms(sympy.sinh)}
+        quotients = {
+            s: sympy.tanh(s.args[0]) * sympy.cosh(s.args[0]) for s in expr.atoms(sympy.sinh)
+        }
         candidates.append(sympy.cancel(expr.xreplace(quotients)))
     return min(candidates, key=size)
 

@@ -57,7 +57,7 @@ class Contribution:
 
     operand: Access
     through: Statement
-    upstream: Access
+    upstream: Expr  # an access, or the number 1 where the loss itself is upstream
     partial: Expr
     lemmas: tuple[str, ...]
     statement: Statement

@@ -21,6 +21,7 @@ from derivgen.algebra.expressions import (
     walk,
 )
 from derivgen.algebra.network import Axis, Network, Role
+from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.bridge import FLAT
 from derivgen.calculus.derivation import Contribution, Derivation, Named, Step, UsedFact
@@ -41,7 +42,8 @@ def derive(network: Network, wrt: Sequence[str] | None = None) -> Derivation:
     """
     loss = _loss(network)
     asked = _asked(network, wrt)
-    return _derive(network, forward_part(network), loss, asked)
+    with no_collection():
+        return _derive(network, forward_part(network), loss, asked)
 
 
 def hessian_vector(network: Network, wrt: str, then: Sequence[str] | None = None) -> Derivation:
@@ -178,9 +180,7 @@ def _from_seed(found: list[Contribution], seed: str) -> dict[str, list[Contribut
     return paths
 
 
-def _raw_step(
-    name: str, paths: list[Contribution], forward: Forward, adjoints: Adjoints
-) -> Step:
+def _raw_step(name: str, paths: list[Contribution], forward: Forward, adjoints: Adjoints) -> Step:
     made = tuple(path.statement for path in paths)
     delta = name in forward.preactivations
     return Step(name, adjoints.name(name), tuple(paths), (), made, delta)
@@ -216,9 +216,7 @@ def _preactivations(network: Network, named: Mapping[str, Named]) -> frozenset[s
 # --- derivatives inside equations ----------------------------------------------------------------
 
 
-def _supply_derivatives(
-    network: Network, forward: Forward, waiting: dict[str, Derivative]
-) -> None:
+def _supply_derivatives(network: Network, forward: Forward, waiting: dict[str, Derivative]) -> None:
     """Add the statements of ``d(u, x)``, innermost first, so that they may be differentiated."""
     while waiting:
         ready = [n for n, d in waiting.items() if not _blocked(forward, d.of.tensor, waiting)]
@@ -279,5 +277,5 @@ def _loop(
     letters = [*axis_names, *"abcdefgh"[len(axis_names) :]]
     return tuple(
         forward.names.unique_index(Index(letter, axis.low, axis.high))
-        for letter, axis in zip(letters, axes)
+        for letter, axis in zip(letters, axes, strict=False)
     )

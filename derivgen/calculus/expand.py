@@ -56,13 +56,13 @@ def rename_bound(expr: Expr, taken: set[str], names: Names) -> Expr:
         taken = taken | {i.name for i in expr.bound}
     parts = children(expr)
     new = tuple(rename_bound(part, taken, names) for part in parts)
-    return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts)) else expr
+    return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts, strict=False)) else expr
 
 
 def _along(expr: Expr, network: Network, names: Names) -> Expr:
     parts = children(expr)
     new = tuple(_along(part, network, names) for part in parts)
-    if any(a is not b for a, b in zip(new, parts)):
+    if any(a is not b for a, b in zip(new, parts, strict=False)):
         expr = rebuild(expr, new)
     if isinstance(expr, Along):
         function = network.functions.get(expr.name)
@@ -75,7 +75,7 @@ def _along(expr: Expr, network: Network, names: Names) -> Expr:
 def apply_along(call: Along, function: Function, names: Names) -> Expr:
     """Return the definition of a function along indices with the call's arguments put in."""
     assert function.body is not None, "checked by the caller"
-    formal = {i.name: actual for i, actual in zip(function.indices, call.indices)}
+    formal = {i.name: actual for i, actual in zip(function.indices, call.indices, strict=False)}
     body = function.body
     inner = [i for part in walk(body) if isinstance(part, Reduce) for i in part.bound]
     mapping: dict[Index, Affine] = {}
@@ -98,7 +98,9 @@ def bind_arguments(body: Expr, function: Function, args: tuple[Expr, ...]) -> Ex
             function.name, f"{function.name} takes {len(function.params)} values, not {len(args)}."
         )
     full = [*args, *settings[len(settings) - missing :]] if missing else list(args)
-    return replace_nodes(body, {Access(name): value for name, value in zip(names, full)})
+    return replace_nodes(
+        body, {Access(name): value for name, value in zip(names, full, strict=False)}
+    )
 
 
 def full_arguments(call: Call, function: Function) -> tuple[Expr, ...]:
@@ -122,7 +124,7 @@ def _plain(expr: Expr, network: Network) -> Expr:
 def _padded(access: Access, network: Network) -> Expr:
     axes = network.tensors[access.tensor].axes
     tests: list[Condition] = []
-    for form, axis in zip(access.indices, axes):
+    for form, axis in zip(access.indices, axes, strict=False):
         tests += _range_tests(form, axis.low, axis.high)
     inside = Access(access.tensor, access.indices)
     if not tests or access.outside is None:
@@ -138,5 +140,3 @@ def _range_tests(form: Affine, low: Affine, high: Affine) -> list[Condition]:
     if not surely_nonnegative(high - 1 - form):
         tests.append(Compare("<=", index_value(form), index_value(high - 1)))
     return tests
-
-

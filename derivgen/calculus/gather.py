@@ -46,7 +46,7 @@ def gather(
     """
     mapping: Mapping = {}
     guard: list[Condition] = []
-    for target, form, axis in zip(targets, statement.lhs.indices, axes):
+    for target, form, axis in zip(targets, statement.lhs.indices, axes, strict=False):
         left = substitute_affine(form, mapping)
         solved = _solve(left, target, statement, mapping)
         if solved is None:
@@ -185,7 +185,7 @@ def fresh_targets(statement: Statement, axes: Sequence[Axis]) -> tuple[Index, ..
     """Return an index per axis: the statement's own where it stands plain, else a new letter."""
     targets: list[Index] = []
     taken = {index.name for index in statement.indices}
-    for form, axis in zip(statement.lhs.indices, axes):
+    for form, axis in zip(statement.lhs.indices, axes, strict=False):
         own = form.plain
         fits = own is not None and (own.low, own.high) == (axis.low, axis.high)
         if own is not None and fits and own not in targets:

@@ -53,7 +53,9 @@ class Lemmas:
         slope = lemma.slopes[place]
         args = full_arguments(Call(call.name, call.args), function)
         own = Call(call.name, tuple(Access(p) for p in lemma.params))
-        mapping: dict[Node, Node] = {Access(p): arg for p, arg in zip(lemma.params, args)}
+        mapping: dict[Node, Node] = {
+            Access(p): arg for p, arg in zip(lemma.params, args, strict=False)
+        }
         mapping[own] = Call(call.name, args)
         return replace_nodes(slope, mapping)
 
@@ -122,7 +124,7 @@ def _shorten(
     return branch(slope, function.body), tuple(used)
 
 
-def _taken(forward: Node, split: Where, holds: bool) -> Node:
+def _taken(forward: Expr, split: Where, holds: bool) -> Expr:
     if isinstance(forward, Where) and forward.condition == split.condition:
         return forward.yes if holds else forward.no
     return forward
@@ -212,9 +214,7 @@ def _one_exponential(*exprs: sympy.Expr) -> tuple[sympy.Expr, ...]:
     return tuple(x.xreplace({e: place**ratio for e, ratio in ratios.items()}) for x in exprs)
 
 
-def _without_monomial(
-    slope: sympy.Expr, forward: sympy.Expr, output: sympy.Symbol
-) -> sympy.Expr:
+def _without_monomial(slope: sympy.Expr, forward: sympy.Expr, output: sympy.Symbol) -> sympy.Expr:
     """Replace the product ``forward`` inside each term of the slope by ``output``."""
     terms = []
     for term in sympy.Add.make_args(sympy.expand(slope)):

@@ -9,18 +9,21 @@ left as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from derivgen.algebra.affine import Affine, Dim, Index, Lookup, affine, make_index, map_atoms
 from derivgen.algebra.expressions import (
     Access,
     IndexValue,
+    N,
     Node,
     div,
     index_value,
     transform,
 )
 from derivgen.algebra.network import Axis, Network, Role, Tensor
+from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Derivation
 from derivgen.calculus.reverse import depends_on, read_names
@@ -61,14 +64,15 @@ def lift(derivation: Derivation) -> Lifted:
         for name, tensor in derivation.tensors.items()
     }
     lifter = _Lifter(index, dependent)
-    return Lifted(
-        tuple(lifter.statement(s, mean=False) for s in forward),
-        tuple(lifter.statement(s, mean=True) for s in backward),
-        tensors,
-        index,
-        dim,
-        frozenset(dependent),
-    )
+    with no_collection():
+        return Lifted(
+            tuple(lifter.statement(s, mean=False) for s in forward),
+            tuple(lifter.statement(s, mean=True) for s in backward),
+            tensors,
+            index,
+            dim,
+            frozenset(dependent),
+        )
 
 
 def _declared(derivation: Derivation, batch: Index) -> Lifted:
@@ -80,9 +84,7 @@ def _declared(derivation: Derivation, batch: Index) -> Lifted:
         for name, tensor in derivation.tensors.items()
         if any(axis == Axis(batch.low, batch.high) for axis in tensor.axes)
     )
-    return Lifted(
-        derivation.forward, derivation.backward, derivation.tensors, batch, dim, lifted
-    )
+    return Lifted(derivation.forward, derivation.backward, derivation.tensors, batch, dim, lifted)
 
 
 def _letters(network: Network) -> tuple[str, Dim]:
@@ -116,6 +118,7 @@ def _with_axis(tensor: Tensor, axis: Axis, index: Index) -> Tensor:
 class _Lifter:
     index: Index
     dependent: Mapping[str, None]
+    done: dict[Any, Any] = field(default_factory=dict)
 
     def statement(self, statement: Statement, mean: bool) -> Statement:
         """Return the statement over all samples; a target without the axis gets their mean."""
@@ -130,8 +133,11 @@ class _Lifter:
         indices = (self.index, *statement.indices)
         return replace(statement, indices=indices, guard=guard, lhs=lhs, body=body)
 
-    def _expr(self, expr: Node) -> Node:
-        return transform(expr, self._visit)
+    def _expr(self, expr: N) -> N:
+        if expr not in self.done:
+            self.done[expr] = transform(expr, self._visit)
+        found: N = self.done[expr]
+        return found
 
     def _visit(self, part: Node) -> Node:
         if isinstance(part, Access):

@@ -13,13 +13,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from derivgen.algebra.affine import Affine, Index, affine, indices_of, surely_nonnegative
+from derivgen.algebra.affine import affine, indices_of
 from derivgen.algebra.expressions import (
     ONE,
     ZERO,
     Access,
     Add,
-    And,
     Call,
     Compare,
     Condition,
@@ -32,21 +31,16 @@ from derivgen.algebra.expressions import (
     Mul,
     Number,
     Or,
-    Pow,
     Reduce,
     Where,
     add,
-    affine_forms,
     children,
     conjunction,
-    div,
-    free_indices,
     index_value,
     is_index_only,
     mul,
     negation,
     rebuild,
-    substitute,
     walk,
     where,
 )
@@ -55,12 +49,24 @@ from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Named
 from derivgen.calculus.expand import expand, full_arguments
 from derivgen.calculus.names import Names
+from derivgen.calculus.parts import (
+    NUMERIC,
+    Scale,
+    Scope,
+    base_cases,
+    canonical,
+    conditioned,
+    constants,
+    differs,
+    guarded,
+    part_name,
+    part_scope,
+)
 
 # Their arguments stay in place if they are built from one access and numbers: log(1 - p), exp(-z).
 TRANSPARENT = ("exp", "log", "sqrt", "log1p", "expm1", "abs", "stop_gradient", "floor", "sign")
 # A call whose slope is best written in its own value gets a name when it is only part of a body.
 KEPT_IN_PLACE = (*TRANSPARENT, "sin", "cos", "erf", "lgamma", "max", "min", "digamma")
-IDENTITY = {"sum": ZERO, "prod": ONE}
 
 
 @dataclass(frozen=True)
@@ -73,40 +79,6 @@ class Normal:
     derivatives: tuple[tuple[str, Derivative], ...] = ()
 
 
-@dataclass(frozen=True)
-class Scope:
-    """Where an expression stands: indices looped over, guard, and value conditions around it."""
-
-    indices: tuple[Index, ...]
-    guard: tuple[Condition, ...] = ()
-    conditions: tuple[Condition, ...] = ()
-
-    def looping(self, bound: tuple[Index, ...]) -> Scope:
-        """Return the scope inside a reduction over ``bound``."""
-        return replace(self, indices=self.indices + bound)
-
-    def where(self, condition: Condition) -> Scope:
-        """Return the scope in which an index-only ``condition`` holds."""
-        return replace(self, guard=conjunction((*self.guard, condition)))
-
-    def given(self, condition: Condition) -> Scope:
-        """Return the scope of a branch taken when a value ``condition`` holds."""
-        return replace(self, conditions=(*self.conditions, condition))
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A numeric factor moved into a sum: ``numerator * body / denominator``."""
-
-    numerator: tuple[Expr, ...] = ()
-    denominator: tuple[Expr, ...] = ()
-
-    def apply(self, body: Expr) -> Expr:
-        """Return the body with the factor."""
-        scaled = mul(*self.numerator, body)
-        return div(scaled, mul(*self.denominator)) if self.denominator else scaled
-
-
 def normalise(network: Network, names: Names | None = None) -> Normal:
     """Return the statements of a network's equations.
 
@@ -117,7 +89,10 @@ def normalise(network: Network, names: Names | None = None) -> Normal:
     for number, equation in enumerate(network.equations):
         builder.add_equation(number, equation)
     return Normal(
-        tuple(builder.statements), builder.tensors, builder.named, tuple(builder.derivatives.items())
+        tuple(builder.statements),
+        builder.tensors,
+        builder.named,
+        tuple(builder.derivatives.items()),
     )
 
 
@@ -135,7 +110,7 @@ class _Builder:
         self.equation = -1
         self.owner = ""
         self.constants = {t.name for t in network.of_role(Role.CONST) if not t.axes}
-        self.bases = _base_cases(network)
+        self.bases = base_cases(network)
         written = Counter(equation.lhs.tensor for equation in network.equations)
         self.shared = {name for name, count in written.items() if count > 1}
 
@@ -190,27 +165,25 @@ class _Builder:
             case Add(terms):
                 return any(self._splits(term) for term in terms)
             case Div(numerator, denominator):
-                return _guarded(numerator) or (
+                return guarded(numerator) or (
                     self._numeric(denominator) and self._splits(numerator)
                 )
             case Mul(factors):
-                if any(_guarded(factor) for factor in factors):
+                if any(guarded(factor) for factor in factors):
                     return True
                 others = [factor for factor in factors if not self._numeric(factor)]
                 return len(others) == 1 and self._splits(others[0])
             case _:
                 return False
 
-    def _product(
-        self, lhs: Access, scope: Scope, scale: Scale, factors: tuple[Expr, ...]
-    ) -> None:
+    def _product(self, lhs: Access, scope: Scope, scale: Scale, factors: tuple[Expr, ...]) -> None:
         for place, factor in enumerate(factors):
             before, after = factors[:place], factors[place + 1 :]
-            if isinstance(factor, Div) and _guarded(factor):
+            if isinstance(factor, Div) and guarded(factor):
                 deeper = replace(scale, denominator=(*scale.denominator, factor.denominator))
                 self._sum(lhs, scope, deeper, mul(*before, factor.numerator, *after))
                 return
-            if isinstance(factor, (Where, Iverson)) and _guarded(factor):
+            if isinstance(factor, (Where, Iverson)) and guarded(factor):
                 yes, no = (factor.yes, factor.no) if isinstance(factor, Where) else (ONE, ZERO)
                 inside = scope.where(factor.condition)
                 outside = scope.where(negation(factor.condition))
@@ -228,7 +201,7 @@ class _Builder:
                 return False
             if isinstance(part, Access) and part.tensor not in self.constants:
                 return False
-            if not isinstance(part, _NUMERIC):
+            if not isinstance(part, NUMERIC):
                 return False
         return True
 
@@ -238,9 +211,7 @@ class _Builder:
             self._append(lhs, scope, "sum", body)
 
     def _append(self, lhs: Access, scope: Scope, op: str, body: Expr) -> None:
-        self.statements.append(
-            Statement(scope.indices, scope.guard, lhs, op, body, self.equation)
-        )
+        self.statements.append(Statement(scope.indices, scope.guard, lhs, op, body, self.equation))
 
     # --- other folds ---
 
@@ -283,7 +254,11 @@ class _Builder:
                 if isinstance(expr, Access) or not parts:
                     return expr
                 new = tuple(self.scalar(part, scope) for part in parts)
-                return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts)) else expr
+                return (
+                    rebuild(expr, new)
+                    if any(a is not b for a, b in zip(new, parts, strict=False))
+                    else expr
+                )
 
     def _condition(self, condition: Condition, scope: Scope) -> Condition:
         if isinstance(condition, Compare):
@@ -333,15 +308,15 @@ class _Builder:
 
     def name_part(self, expr: Expr, scope: Scope, reason: str) -> Access:
         """Return an access to a tensor that holds ``expr``, made now unless it exists."""
-        indices, guard = _part_scope(expr, scope, self.tensors)
+        indices, guard = part_scope(expr, scope, self.tensors)
         if scope.conditions:
-            expr = _conditioned(expr, scope.conditions)
-            indices, guard = _part_scope(expr, scope, self.tensors)
-        key = _canonical(expr, indices, guard)
+            expr = conditioned(expr, scope.conditions)
+            indices, guard = part_scope(expr, scope, self.tensors)
+        key = canonical(expr, indices, guard)
         access_indices = tuple(affine(index) for index in indices)
         if key in self.parts:
             return Access(self.parts[key], access_indices)
-        name = self.names.tensor(_part_name(expr, reason, self.owner))
+        name = self.names.tensor(part_name(expr, reason, self.owner))
         self.parts[key] = name
         axes = tuple(Axis(index.low, index.high) for index in indices)
         self.tensors[name] = Tensor(name, axes, axis_names=tuple(i.name for i in indices))
@@ -353,127 +328,20 @@ class _Builder:
     # --- base cases ---
 
     def _base_guard(self, lhs: Access) -> tuple[Condition, ...]:
-        own = _constants(lhs)
+        own = constants(lhs)
         guard: list[Condition] = []
         for base in self.bases.get(lhs.tensor, ()):
-            fixed = _constants(base)
+            fixed = constants(base)
             if len(fixed) <= len(own) or base == lhs:
                 continue
             tests = [
-                _differs(lhs.indices[axis], value)
+                differs(lhs.indices[axis], value)
                 for axis, value in fixed.items()
                 if lhs.indices[axis] != affine(value)
             ]
             if tests:
                 guard.append(tests[0] if len(tests) == 1 else Or(tuple(tests)))
         return conjunction(tuple(guard))
-
-
-_NUMERIC = (Number, Constant, IndexValue, Access, Mul, Div, Pow, Add, Call)
-
-
-def _guarded(expr: Expr) -> bool:
-    """Tell whether a factor, or the top of a quotient, is conditional on indices alone."""
-    match expr:
-        case Where(condition, _, _) | Iverson(condition):
-            return is_index_only(condition)
-        case Mul(factors):
-            return any(_guarded(factor) for factor in factors)
-        case Div(numerator, _):
-            return _guarded(numerator)
-        case _:
-            return False
-
-
-def _base_cases(network: Network) -> dict[str, tuple[Access, ...]]:
-    bases: dict[str, tuple[Access, ...]] = {}
-    for equation in network.equations:
-        if _constants(equation.lhs):
-            known = bases.get(equation.lhs.tensor, ())
-            bases[equation.lhs.tensor] = (*known, equation.lhs)
-    return bases
-
-
-def _constants(lhs: Access) -> dict[int, Affine]:
-    """Return the positions of the left side that hold no index, with what stands there."""
-    return {
-        axis: form
-        for axis, form in enumerate(lhs.indices)
-        if not any(True for _ in indices_of(form))
-    }
-
-
-def _differs(form: Affine, value: Affine) -> Condition:
-    index = form.plain
-    if index is not None and value == index.low:
-        return Compare(">=", index_value(form), index_value(value + 1))
-    if index is not None and value == index.high - 1:
-        return Compare("<=", index_value(form), index_value(value - 1))
-    return Compare("!=", index_value(form), index_value(value))
-
-
-def _part_scope(
-    expr: Expr, scope: Scope, tensors: Mapping[str, Tensor]
-) -> tuple[tuple[Index, ...], tuple[Condition, ...]]:
-    """Return the indices a part depends on and the guards that concern them.
-
-    Where an access of the part could leave its range, a guard that ties an index of the part to
-    another one brings that one in; otherwise such a guard is no concern of the part.
-    """
-    wanted = set(free_indices(expr))
-    guards = {c: {i for f in affine_forms(c) for i in indices_of(f)} for c in scope.guard}
-    size = len(wanted) if _surely_inside(expr, tensors) else -1
-    while size != len(wanted):
-        size = len(wanted)
-        for used in guards.values():
-            if used & wanted:
-                wanted |= used
-    indices = tuple(index for index in scope.indices if index in wanted)
-    return indices, tuple(c for c, used in guards.items() if used and used <= wanted)
-
-
-def _surely_inside(expr: Expr, tensors: Mapping[str, Tensor]) -> bool:
-    """Tell whether every access stays in its range for all values of its indices."""
-    for part in walk(expr):
-        if isinstance(part, Access):
-            for form, axis in zip(part.indices, tensors[part.tensor].axes):
-                if not surely_nonnegative(form - axis.low):
-                    return False
-                if not surely_nonnegative(axis.high - 1 - form):
-                    return False
-    return True
-
-
-def _conditioned(expr: Expr, conditions: tuple[Condition, ...]) -> Expr:
-    """Keep the branch condition on a part taken out of it, so that it stays unevaluated."""
-    condition = conditions[0] if len(conditions) == 1 else And(conditions)
-    if isinstance(expr, Reduce):
-        identity = IDENTITY.get(expr.op)
-        return expr if identity is None else replace(expr, body=where(condition, expr.body, identity))
-    return where(condition, expr, ZERO)
-
-
-def _canonical(
-    expr: Expr, indices: tuple[Index, ...], guard: tuple[Condition, ...]
-) -> tuple[Expr, tuple[Index, ...], tuple[Condition, ...]]:
-    """Return a key equal for parts that differ only in the letters of their indices."""
-    bound = [i for part in walk(expr) if isinstance(part, Reduce) for i in part.bound]
-    order = dict.fromkeys([*indices, *bound])
-    renamed = {old: Index(f"#{n}", old.low, old.high) for n, old in enumerate(order)}
-    mapping = {old: affine(new) for old, new in renamed.items()}
-    key = substitute(expr, mapping)
-    return key, tuple(renamed[i] for i in indices), tuple(substitute(c, mapping) for c in guard)
-
-
-PART_NAMES = {"argument": "z", "operand": "u", "position": "winner", "value": "a"}
-
-
-def _part_name(expr: Expr, reason: str, owner: str) -> str:
-    if reason == "reduction" and isinstance(expr, Reduce):
-        return f"{expr.op}_{owner}"
-    if reason == "value" and isinstance(expr, Call):
-        return f"{expr.name}_{owner}"
-    return f"{PART_NAMES.get(reason, reason)}_{owner}"
 
 
 # Note [Normal form]

@@ -9,6 +9,7 @@ until `derivgen.calculus.lemmas` puts the lemma in.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import sympy
 
@@ -58,11 +59,11 @@ def partial(body: Expr, access: Access) -> Expr:
     return dict(partials(body)).get(access, ZERO)
 
 
-def shape_of(body: Expr) -> tuple[Expr, dict[Node, Expr]]:
+def shape_of(body: Expr) -> tuple[Expr, dict[Access, Expr]]:
     """Return the body with its leaves numbered by occurrence, and the leaves by placeholder."""
     numbers: dict[Expr, Access] = {}
 
-    def visit(part: Node, exponent: bool = False) -> Node:
+    def visit(part: Any, exponent: bool = False) -> Any:
         if isinstance(part, (Access, IndexValue, Constant, Position)) or (
             isinstance(part, Number) and part.value.denominator != 1 and not exponent
         ):
@@ -70,10 +71,10 @@ def shape_of(body: Expr) -> tuple[Expr, dict[Node, Expr]]:
         parts = children(part)
         # An exponent stays visible: x^2.5 differentiates to 2.5*x^1.5, not to x^p/x.
         marks = [exponent or (n == 1 and type(part).__name__ == "Pow") for n in range(len(parts))]
-        new = tuple(visit(inner, mark) for inner, mark in zip(parts, marks))
+        new = tuple(visit(inner, mark) for inner, mark in zip(parts, marks, strict=False))
         return rebuild(part, new) if parts else part
 
-    shaped = visit(body)
+    shaped: Expr = visit(body)
     return shaped, {placeholder: leaf for leaf, placeholder in numbers.items()}
 
 
@@ -115,14 +116,14 @@ def _first_condition(body: Expr) -> Condition | None:
     return None
 
 
-def _assume(body: Node, condition: Condition, holds: bool) -> Node:
+def _assume(body: Any, condition: Condition, holds: bool) -> Any:
     if isinstance(body, Where) and body.condition == condition:
         return _assume(body.yes if holds else body.no, condition, holds)
     if isinstance(body, Iverson) and body.condition == condition:
         return ONE if holds else ZERO
     parts = children(body)
     new = tuple(_assume(part, condition, holds) for part in parts)
-    return rebuild(body, new) if any(a is not b for a, b in zip(new, parts)) else body
+    return rebuild(body, new) if any(a is not b for a, b in zip(new, parts, strict=False)) else body
 
 
 def _smooth(body: Expr, access: Access) -> Expr:

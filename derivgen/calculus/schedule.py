@@ -33,24 +33,25 @@ from derivgen.algebra.expressions import (
     walk,
 )
 from derivgen.algebra.network import Tensor
+from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Assign, Block, Scan, Statement
+from derivgen.calculus.graph import components
 from derivgen.errors import EquationError
 
 
-def schedule(
-    statements: Sequence[Statement], tensors: Mapping[str, Tensor]
-) -> tuple[Block, ...]:
+def schedule(statements: Sequence[Statement], tensors: Mapping[str, Tensor]) -> tuple[Block, ...]:
     """Return the statements as blocks in an order of execution, stable in the order given.
 
     Raises: EquationError, if a quantity depends on itself in no computable order.
     """
-    return _blocks(statements, _edges(statements), tensors)
+    with no_collection():
+        return _blocks(statements, _edges(statements), tensors)
 
 
 def computing_order(statements: Sequence[Statement]) -> list[Statement]:
     """Return the statements, unchanged, so that each stands after what it reads, where it can."""
-    components = _components(len(statements), _edges(statements))
-    return [statements[n] for component in components for n in component]
+    order = components(len(statements), ((e.writer, e.reader) for e in _edges(statements)))
+    return [statements[n] for component in order for n in component]
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,15 @@ def _edges(statements: Sequence[Statement]) -> list[Edge]:
 
 def _can_meet(written: tuple[Affine, ...], read: tuple[Affine, ...]) -> bool:
     """Tell whether a place written can be the place read, as far as their bounds tell."""
-    return not any(_apart(a, b) or _apart(b, a) for a, b in zip(written, read))
+    return not any(
+        not _same_range(a, b) and (_apart(a, b) or _apart(b, a))
+        for a, b in zip(written, read, strict=False)
+    )
+
+
+def _same_range(a: Affine, b: Affine) -> bool:
+    one, other = a.plain, b.plain
+    return one is not None and other is not None and one.low == other.low
 
 
 def _apart(below: Affine, above: Affine) -> bool:
@@ -117,7 +126,7 @@ def _blocks(
 ) -> tuple[Block, ...]:
     blocks: list[Block] = []
     inside = _edges_inside(len(statements), edges)
-    for component in _components(len(statements), edges):
+    for component in components(len(statements), ((e.writer, e.reader) for e in edges)):
         inner = inside(component)
         if not inner:
             blocks.append(Assign(statements[component[0]]))
@@ -137,53 +146,6 @@ def _edges_inside(count: int, edges: list[Edge]) -> Callable[[list[int]], list[E
         return [e for n in component for e in incoming[n] if e.writer in members]
 
     return inside
-
-
-def _components(count: int, edges: list[Edge]) -> list[list[int]]:
-    """Return the strongly connected components in topological order, earliest statement first.
-
-    Source: Tarjan 1972, SIAM J. Comput. 1(2), without recursion.
-    """
-    after: list[list[int]] = [[] for _ in range(count)]
-    for edge in edges:
-        after[edge.reader].append(edge.writer)  # towards what is needed: finished first
-    order: dict[int, int] = {}
-    low: dict[int, int] = {}
-    stack: list[int] = []
-    on_stack: set[int] = set()
-    found: list[list[int]] = []
-    for root in range(count):
-        if root in order:
-            continue
-        work = [(root, iter(sorted(set(after[root]))))]
-        order[root] = low[root] = len(order)
-        stack.append(root)
-        on_stack.add(root)
-        while work:
-            node, rest = work[-1]
-            for target in rest:
-                if target not in order:
-                    order[target] = low[target] = len(order)
-                    stack.append(target)
-                    on_stack.add(target)
-                    work.append((target, iter(sorted(set(after[target])))))
-                    break
-                if target in on_stack:
-                    low[node] = min(low[node], order[target])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == order[node]:
-                    component = []
-                    while True:
-                        member = stack.pop()
-                        on_stack.discard(member)
-                        component.append(member)
-                        if member == node:
-                            break
-                    found.append(sorted(component))
-    return found
 
 
 # --- scans ---------------------------------------------------------------------------------------
@@ -239,9 +201,7 @@ def _propagated(
     return axes if names <= set(axes) else None
 
 
-def _spread(
-    written: str, places: tuple[Affine, ...], read: Read, axes: dict[str, int]
-) -> bool:
+def _spread(written: str, places: tuple[Affine, ...], read: Read, axes: dict[str, int]) -> bool:
     """Carry the scan axis from one side of a read to the other; tells whether it was new."""
     for known, ours, other, theirs in (
         (written, places, read.tensor, read.indices),
@@ -330,9 +290,7 @@ def _extreme(forms: list[Affine], sign: int) -> Affine:
     return best
 
 
-def _aligned(
-    statement: Statement, axis: int, step: Index
-) -> tuple[Statement, dict[Index, Affine]]:
+def _aligned(statement: Statement, axis: int, step: Index) -> tuple[Statement, dict[Index, Affine]]:
     """Shift the statement's index so that it writes at ``step``; also returns the renaming."""
     form = statement.lhs.indices[axis]
     index = _only_index(form)
@@ -340,9 +298,7 @@ def _aligned(
         # A fixed place: the statement runs at that one step.
         at = Compare("=", index_value(affine(step)), index_value(form))
         places = statement.lhs.indices
-        lhs = replace(
-            statement.lhs, indices=(*places[:axis], affine(step), *places[axis + 1 :])
-        )
+        lhs = replace(statement.lhs, indices=(*places[:axis], affine(step), *places[axis + 1 :]))
         indices = (step, *_without_clash(statement.indices, step))
         guarded = (at, *statement.guard)
         return replace(statement, indices=indices, guard=guarded, lhs=lhs), {}

@@ -2,8 +2,8 @@
 
 One walk from the loss to the parameters; each adjoint is finished before it is read:
 
-*forward value*       a call whose value a forward equation stores is read from there; an exponential
-                      in a stored quotient ``p = exp(z)/s`` is ``p*s``
+*forward value*       a call whose value a forward equation stores is read from there; an
+                      exponential in a stored quotient ``p = exp(z)/s`` is ``p*s``
 *earlier adjoint*     a map is put into its reader where the two cancel, or where it was invented
 *tidy*                cancel and factor, if that is shorter
 *outside the sum*     factors free of the summed index leave the sum, which gets a name
@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
-from derivgen.algebra.affine import Affine, Index, affine, indices_of
+from derivgen.algebra.affine import Index, affine, indices_of
 from derivgen.algebra.expressions import (
     ONE,
     ZERO,
@@ -28,34 +27,30 @@ from derivgen.algebra.expressions import (
     Condition,
     Div,
     Expr,
-    IndexValue,
     Iverson,
     Mul,
     Node,
     Number,
-    Position,
-    Pow,
     Reduce,
     Where,
     add,
     affine_forms,
-    children,
     free_indices,
     mul,
-    quotient,
     quotient_factors,
     replace_nodes,
     substitute,
+    tensors_read,
     transform,
     walk,
 )
 from derivgen.algebra.network import Axis, Network, Tensor
 from derivgen.algebra.statements import Statement, plain_lhs
-from derivgen.calculus.bridge import Symbols, from_sympy, tidy, to_sympy
 from derivgen.calculus.derivation import Named, Rewrite, Step
-from derivgen.calculus.partials import shape_of
 from derivgen.calculus.reverse import Forward
-
+from derivgen.calculus.stored import Stored, skeleton, stored_values
+from derivgen.calculus.sums import by_fact, condition_indices, has_access, separated
+from derivgen.calculus.tidy import tidied, weight
 
 LONGEST_TO_FACTOR = 12
 
@@ -67,7 +62,7 @@ def simplify(
     paths = [path for step in steps for path in step.contributions]
     reads = Counter(p.upstream.tensor for p in paths if isinstance(p.upstream, Access))
     invented = {step.adjoint for step in steps if _is_invented(step.quantity, forward)}
-    work = _Work(forward, network, kept, _stored_values(forward), reads, invented)
+    work = _Work(forward, network, kept, stored_values(forward), reads, invented)
     done: list[Step] = []
     for step in steps:
         done.extend(work.finish(step))
@@ -86,7 +81,7 @@ class _Work:
     forward: Forward
     network: Network
     kept: set[str]
-    stored: dict[Expr, list[_Stored]]
+    stored: dict[Expr, list[Stored]]
     reads: Mapping[str, int]
     invented: set[str]
     maps: dict[str, Statement] = field(default_factory=dict)
@@ -106,7 +101,7 @@ class _Work:
                 statements.append(statement)
             else:
                 log.append(Rewrite("zero", (statement,), ()))
-        merged = self._merge(statements, log)
+        merged = [self._own_letters(s) for s in self._merge(statements, log)]
         yield from extra
         if len(merged) == 1 and self._total(merged[0]):
             self.maps[step.adjoint] = merged[0]
@@ -114,18 +109,45 @@ class _Work:
             self.scatters[step.adjoint] = merged[0]
         yield replace(step, rewrites=tuple(log), result=tuple(merged))
 
+    def _own_letters(self, statement: Statement) -> Statement:
+        """Write a plain left side with the letters the tensor was declared with."""
+        indices = plain_lhs(statement.lhs)
+        letters = self.forward.tensors[statement.lhs.tensor].axis_names
+        if indices is None or len(letters) != len(indices):
+            return statement
+        taken = {index.name for index in statement.indices}
+        renamed = {
+            old: Index(letter, old.low, old.high)
+            for old, letter in zip(indices, letters, strict=False)
+            if letter != old.name and letter not in taken
+        }
+        if not renamed or len({*taken, *(i.name for i in renamed.values())}) < len(taken) + len(
+            renamed
+        ):
+            return statement
+        mapping = {old: affine(new) for old, new in renamed.items()}
+        return replace(
+            statement,
+            indices=tuple(renamed.get(i, i) for i in statement.indices),
+            guard=tuple(substitute(c, mapping) for c in statement.guard),
+            lhs=substitute(statement.lhs, mapping),
+            body=substitute(statement.body, mapping),
+        )
+
     def _total(self, statement: Statement) -> bool:
         """Tell whether a statement defines its whole tensor, place by place."""
         indices = plain_lhs(statement.lhs)
         if indices is None or statement.bound or statement.guard or statement.op != "sum":
             return False
         axes = self.forward.tensors[statement.lhs.tensor].axes
-        return all(Axis(i.low, i.high) == axis for i, axis in zip(indices, axes))
+        return all(Axis(i.low, i.high) == axis for i, axis in zip(indices, axes, strict=False))
 
     # --- rules on one statement ---
 
     def _shorten(self, statement: Statement, log: list[Rewrite]) -> Statement:
-        statement = self._apply(statement, self._values(statement.body, statement.guard), log, "forward value")
+        statement = self._apply(
+            statement, self._values(statement.body, statement.guard), log, "forward value"
+        )
         statement = self._inline(self._compose(statement, log), log)
         short = tidied(statement.body)
         return self._apply(statement, (short, ()), log, "tidy")
@@ -144,15 +166,13 @@ class _Work:
         log.append(Rewrite(rule, (statement,), (after,), uses))
         return after
 
-    def _values(
-        self, body: Expr, guard: tuple[Condition, ...]
-    ) -> tuple[Expr, tuple[str, ...]]:
+    def _values(self, body: Expr, guard: tuple[Condition, ...]) -> tuple[Expr, tuple[str, ...]]:
         """Read stored forward values instead of computing them again."""
         uses: dict[str, None] = {}
 
         def visit(part: Node) -> Node:
             if isinstance(part, Call):
-                for stored in self.stored.get(_skeleton(part), ()):
+                for stored in self.stored.get(skeleton(part), ()):
                     value = stored.match(part, guard)
                     if value is not None and stored.exact:
                         uses[stored.tensor] = None
@@ -169,7 +189,7 @@ class _Work:
         for part in list(walk(body)):
             if not isinstance(part, Call):
                 continue
-            for stored in self.stored.get(_skeleton(part), ()):
+            for stored in self.stored.get(skeleton(part), ()):
                 value = stored.match(part, guard)
                 if value is None or stored.exact:
                     continue
@@ -183,7 +203,9 @@ class _Work:
         """Put earlier adjoints that are maps into the body, where that pays."""
         for part in [p for p in walk(statement.body) if isinstance(p, Access)]:
             known = self.maps.get(part.tensor)
-            if known is None or part not in set(walk(statement.body)):
+            if known is None or not self._promising(known, statement, part):
+                continue
+            if part not in set(walk(statement.body)):
                 continue
             value = _at_place(known, part)
             put = tidied(times_into(statement.body, part, value))
@@ -192,6 +214,13 @@ class _Work:
                 uses = (part.tensor,)
                 statement = self._apply(statement, (body, uses), log, "earlier adjoint")
         return statement
+
+    def _promising(self, known: Statement, statement: Statement, part: Access) -> bool:
+        """Tell cheaply whether putting an adjoint into its reader could shorten anything."""
+        if weight(known.body) == 0 or part.tensor in self.invented:
+            return True
+        others = tensors_read(statement.body)
+        return any(name in others for name in tensors_read(known.body))
 
     def _compose(self, statement: Statement, log: list[Rewrite]) -> Statement:
         """Follow an adjoint that is written at one place only (``adj_p[y] = ...``) to its reader.
@@ -221,7 +250,7 @@ class _Work:
         for number_, fact in enumerate(self.network.facts):
             if not isinstance(fact.left, Reduce) or fact.left.op != "sum":
                 continue
-            made = _by_fact(statement, fact.left, fact.right)
+            made = by_fact(statement, fact.left, fact.right)
             if made is not None:
                 self.facts[number_] = None
                 made = replace(made, body=tidied(made.body))
@@ -235,8 +264,8 @@ class _Work:
         """Take factors free of the summed indices out of a sum, which gets a name."""
         if step.adjoint in self.kept or not statement.bound or plain_lhs(statement.lhs) is None:
             return statement
-        outer, inner = _separated(statement.body, statement.bound)
-        if outer == ONE or not _has_access(outer):
+        outer, inner = separated(statement.body, statement.bound)
+        if outer == ONE or not has_access(outer):
             return statement
         sum_access, made = self._named_sum(statement, inner, step, extra)
         left = tuple(i for i in statement.indices if i not in statement.bound)
@@ -322,13 +351,13 @@ def _composed(statement: Statement, known: Statement, part: Access) -> Statement
     """Return the reader with the one place that was written put in, or ``None``."""
     places = plain_lhs(part)
     above, _ = quotient_factors(statement.body)
-    guarded = any(set(places or ()) & set(_condition_indices(c)) for c in statement.guard)
+    guarded = any(set(places or ()) & set(condition_indices(c)) for c in statement.guard)
     if places is None or above.count(part) != 1 or guarded or statement.op != "sum":
         return None
     others = [i for i in statement.indices if i not in places]
     if {i.name for i in others} & {i.name for i in known.indices}:
         return None
-    mapping = {index: form for index, form in zip(places, known.lhs.indices)}
+    mapping = dict(zip(places, known.lhs.indices, strict=False))
     body = substitute(replace_nodes(statement.body, {part: _HERE}), mapping)
     return Statement(
         (*known.indices, *others),
@@ -346,7 +375,7 @@ _HERE = Access("#here")
 def _at_place(known: Statement, access: Access) -> Expr:
     indices = plain_lhs(known.lhs)
     assert indices is not None, "only maps are put into others"
-    mapping = {index: form for index, form in zip(indices, access.indices)}
+    mapping = dict(zip(indices, access.indices, strict=False))
     return substitute(known.body, mapping)
 
 
@@ -362,173 +391,4 @@ def _merge_key(statement: Statement) -> object:
 def _onto(statement: Statement, first: Statement) -> Expr:
     old, new = plain_lhs(statement.lhs), plain_lhs(first.lhs)
     assert old is not None and new is not None, "only maps are merged"
-    return substitute(statement.body, {a: affine(b) for a, b in zip(old, new)})
-
-
-# --- forward values -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """A call whose value can be read: ``call`` equals ``value`` for all of ``indices``."""
-
-    tensor: str
-    forms: tuple[Affine, ...]
-    value: Expr
-    exact: bool
-    guard: tuple[Condition, ...] = ()
-
-    def match(self, call: Call, guard: tuple[Condition, ...]) -> Expr | None:
-        """Return the value of a call of the same shape, if its places and guards correspond."""
-        mapping: dict[Index, Affine] = {}
-        for pattern, form in zip(self.forms, affine_forms(call)):
-            index = pattern.plain
-            if index is None or mapping.setdefault(index, form) != form:
-                return None
-        if any(substitute(c, mapping) not in guard for c in self.guard):
-            return None
-        return substitute(self.value, mapping)
-
-
-def _stored_values(forward: Forward) -> dict[Expr, list[_Stored]]:
-    writers: dict[str, int] = {}
-    for statement in forward.statements:
-        writers[statement.lhs.tensor] = writers.get(statement.lhs.tensor, 0) + 1
-    table: dict[Expr, list[_Stored]] = {}
-    for statement in forward.statements:
-        if writers[statement.lhs.tensor] == 1 and statement.is_map:
-            for call, value, exact in _solved(statement):
-                forms = tuple(affine_forms(call))
-                known = {f.plain for f in forms}
-                if all(i in known for i in statement.indices):
-                    stored = _Stored(
-                        statement.lhs.tensor, forms, value, exact, statement.guard
-                    )
-                    table.setdefault(_skeleton(call), []).append(stored)
-    return table
-
-
-def _solved(statement: Statement) -> Iterator[tuple[Call, Expr, bool]]:
-    body = statement.body
-    if isinstance(body, Call):
-        yield body, statement.lhs, True
-        return
-    above, below = quotient_factors(body)
-    calls = [f for f in above if isinstance(f, Call) and f.name == "exp"]
-    if len(calls) == 1 and len(above) == 1 and below:
-        yield calls[0], mul(statement.lhs, *below), False
-
-
-def _skeleton(call: Call) -> Expr:
-    def visit(part: Node) -> Node:
-        if isinstance(part, Access):
-            return Access(part.tensor)
-        return IndexValue(affine(0)) if isinstance(part, IndexValue) else part
-
-    return transform(call, visit)
-
-
-# --- facts and sums -------------------------------------------------------------------------------
-
-
-def _by_fact(statement: Statement, left: Reduce, right: Expr) -> Statement | None:
-    """Return the statement with its sum replaced by the fact's right side, if they match."""
-    if len(statement.bound) < len(left.bound) or statement.op != "sum":
-        return None
-    outer, inner = _separated(statement.body, statement.bound)
-    mapping = _matching(left.body, inner)
-    if mapping is None or {mapping.get(i) for i in left.bound} != set(map(affine, statement.bound)):
-        return None
-    if any(m.plain is not None and m.plain.size != i.size for i, m in mapping.items()):
-        return None
-    if any(i in statement.bound for c in statement.guard for i in _condition_indices(c)):
-        return None
-    rest = tuple(i for i in statement.indices if i not in statement.bound)
-    return replace(statement, indices=rest, body=mul(outer, substitute(right, mapping)))
-
-
-def _condition_indices(condition: Node) -> Iterator[Index]:
-    return (i for form in affine_forms(condition) for i in indices_of(form))
-
-
-def _matching(pattern: Node, expr: Node) -> dict[Index, Affine] | None:
-    """Return the forms that the pattern's indices stand for in an expression of its shape."""
-    if _bare(pattern) != _bare(expr):
-        return None
-    mapping: dict[Index, Affine] = {}
-    for mine, form in zip(affine_forms(pattern), affine_forms(expr)):
-        index = mine.plain
-        if index is None or mapping.setdefault(index, form) != form:
-            return None
-    return mapping
-
-
-def _bare(expr: Node) -> Node:
-    return transform(expr, lambda p: Access(p.tensor) if isinstance(p, Access) else p)
-
-
-def _separated(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, Expr]:
-    """Return the factors of a product without and with the bound indices."""
-    above, below = quotient_factors(body)
-    inside = set(bound)
-
-    def free(part: Expr) -> bool:
-        return not inside & set(free_indices(part))
-
-    outer = [f for f in above if free(f)], [f for f in below if free(f)]
-    inner = [f for f in above if not free(f)], [f for f in below if not free(f)]
-    return quotient(*outer), quotient(*inner)
-
-
-def _has_access(expr: Node) -> bool:
-    return any(isinstance(part, Access) for part in walk(expr))
-
-
-# --- tidy -----------------------------------------------------------------------------------------
-
-
-def tidied(body: Expr) -> Expr:
-    """Return the body cancelled and factored, branch by branch, if that is shorter."""
-    if isinstance(body, Where):
-        yes, no = tidied(body.yes), tidied(body.no)
-        return yes if yes == no else Where(body.condition, yes, no)
-    if not _may_cancel(body):
-        return body
-    shape, leaves = shape_of(body)
-    short = replace_nodes(_tidied_shape(shape), leaves)
-    return short if weight(short) < weight(body) else body
-
-
-def _may_cancel(body: Expr) -> bool:
-    """Tell cheaply whether there is anything to cancel: a repeated leaf or a nested quotient."""
-    seen: set[Node] = set()
-    quotients = 0
-    for part in walk(body):
-        if isinstance(part, (Where, Iverson, Position)):
-            return False
-        if isinstance(part, (Access, Call)):
-            if part in seen:
-                return True
-            seen.add(part)
-        quotients += isinstance(part, Div)
-    return quotients > 1
-
-
-@lru_cache(maxsize=4096)
-def _tidied_shape(shape: Expr) -> Expr:
-    symbols = Symbols()
-    there = to_sympy(shape, symbols)
-    return from_sympy(tidy(there), symbols)
-
-
-def weight(expr: Node) -> int:
-    """Return how much there is to read: operations, a quotient counting for three."""
-    total = 0
-    for part in walk(expr):
-        if isinstance(part, (Add, Mul)):
-            total += len(children(part)) - 1
-        elif isinstance(part, Div):
-            total += 3
-        elif isinstance(part, (Pow, Call, Where, Iverson)):
-            total += 1
-    return total
+    return substitute(statement.body, {a: affine(b) for a, b in zip(old, new, strict=False)})
