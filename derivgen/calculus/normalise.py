@@ -62,6 +62,7 @@ from derivgen.calculus.parts import (
     part_name,
     part_scope,
 )
+from derivgen.errors import EquationError
 
 # Their arguments stay in place if they are built from one access and numbers: log(1 - p), exp(-z).
 TRANSPARENT = ("exp", "log", "sqrt", "log1p", "expm1", "abs", "stop_gradient", "floor", "sign")
@@ -117,6 +118,7 @@ class _Builder:
     def add_equation(self, number: int, equation: Equation) -> None:
         self.equation, self.owner = number, equation.lhs.tensor
         left = tuple(dict.fromkeys(i for f in equation.lhs.indices for i in indices_of(f)))
+        _no_zero_denominator(equation)
         rhs = expand(equation.rhs, self.network, self.names, left)
         guard = self._base_guard(equation.lhs)
         self.define(equation.lhs, Scope(left, guard), rhs)
@@ -244,8 +246,9 @@ class _Builder:
                 condition = self._condition(condition, scope)
                 return where(
                     condition,
-                    self.scalar(yes, scope.given(condition)),
-                    self.scalar(no, scope.given(negation(condition))),
+                    # A branch of the top is a top itself, or a part would be named after itself.
+                    self.scalar(yes, scope.given(condition), top),
+                    self.scalar(no, scope.given(negation(condition)), top),
                 )
             case Iverson(condition):
                 return Iverson(self._condition(condition, scope))
@@ -342,6 +345,17 @@ class _Builder:
             if tests:
                 guard.append(tests[0] if len(tests) == 1 else Or(tuple(tests)))
         return conjunction(tuple(guard))
+
+
+def _no_zero_denominator(equation: Equation) -> None:
+    for part in walk(equation.rhs):
+        if isinstance(part, Div) and part.denominator == ZERO:
+            raise EquationError(
+                equation.lhs.tensor,
+                "The right side divides by the constant 0.",
+                "Divide by something that can differ from 0.",
+                equation.position,
+            )
 
 
 # Note [Normal form]

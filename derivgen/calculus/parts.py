@@ -128,7 +128,7 @@ def part_scope(
     """
     wanted = set(free_indices(expr))
     guards = {c: {i for f in affine_forms(c) for i in indices_of(f)} for c in scope.guard}
-    size = len(wanted) if _surely_inside(expr, tensors) else -1
+    size = len(wanted) if surely_inside(expr, tensors) else -1
     while size != len(wanted):
         size = len(wanted)
         for used in guards.values():
@@ -138,7 +138,7 @@ def part_scope(
     return indices, tuple(c for c, used in guards.items() if used and used <= wanted)
 
 
-def _surely_inside(expr: Expr, tensors: Mapping[str, Tensor]) -> bool:
+def surely_inside(expr: Expr, tensors: Mapping[str, Tensor]) -> bool:
     """Tell whether every access stays in its range for all values of its indices."""
     for part in walk(expr):
         if isinstance(part, Access):

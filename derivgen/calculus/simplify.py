@@ -47,6 +47,7 @@ from derivgen.algebra.expressions import (
 from derivgen.algebra.network import Axis, Network, Tensor
 from derivgen.algebra.statements import Statement, plain_lhs
 from derivgen.calculus.derivation import Named, Rewrite, Step
+from derivgen.calculus.parts import surely_inside
 from derivgen.calculus.reverse import Forward
 from derivgen.calculus.stored import Stored, skeleton, stored_values
 from derivgen.calculus.sums import by_fact, condition_indices, has_access, separated
@@ -267,11 +268,15 @@ class _Work:
         outer, inner = separated(statement.body, statement.bound)
         if outer == ONE or not has_access(outer):
             return statement
+        inside = set(statement.bound)
+        kept = tuple(c for c in statement.guard if not inside & set(condition_indices(c)))
+        if kept != statement.guard and not surely_inside(outer, self.forward.tensors):
+            return statement
         sum_access, made = self._named_sum(statement, inner, step, extra)
         left = tuple(i for i in statement.indices if i not in statement.bound)
         known = self.maps.get(sum_access.tensor)
         value = _at_place(known, sum_access) if known is not None else sum_access
-        after = replace(statement, indices=left, guard=(), body=tidied(mul(outer, value)))
+        after = replace(statement, indices=left, guard=kept, body=tidied(mul(outer, value)))
         uses = (sum_access.tensor,)
         log.append(Rewrite("outside the sum", (statement,), (after,), uses))
         return after
@@ -305,8 +310,8 @@ class _Work:
     def _merge(self, statements: list[Statement], log: list[Rewrite]) -> list[Statement]:
         """Add up the maps that write the same places under the same guard."""
         groups: dict[object, list[Statement]] = {}
-        for statement in statements:
-            groups.setdefault(_merge_key(statement), []).append(statement)
+        for number, statement in enumerate(statements):
+            groups.setdefault(_merge_key(statement) or number, []).append(statement)
         done: list[Statement] = []
         for group in groups.values():
             if len(group) == 1:
@@ -379,10 +384,10 @@ def _at_place(known: Statement, access: Access) -> Expr:
     return substitute(known.body, mapping)
 
 
-def _merge_key(statement: Statement) -> object:
+def _merge_key(statement: Statement) -> object | None:
     indices = plain_lhs(statement.lhs)
     if indices is None or statement.bound or statement.op != "sum":
-        return statement
+        return None
     names = {old: affine(Index(f"#{n}", old.low, old.high)) for n, old in enumerate(indices)}
     ranges = tuple((i.low, i.high) for i in indices)
     return (statement.lhs.tensor, ranges, tuple(substitute(c, names) for c in statement.guard))
