@@ -27,7 +27,7 @@ from derivgen.algebra.evaluate import (
     row_major,
     value,
 )
-from derivgen.algebra.network import Function, Tensor
+from derivgen.algebra.network import Function, Role, Tensor
 from derivgen.algebra.statements import Assign, Block, Statement, statements_of
 from derivgen.algebra.values import Values
 from derivgen.calculus.derivation import Derivation
@@ -61,6 +61,9 @@ def run(
     machine = Machine(stores, dims, functions, arithmetic)
     for statement in statements_of(tuple(blocks)):
         _allocate(machine, tensors[statement.lhs.tensor], statement.op)
+    for tensor in tensors.values():  # what nobody writes, such as the adjoint of an unused value
+        if tensor.role is Role.VALUE and tensor.name not in stores:
+            _allocate(machine, tensor, "sum")
     with np.errstate(all="ignore"):
         _run_blocks(machine, blocks, {})
     return {name: store.array for name, store in stores.items()}

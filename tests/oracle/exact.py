@@ -195,8 +195,8 @@ class Unrolled:
             result = self.number(self.definitions[expr])
         elif expr.is_Rational:
             result = mp.mpf(int(expr.p)) / int(expr.q)
-        elif expr is sympy.pi:
-            result = +mp.pi
+        elif expr.is_number and not expr.args:  # pi, e
+            result = mp.mpf(str(expr.evalf(DIGITS + 10)))
         else:
             result = self._operation(expr, [self.number(part) for part in expr.args])
         if not expr.is_Rational:

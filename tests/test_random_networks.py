@@ -1,0 +1,41 @@
+"""Engine and interpreter against the exact oracle on random networks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from derivgen.calculus.engine import derive
+from derivgen.interpret import value_and_gradients
+from derivgen.language import parse
+from derivgen.values import random_values
+from tests.oracle.exact import exact_gradients
+from tests.oracle.test_exact import largest_difference, rational
+from tests.random_networks import networks
+
+EXAMPLES = 40
+DOUBLE = 1e-9  # a loss of a thousand terms, some of them cancelling, in doubles
+LARGE = 1e6  # beyond this a difference of terms says nothing in doubles
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(text=networks(), seed=st.integers(0, 1000))
+def test_derived_gradients_are_the_exact_ones(text, seed):
+    network = parse(text)
+    values = random_values(network, seed)
+
+    loss, expected = exact_gradients(network, values.dims, rational(values).arrays)
+    assume(math.isfinite(float(loss)) and abs(float(loss)) < LARGE)
+    found_loss, found = value_and_gradients(derive(network), values)
+
+    assert abs(found_loss - float(loss)) <= DOUBLE * max(1, abs(float(loss)))
+    assert all(np.isfinite(array).all() for array in found.values())
+    assert largest_difference(found, expected) <= DOUBLE
