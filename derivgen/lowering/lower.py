@@ -18,6 +18,7 @@ from derivgen.errors import EquationError
 from derivgen.lowering.draft import Draft
 from derivgen.lowering.modes import of_facts, predicting, with_next_states
 from derivgen.lowering.output import output_of, reads_of
+from derivgen.lowering.parts import part_for
 from derivgen.lowering.program import (
     Array,
     Block,
@@ -246,7 +247,7 @@ def assembled(draft: Draft, dtype: str) -> Program:
         output=output,
         loss=loss,
         forward=forward,
-        predict=_part_for(evaluate, [output]),
+        predict=part_for(evaluate, [output]),
         evaluate=evaluate,
         backward=backward,
         routines=routines_of(draft.parts.values(), draft.functions),
@@ -289,19 +290,6 @@ def _with_missing(backward: tuple[Block, ...], draft: Draft) -> tuple[Block, ...
     made = {name for block in backward for name in written(block)}
     asked = draft.derivation.gradients.values()
     return tuple(Fill(name, 0.0) for name in asked if name not in made) + backward
-
-
-def _part_for(blocks: tuple[Block, ...], asked: list[str]) -> tuple[Block, ...]:
-    """Return those of the blocks that the asked tensors need, in order."""
-    needed = set(asked)
-    kept: list[Block] = []
-    for block in reversed(blocks):
-        names = [block.tensor] if isinstance(block, Fill) else written(block)
-        if any(name in needed for name in names):
-            kept.append(block)
-            for nest in nests((block,)):
-                needed.update(reads_of(nest.statement))
-    return tuple(reversed(kept))
 
 
 def _used(draft: Draft, blocks: tuple[Block, ...]) -> set[str]:

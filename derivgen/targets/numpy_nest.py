@@ -1,0 +1,283 @@
+"""Statements as NumPy lines: assignments, in-place folds, scatters, loops over a scan index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from derivgen.algebra.affine import Affine, Index, Lookup, indices_of
+from derivgen.algebra.expressions import And, Condition, Node, used_indices
+from derivgen.algebra.statements import Statement
+from derivgen.lowering.program import Array, Block, Fill, Loop, Nest, Write
+from derivgen.lowering.recognise import written
+from derivgen.targets.numpy_expr import (
+    ATOM,
+    PRODUCT,
+    Grid,
+    Piece,
+    Slice,
+    _index_array,
+    show,
+    slice_of,
+)
+from derivgen.targets.numpy_fold import fold, masked, shape_text, size_text, spread
+from derivgen.targets.numpy_names import Names
+
+WIDTH = 100
+INDENT = "    "
+FILLS = {0.0: "np.zeros", 1.0: "np.ones"}
+INPLACE = {"sum": "+=", "prod": "*="}
+BINARY = {"max": "np.maximum", "min": "np.minimum"}
+AT = {"sum": "np.add", "prod": "np.multiply", "max": "np.maximum", "min": "np.minimum"}
+
+
+@dataclass
+class Body:
+    """The lines of one function, with the names it knows and the helpers it needs."""
+
+    arrays: Mapping[str, Array]
+    names: Names
+    functions: Mapping[str, str]
+    lines: list[str] = field(default_factory=list)
+    grids: dict[tuple[Index, int], tuple[str, str]] = field(default_factory=dict)
+    numbers: dict[Index, str] = field(default_factory=dict)
+    made: dict[str, None] = field(default_factory=dict)
+    depth: int = 1
+
+    def say(self, text: str) -> None:
+        """Add a line at the present depth."""
+        self.lines.append(f"{INDENT * self.depth}{text}")
+
+    def grid(self, axes: tuple[Index, ...], local: bool = False) -> Grid:
+        """Return a grid over ``axes`` in the present loops."""
+        return Grid(
+            axes, self.numbers, self.arrays, self.names, self._arange, self.functions, self._short
+        )
+
+    def _arange(self, index: Index, trailing: int) -> str:
+        key = (index, trailing)
+        if key not in self.grids:
+            low = "" if index.low == Affine(()) else f"{index.low}, "
+            high = size_text(Index(index.name, Affine(()), index.high), self.grid(()))
+            text = f"np.arange({low}{high})"
+            if trailing:
+                text += f"[{', '.join([':'] + ['None'] * trailing)}]"
+            self.grids[key] = (self.names.fresh(index.name), text)
+        return self.grids[key][0]
+
+    def _short(self, piece: Piece) -> Piece:
+        """Name what would not fit on a line."""
+        room = WIDTH - len(INDENT) * self.depth - 24
+        if len(piece.text) <= room or piece.level == ATOM and piece.view:
+            return piece
+        name = self.names.fresh("part")
+        self.say(f"{name} = {piece.text}")
+        return Piece(name, ATOM, piece.axes, piece.literal)
+
+
+def print_blocks(blocks: tuple[Block, ...], body: Body) -> None:
+    """Add the lines of blocks to a body."""
+    for block in blocks:
+        match block:
+            case Fill(tensor, value):
+                _fill(tensor, value, body)
+            case Loop():
+                _loop(block, body)
+            case Nest():
+                _nest(block, body)
+
+
+def _shape(array: Array, body: Body) -> str:
+    sizes = [body.names[str(s)] if s.terms else str(s.constant) for s in array.shape]
+    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+def _fill(tensor: str, value: float, body: Body) -> None:
+    array, name = body.arrays[tensor], body.names[tensor]
+    body.made[tensor] = None
+    kind = "np.int64" if array.integer else "dtype"
+    if not array.shape:
+        body.say(f"{name} = {'np.' if value in (float('inf'),) else ''}{_number(value)}")
+    elif value in FILLS:
+        body.say(f"{name} = {FILLS[value]}({_shape(array, body)}, {kind})")
+    else:
+        body.say(f"{name} = np.full({_shape(array, body)}, {_number(value)}, {kind})")
+
+
+def _number(value: float) -> str:
+    return {float("inf"): "inf", float("-inf"): "-np.inf"}.get(value, repr(value))
+
+
+def _make_room(block: Block, body: Body) -> None:
+    """Allocate what a loop or a partial assignment writes into."""
+    for tensor in written(block):
+        if tensor not in body.made:
+            body.made[tensor] = None
+            array = body.arrays[tensor]
+            kind = "np.int64" if array.integer else "dtype"
+            if array.shape:
+                body.say(f"{body.names[tensor]} = np.empty({_shape(array, body)}, {kind})")
+
+
+def _loop(loop: Loop, body: Body) -> None:
+    _make_room(loop, body)
+    index = loop.index
+    grid = body.grid(())
+    low = size_text(Index("", Affine(()), index.low), grid)
+    high = size_text(Index("", Affine(()), index.high), grid)
+    span = high if low == "0" else f"{low}, {high}"
+    name = body.names.fresh(index.name)
+    body.say(f"for {name} in {f'reversed(range({span}))' if loop.reverse else f'range({span})'}:")
+    outer = dict(body.numbers)
+    body.numbers[index] = name
+    body.depth += 1
+    print_blocks(loop.blocks, body)
+    body.depth -= 1
+    body.numbers.clear()
+    body.numbers.update(outer)
+
+
+def _nest(nest: Nest, body: Body) -> None:
+    statement = nest.statement
+    if nest.text:
+        _comment(nest.text, body)
+    guard = statement.guard
+    fixed = tuple(c for c in guard if _is_fixed(c, body))
+    if fixed:
+        grid = body.grid(())
+        test = show(fixed[0] if len(fixed) == 1 else And(fixed), grid)
+        body.say(f"if {test.text}:")
+        body.depth += 1
+    _write(nest, tuple(c for c in guard if c not in fixed), body)
+    if fixed:
+        body.depth -= 1
+
+
+def _comment(text: str, body: Body) -> None:
+    room = WIDTH - len(INDENT) * body.depth - 2
+    words = text.split(" ")
+    line = "#"
+    for word in words:
+        if len(line) + 1 + len(word) > room and line != "#":
+            body.say(line)
+            line = "#  "
+        line += f" {word}"
+    body.say(line)
+
+
+def _is_fixed(condition: Condition, body: Body) -> bool:
+    """Tell whether a condition depends on the loops around alone."""
+    from derivgen.algebra.expressions import is_index_only
+
+    return is_index_only(condition) and all(i in body.numbers for i in used_indices(condition))
+
+
+def _write(nest: Nest, guard: tuple[Condition, ...], body: Body) -> None:
+    statement = nest.statement
+    target = _target(statement, body)
+    if target is None:
+        _scatter(statement, guard, body)
+        return
+    free = tuple(s.axis for s in target if s.axis is not None)
+    bound = tuple(i for i in statement.indices if i not in free and i not in body.numbers)
+    value = fold(statement.op, free, bound, guard, statement.body, body.grid(()))
+    place = _place(statement.lhs.tensor, target, body)
+    if nest.write is Write.SET or statement.op in ("argmax", "argmin"):
+        _assign(statement, place, free, value, body)
+    elif statement.op in INPLACE:
+        _fold_in(place, INPLACE[statement.op], free, value, body)
+    else:
+        body.say(f"{place} = {BINARY[statement.op]}({place}, {value.text})")
+
+
+def _fold_in(place: str, sign: str, free: tuple[Index, ...], value: Piece, body: Body) -> None:
+    if sign == "+=" and value.text.startswith("-") and value.level >= PRODUCT:
+        body.say(f"{place} -= {value.text[1:]}")
+    else:
+        body.say(f"{place} {sign} {value.text}")
+
+
+def _target(statement: Statement, body: Body) -> list[Slice] | None:
+    """Return the left side as slices along distinct indices, or ``None`` if it is not."""
+    array = body.arrays[statement.lhs.tensor]
+    loose = tuple(i for i in statement.indices if i not in body.numbers)
+    grid = body.grid(loose)
+    slices = [slice_of(f, array, a, grid) for a, f in enumerate(statement.lhs.indices)]
+    along = [s.axis for s in slices if s is not None and s.axis is not None]
+    if None in slices or len(set(along)) != len(along):
+        return None
+    return [s for s in slices if s is not None]
+
+
+def _place(tensor: str, target: list[Slice], body: Body) -> str:
+    texts = [s.text for s in target]
+    while texts and texts[-1] == ":":
+        texts.pop()
+    name = body.names[tensor]
+    return f"{name}[{', '.join(texts)}]" if texts else name
+
+
+def _assign(
+    statement: Statement, place: str, free: tuple[Index, ...], value: Piece, body: Body
+) -> None:
+    tensor = statement.lhs.tensor
+    whole = place == body.names[tensor]
+    if not whole or tensor in body.made and body.arrays[tensor].shape:
+        if tensor not in body.made:
+            _make_room(Nest(statement, None, None), body)  # type: ignore[arg-type]
+        body.say(f"{place} = {value.text}" if not whole else f"{place}[...] = {value.text}")
+        return
+    body.made[tensor] = None
+    if value.axes != free:
+        grid = body.grid(free)
+        if value.axes == () and free:
+            body.say(f"{place} = np.full({shape_text(free, grid)}, {value.text}, dtype)")
+            return
+        value = spread(value, grid)
+    if value.view:
+        value = Piece(f"{value.at(ATOM)}.copy()", ATOM, value.axes)
+    body.say(f"{place} = {value.text}")
+
+
+# --- scatters ---
+
+
+def _scatter(statement: Statement, guard: tuple[Condition, ...], body: Body) -> None:
+    """Print ``out[g(I)] op= body`` for a left side that slices do not express."""
+    left = [i for f in statement.lhs.indices for i in indices_of(f)]
+    free = tuple(i for i in statement.indices if i in left and i not in body.numbers)
+    bound = tuple(i for i in statement.indices if i not in left and i not in body.numbers)
+    grid = body.grid(free)
+    outer = tuple(c for c in guard if set(used_indices(c)) <= {*free, *body.numbers})
+    inner = tuple(c for c in guard if c not in outer)
+    value = fold(statement.op, free, bound, inner, statement.body, body.grid(()))
+    array = body.arrays[statement.lhs.tensor]
+    neutral = {"sum": "0", "prod": "1", "max": "-np.inf", "min": "np.inf"}[statement.op]
+    value = masked(value, outer, neutral, grid)
+    places = [
+        _index_array(f, array, a, grid) for a, f in enumerate(statement.lhs.indices)
+    ]
+    name = body.names[statement.lhs.tensor]
+    place = f"{name}[{', '.join(places)}]"
+    if _distinct(statement, free) and statement.op in INPLACE and not outer:
+        body.say(f"{place} {INPLACE[statement.op]} {value.text}")
+        return
+    at = f"({', '.join(places)})" if len(places) > 1 else places[0]
+    body.say(f"{AT[statement.op]}.at({name}, {at}, {value.text})")
+
+
+def _distinct(statement: Statement, free: tuple[Index, ...]) -> bool:
+    """Tell whether no place is written twice: every index can be read off some position."""
+    seen = []
+    for form in statement.lhs.indices:
+        found = [a for a, _ in form.terms if not _is_size(a)]
+        if len(found) == 1 and isinstance(found[0], Index):
+            seen.append(found[0])
+    return all(index in seen for index in free)
+
+
+def _is_size(atom: object) -> bool:
+    return not isinstance(atom, (Index, Lookup)) and not hasattr(atom, "divisor")
+
+
+__all__ = ["Body", "Node", "print_blocks"]
