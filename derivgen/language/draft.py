@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from derivgen.algebra.affine import Affine, Dim, Index
 from derivgen.algebra.network import (
@@ -16,12 +17,19 @@ from derivgen.algebra.network import (
     Tensor,
     Training,
 )
-from derivgen.algebra.expressions import Expr
+from derivgen.algebra.expressions import Access, Expr
 from derivgen.errors import NameProblem
 from derivgen.language.lines import Span
 from derivgen.language.rows import LayerRow
 from derivgen.language.scope import Scope, View
 from derivgen.language.syntax import Apply
+
+
+class Written(NamedTuple):
+    """Where an equation was written, and the offsets of its accesses."""
+
+    span: Span
+    log: list[tuple[Access, int]]
 
 
 @dataclass
@@ -36,7 +44,7 @@ class Draft:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     views: dict[str, View] = field(default_factory=dict)
     equations: list[Equation] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)  # of the equations
+    written: list[Written] = field(default_factory=list)  # of the equations
     facts: list[Fact] = field(default_factory=list)
     functions: dict[str, Function] = field(default_factory=dict)
     optimisers: dict[str, Optimiser] = field(default_factory=dict)

@@ -14,14 +14,16 @@ from derivgen.algebra.affine import (
     lower_bound,
     upper_bound,
 )
-from derivgen.algebra.expressions import Access
+from derivgen.algebra.expressions import Access, Add, free_indices
 from derivgen.algebra.network import Axis, Equation, Network, Role, Tensor
+from derivgen.algebra.text import text
 from derivgen.errors import DerivgenError, EquationError, NameProblem, SyntaxProblem
 from derivgen.language.definitions import declare_macros
+from derivgen.language.checks import check
 from derivgen.language.declare import declare_facts, declare_sizes, declare_tensors
-from derivgen.language.draft import Draft, check_name, declare_tensor
+from derivgen.language.draft import Draft, Written, check_name, declare_tensor
 from derivgen.language.fans import fill_fans
-from derivgen.language.lines import EquationLine, Line, OutputLine, Span
+from derivgen.language.lines import EquationLine, Line, OutputLine
 from derivgen.language.ranges import Pending, find_range, union
 from derivgen.language.resolve import UnboundIndex, expression, index_form
 from derivgen.language.scope import Scope, View
@@ -29,6 +31,7 @@ from derivgen.language.syntax import Ref, Tree, Word, parts_of
 from derivgen.language.whole import applies_layer, set_number, whole_equation
 
 L = TypeVar("L")
+NO_VIEW = View("", None)
 
 
 def lines_of(kind: type[L], lines: Iterable[Line]) -> list[L]:
@@ -36,7 +39,7 @@ def lines_of(kind: type[L], lines: Iterable[Line]) -> list[L]:
     return [line for line in lines if isinstance(line, kind)]
 
 
-def elaborate(lines: Sequence[Line], draft: Draft, text: str) -> Network:
+def elaborate(lines: Sequence[Line], draft: Draft, written: str) -> Network:
     """Return the network the statements say."""
     declare_sizes(draft, lines)
     declare_macros(draft, lines)
@@ -46,6 +49,14 @@ def elaborate(lines: Sequence[Line], draft: Draft, text: str) -> Network:
     fill_fans(draft)
     for output in lines_of(OutputLine, lines):
         _output(draft, output)
+    if draft.loss is None and draft.views.get("loss", NO_VIEW).axes == ():
+        draft.loss = "loss"
+    network = _network(draft, written)
+    check(network, draft.written)
+    return network
+
+
+def _network(draft: Draft, written: str) -> Network:
     return Network(
         name=draft.name,
         dims=draft.sizes,
@@ -60,7 +71,7 @@ def elaborate(lines: Sequence[Line], draft: Draft, text: str) -> Network:
         training=draft.training,
         optimisers=draft.optimisers,
         output=draft.output,
-        text=text,
+        text=written,
         derived=draft.derived,
         layers=draft.layer_index,
         initialisers=draft.initialisers,
@@ -84,7 +95,7 @@ def _output(draft: Draft, line: OutputLine) -> None:
 def _equations(draft: Draft, lines: list[EquationLine]) -> None:
     for line in lines:
         _announce(draft, line)
-    made: dict[int, tuple[list[Equation], list[Span]]] = {}
+    made: dict[int, tuple[list[Equation], list[Written]]] = {}
     waiting = list(enumerate(lines))
     settled = False
     while waiting:
@@ -97,8 +108,8 @@ def _equations(draft: Draft, lines: list[EquationLine]) -> None:
                 again.append((number, line))
                 first = first or _explained(draft, line, reason)
             else:
-                made[number] = (draft.equations, draft.spans)
-                draft.equations, draft.spans = [], []
+                made[number] = (draft.equations, draft.written)
+                draft.equations, draft.written = [], []
         if first is not None and len(again) == len(waiting):
             if settled:
                 raise first
@@ -107,7 +118,7 @@ def _equations(draft: Draft, lines: list[EquationLine]) -> None:
         waiting = again
     for number in range(len(lines)):
         draft.equations += made[number][0]
-        draft.spans += made[number][1]
+        draft.written += made[number][1]
 
 
 def _settle_numbers(draft: Draft, lines: list[EquationLine]) -> None:
@@ -226,7 +237,8 @@ def _equation(draft: Draft, line: EquationLine) -> None:
         return
     scope = draft.scope(line.span)
     lhs, letters = _left_side(line.lhs, line.rhs, scope)
-    inside = scope.binding(letters) if letters else scope
+    log: list[tuple[Access, int]] = []
+    inside = replace(scope, active=letters, log=log)
     try:
         rhs = expression(line.rhs, inside)
         predict = None if line.predict is None else expression(line.predict, inside)
@@ -235,7 +247,7 @@ def _equation(draft: Draft, line: EquationLine) -> None:
     if lhs.indices:
         _extend(draft, (lhs, letters))
     draft.equations.append(Equation(lhs, rhs, scope.position(line.span.start), predict))
-    draft.spans.append(line.span)
+    draft.written.append(Written(line.span, log))
 
 
 def _extend(draft: Draft, left: tuple[Access, dict[str, Index]]) -> None:
@@ -267,9 +279,6 @@ def _span(form: Affine) -> Axis:
 
 def _advise(error: UnboundIndex, line: EquationLine, scope: Scope) -> DerivgenError:
     """Complete the advice for an unbound index: the term it stands in, summed."""
-    from derivgen.algebra.expressions import Add, free_indices
-    from derivgen.algebra.text import text
-
     letter = error.letter
     try:
         rhs = expression(line.rhs, scope.binding({letter.name: letter}))

@@ -17,7 +17,7 @@ from derivgen.algebra.expressions import Access, Expr, Reduce
 from derivgen.algebra.network import Axis, Equation, Role, StateUpdate, Tensor
 from derivgen.errors import DerivgenError, ShapeError, SyntaxProblem
 from derivgen.language.declare import axis_letters, distribution, read_value
-from derivgen.language.draft import Draft
+from derivgen.language.draft import Draft, Written
 from derivgen.language.lines import (
     EquationLine,
     IndexLine,
@@ -446,7 +446,7 @@ def _local_equation(inner: Place, line: EquationLine, view: View, span: Span) ->
     inner.draft.equations.append(
         Equation(lhs, rhs, inner.call, predict, inner.row, inner.number)
     )
-    inner.draft.spans.append(span)
+    inner.draft.written.append(Written(span, []))
 
 
 def _local_update(inner: Place, line: StateLine) -> None:

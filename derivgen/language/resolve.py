@@ -135,9 +135,11 @@ def _ref(tree: Ref, scope: Scope) -> Expr:
     forms = tuple([index_form(item, scope) for item in tree.items])
     if view.carried:
         forms = (*[affine(i) for i in view.carried], *forms)
-    if tree.outside is None:
-        return Access(view.name, forms)
-    return Access(view.name, forms, expression(tree.outside, scope))
+    outside = None if tree.outside is None else expression(tree.outside, scope)
+    access = Access(view.name, forms, outside)
+    if scope.log is not None:
+        scope.log.append((access, tree.at))
+    return access
 
 
 def wrong_count(scope: Scope, tree: Ref, expected: int) -> DerivgenError:

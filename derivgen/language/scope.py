@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import NamedTuple, Optional
 
 from derivgen.algebra.affine import Dim, Index
-from derivgen.algebra.expressions import Expr
+from derivgen.algebra.expressions import Access, Expr
 from derivgen.algebra.network import Axis, Function
 from derivgen.errors import DerivgenError, NameProblem, Position
 from derivgen.language.lines import Span
@@ -53,6 +53,8 @@ class Scope:
     aliases: Mapping[str, str] = field(default_factory=dict)  # a layer's f -> the function given
     macros: Mapping[str, object] = field(default_factory=dict)  # layers and losses
     expand: Optional[Callable[[str, Apply, Scope], Expr]] = None  # a loss to its expression
+
+    log: Optional[list[tuple[Access, int]]] = None  # where each access of an equation stands
 
     def binding(self, indices: Mapping[str, Index]) -> Scope:
         """Return the scope inside a reduction over ``indices``."""

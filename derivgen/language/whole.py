@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import Access
-from derivgen.algebra.network import Equation, Tensor
+from derivgen.algebra.network import Axis, Equation, Tensor
 from derivgen.errors import ShapeError
 from derivgen.language.declare import axis_letters
-from derivgen.language.draft import Draft
+from derivgen.language.draft import Draft, Written
 from derivgen.language.lines import EquationLine
 from derivgen.language.macros import apply_layer
 from derivgen.language.place import Place, fresh_name
@@ -163,12 +163,10 @@ def _elementwise(draft: Draft, line: EquationLine, bare: list[Word]) -> None:
     _define(draft, line, letters)
     position = scope.position(line.span.start)
     draft.equations.append(Equation(lhs, made, position, predict))
-    draft.spans.append(line.span)
+    draft.written.append(Written(line.span, []))
 
 
 def _define(draft: Draft, line: EquationLine, letters: tuple[Index, ...]) -> None:
-    from derivgen.algebra.network import Axis
-
     name = line.lhs.name
     axes = tuple(Axis(index.low, index.high) for index in letters)
     known = draft.tensors[name]

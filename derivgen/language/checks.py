@@ -1,0 +1,319 @@
+"""What must be true of a network as a whole, once every name has its meaning.
+
+Accesses stay inside their axes, every element of a defined tensor has exactly one equation, no
+quantity needs itself, facts are about what is given, and there is one loss, a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from derivgen.algebra.affine import Affine, Dim, Index, indices_of, lookups_of
+from derivgen.algebra.expressions import (
+    Access,
+    And,
+    Condition,
+    Expr,
+    Iverson,
+    Mul,
+    Node,
+    Reduce,
+    Where,
+    affine_forms,
+    children,
+    is_index_only,
+    negation,
+    tensors_read,
+)
+from derivgen.algebra.network import Axis, Equation, Network, Role, Tensor
+from derivgen.algebra.text import equation_text, text
+from derivgen.errors import DerivgenError, EquationError, FactError, Position, ShapeError
+from derivgen.language.bounds import (
+    Outside,
+    Surroundings,
+    counterexample,
+    letters_of,
+    proved,
+    sample_sizes,
+    with_lookups_as_indices,
+)
+from derivgen.language.coverage import check_coverage, constants, narrowed_ranges
+from derivgen.language.cycles import check_cycles
+from derivgen.language.draft import Written
+from derivgen.language.ranges import axis_text
+
+@dataclass(frozen=True)
+class Checker:
+    """A network, values for its sizes, and where its equations were written."""
+
+    network: Network
+    sizes: dict[Dim, int]
+    written: Sequence[Written]
+
+    def subject(self, number: int) -> str | None:
+        """Return an equation as written."""
+        return self.written[number].span.text if 0 <= number < len(self.written) else None
+
+
+def check(network: Network, written: Sequence[Written] = ()) -> None:
+    """Raise the first thing that is wrong; ``written`` says where each equation stands."""
+    sizes = sample_sizes(network.dims, network.derived)
+    checker = Checker(network, sizes, written)
+    _check_loss(network)
+    groups = _by_tensor(network)
+    check_coverage(network, groups, sizes)
+    for number, equation in enumerate(network.equations):
+        _check_equation(checker, number, equation, groups)
+    for update in network.updates:
+        _check_expression(checker, -1, update.rhs, Surroundings(), update.position, text(update.lhs))
+    check_cycles(network, groups)
+    _check_facts(network)
+
+
+def _by_tensor(network: Network) -> dict[str, list[int]]:
+    groups: dict[str, list[int]] = {}
+    for number, equation in enumerate(network.equations):
+        groups.setdefault(equation.lhs.tensor, []).append(number)
+    return groups
+
+
+# --- loss and facts ------------------------------------------------------------------------------
+
+
+def _check_loss(network: Network) -> None:
+    if network.loss is None:
+        last = network.equations[-1] if network.equations else None
+        subject = equation_text(last) if last else f"network {network.name}"
+        raise EquationError(
+            subject,
+            "The network has no loss.",
+            f"Write loss E = ... on a line of its own{_example(last)}.",
+            last.position if last else Position("<text>", 1, 1),
+        )
+    tensor = network.tensors[network.loss]
+    if tensor.axes:
+        raise ShapeError(
+            network.loss,
+            f"The loss is one number, {network.loss} has {len(tensor.axes)} axes.",
+            f"Write loss E = sum[i]({network.loss}[i]).",
+            tensor.position,
+        )
+
+
+def _example(last: Equation | None) -> str:
+    if last is None or last.lhs.indices:
+        return ""
+    return f", for example loss {last.lhs.tensor} = {text(last.rhs)}"
+
+
+def _check_facts(network: Network) -> None:
+    for fact in network.facts:
+        names = [*tensors_read(fact.left), *tensors_read(fact.right)]
+        for name in names:
+            if network.tensors[name].role in (Role.INPUT, Role.TARGET, Role.CONST):
+                continue
+            raise FactError(
+                f"assume {text(fact.left)} = {text(fact.right)}",
+                f"{name} is {_role_text(network.tensors[name])}: no data can be checked for it.",
+                "A fact is about inputs, targets and consts; what follows from equations needs none.",
+                fact.position,
+            )
+        if not names:
+            raise FactError(
+                f"assume {text(fact.left)} = {text(fact.right)}",
+                "The fact is about no tensor.",
+                "Write for example assume sum[k](y[k]) = 1.",
+                fact.position,
+            )
+
+
+def _role_text(tensor: Tensor) -> str:
+    if tensor.role is Role.VALUE:
+        return "defined by equations"
+    return f"declared as {tensor.role.value}"
+
+
+# --- accesses ------------------------------------------------------------------------------------
+
+
+def _check_equation(
+    checker: Checker, number: int, equation: Equation, groups: Mapping[str, list[int]]
+) -> None:
+    network = checker.network
+    others = groups[equation.lhs.tensor]
+    narrowed: Mapping[Index, Axis] = {}
+    guards: tuple[Condition, ...] = ()
+    if len(others) > 1:
+        bases = [network.equations[n].lhs for n in others if n != number]
+        bases = [lhs for lhs in bases if len(constants(lhs)) > len(constants(equation.lhs))]
+        narrowed, guards = narrowed_ranges(equation.lhs, bases)
+    around = Surroundings(guards, narrowed)
+    subject = checker.subject(number)
+    for expr in (equation.rhs, equation.predict):
+        if expr is not None:
+            _check_expression(checker, number, expr, around, equation.position, subject)
+
+
+def _check_expression(
+    checker: Checker,
+    number: int,
+    expr: Expr,
+    around: Surroundings,
+    position: Position | None,
+    subject: str | None,
+) -> None:
+    tensors = checker.network.tensors
+    for access, guards in guarded_accesses(expr, around.guards):
+        tensor = tensors[access.tensor]
+        if len(access.indices) != len(tensor.axes):
+            raise _wrong_count(checker, number, access, tensor, position, subject)
+        for place, (form, axis) in enumerate(zip(access.indices, tensor.axes)):
+            plain = form.plain
+            if plain is not None and plain.low == axis.low and plain.high == axis.high:
+                continue
+            for lookup_form in _inner_forms(form):
+                _check_lookup(checker, lookup_form, number, access, position, subject)
+            if access.outside is not None:
+                continue
+            known = Surroundings(guards, around.narrowed)
+            problem = _leaves(checker, access, place, axis, known)
+            if problem is not None:
+                raise problem.at(_position(checker, number, access) or position)
+
+
+def _inner_forms(form: Affine) -> Iterator[Access]:
+    for lookup in lookups_of(form):
+        yield Access(lookup.tensor, lookup.indices)
+
+
+def _check_lookup(
+    checker: Checker,
+    lookup: Access,
+    number: int,
+    access: Access,
+    position: Position | None,
+    subject: str | None,
+) -> None:
+    tensor = checker.network.tensors[lookup.tensor]
+    if len(lookup.indices) != len(tensor.axes):
+        raise _wrong_count(checker, number, lookup, tensor, position, subject)
+    for place, axis in enumerate(tensor.axes):
+        problem = _leaves(checker, lookup, place, axis, Surroundings())
+        if problem is not None:
+            raise problem.at(_position(checker, number, access) or position)
+
+
+def guarded_accesses(
+    expr: Node, guards: tuple[Condition, ...]
+) -> Iterator[tuple[Access, tuple[Condition, ...]]]:
+    """Yield each access with the index conditions that hold wherever it is evaluated."""
+    stack: list[tuple[Node, tuple[Condition, ...]]] = [(expr, guards)]
+    while stack:
+        part, known = stack.pop()
+        if isinstance(part, Access):
+            yield part, known
+        if isinstance(part, Where):
+            stack.append((part.no, (*known, *_index_only(negation(part.condition)))))
+            stack.append((part.yes, (*known, *_index_only(part.condition))))
+            stack.append((part.condition, known))
+            continue
+        if isinstance(part, Reduce):
+            known = tuple(g for g in known if not _mentions(g, part.bound))
+        if isinstance(part, Mul):
+            brackets = [f.condition for f in part.factors if isinstance(f, Iverson)]
+            known = (*known, *(c for b in brackets for c in _index_only(b)))
+        if isinstance(part, And):
+            known = (*known, *(c for p in part.parts for c in _index_only(p)))
+        stack.extend((child, known) for child in reversed(children(part)))
+
+
+def _index_only(condition: Condition) -> tuple[Condition, ...]:
+    if isinstance(condition, And):
+        return tuple(c for part in condition.parts for c in _index_only(part))
+    return (condition,) if is_index_only(condition) else ()
+
+
+def _mentions(condition: Condition, bound: tuple[Index, ...]) -> bool:
+    return any(i in bound for form in affine_forms(condition) for i in indices_of(form))
+
+
+def _leaves(
+    checker: Checker, access: Access, place: int, axis: Axis, around: Surroundings
+) -> DerivgenError | None:
+    """Return what is wrong with one index of an access, or ``None``."""
+    form = with_lookups_as_indices(access.indices[place], checker.network.tensors)
+    if proved(form, axis, around):
+        return None
+    point = counterexample(form, axis, around, checker.sizes)
+    plain = form.plain
+    if plain is not None and _different_letters(plain, axis):
+        return _different_size(access, place, axis, plain, point)
+    if point is None:
+        return None
+    if plain is not None and plain not in around.narrowed and not around.guards:
+        return _different_size(access, place, axis, plain, point)
+    return _outside(access, place, axis, point, checker)
+
+
+def _different_letters(index: Index, axis: Axis) -> bool:
+    mine, theirs = letters_of((index.size,)), letters_of((axis.size,))
+    return bool(mine) and bool(theirs) and mine != theirs
+
+
+def _different_size(
+    access: Access, place: int, axis: Axis, index: Index, point: Outside | None
+) -> DerivgenError:
+    own = axis_text(Axis(index.low, index.high))
+    return ShapeError(
+        text(access),
+        f"Index {index.name} runs over {own}, axis {place} of {access.tensor} has "
+        f"{axis_text(axis)}.",
+        f"Use an index of size {axis.size} there, or declare {access.tensor} with size "
+        f"{index.size} on this axis.",
+    )
+
+
+def _outside(
+    access: Access, place: int, axis: Axis, point: Outside, checker: Checker
+) -> DerivgenError:
+    at = ", ".join(f"{name} = {value}" for name, value in point.values)
+    open_sizes = [d for d, value in checker.network.dims.items() if value is None]
+    used = [d for d in letters_of((axis.low, axis.high, access.indices[place])) if d in open_sizes]
+    at += "".join(f", {dim} = {checker.sizes[dim]}" for dim in used)
+    shown = text(access)
+    return EquationError(
+        shown,
+        f"It reads position {point.position}{' at ' + at.lstrip(', ') if at else ''}; axis {place} "
+        f"of {access.tensor} runs from {point.low} to {point.high - 1}.",
+        f"Say what is read outside, {shown[:-1]}; 0], narrow the index, or add a base case.",
+    )
+
+
+def _wrong_count(
+    checker: Checker,
+    number: int,
+    access: Access,
+    tensor: Tensor,
+    position: Position | None,
+    subject: str | None,
+) -> DerivgenError:
+    count, written = len(tensor.axes), len(access.indices)
+    return ShapeError(
+        subject or text(access),
+        f"{access.tensor} has {count} axes, {written} indices are written.",
+        f"Write {access.tensor} with {count} indices.",
+        _position(checker, number, access) or position,
+    )
+
+
+def _position(checker: Checker, number: int, access: Access) -> Position | None:
+    if not 0 <= number < len(checker.written):
+        return None
+    span, log = checker.written[number]
+    for known, at in log:
+        if known == access:
+            return span.source.position(at)
+    return None
+
+
