@@ -27,7 +27,7 @@ from derivgen.forms.math import (
     Symbol,
     Under,
     Words,
-    walk_math,
+    is_flat,
 )
 
 OPERATORS = {
@@ -64,6 +64,7 @@ OPERATORS = {
     "dots": r" \dots ",
     "transpose": r"\top",
     "T": "T",
+    "plus": "+",
     "ellipsis": r"\ldots",
     "mod": r" \bmod ",
 }
@@ -191,13 +192,8 @@ def _superscript(sup: Math) -> str:
     return "^{" + script(sup) + "}"
 
 
-def _is_flat(math: Math) -> bool:
-    """Tell whether plain delimiters are tall enough."""
-    return not any(isinstance(p, (Frac, Big, Cases, Grid, Under)) for p in walk_math(math))
-
-
 def _fenced(math: Fenced) -> str:
-    fences = SMALL_FENCES if _is_flat(math.body) and math.kind in SMALL_FENCES else FENCES
+    fences = SMALL_FENCES if is_flat(math.body) and math.kind in SMALL_FENCES else FENCES
     left, right = fences[math.kind]
     return left + _print(math.body).strip() + right
 
@@ -211,7 +207,7 @@ def _big(math: Big) -> str:
 
 def _apply(math: Apply) -> str:
     args = _print(Row(tuple(separated(math.args))))
-    left, right = ("(", ")") if all(map(_is_flat, math.args)) else FENCES["("]
+    left, right = ("(", ")") if all(map(is_flat, math.args)) else FENCES["("]
     return f"{_print(math.function)}{left}{args.strip()}{right}"
 
 

@@ -7,7 +7,7 @@ Invariant: `formula` prints exactly the expression; it never rearranges or simpl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -74,10 +74,14 @@ LATEX_FUNCTIONS = {
 
 @dataclass(frozen=True)
 class Context:
-    """Where a formula is printed: the notation and what each index is called in it."""
+    """Where a formula is printed: the notation and what each index is called in it.
+
+    ``figures`` are numbers to print in the place of whole tensors.
+    """
 
     notation: Notation
     letters: Mapping[Index, str]
+    figures: Mapping[str, Math] = field(default_factory=dict)
 
 
 def formula(expr: Expr, context: Context, level: int = SUM) -> Math:
@@ -239,7 +243,7 @@ def _mul(expr: Mul, context: Context) -> tuple[Math, int]:
     for place, factor in enumerate(factors):
         # A sum sign may end a product bare, but would swallow what follows it.
         last = place == len(factors) - 1
-        bare = isinstance(factor, (Reduce, Div)) and (last or isinstance(factor, Div))
+        bare = isinstance(factor, (Div, Number)) or (last and isinstance(factor, Reduce))
         items.append(formula(factor, context, PRODUCT if bare else FACTOR))
     between = DOT if context.notation.style.product == "cdot" else TIMES
     return _product_row(items, between), PRODUCT
@@ -256,6 +260,9 @@ def _product_row(items: list[Math], between: Math) -> Math:
 
 
 def _div(expr: Div, context: Context) -> tuple[Math, int]:
+    sign, size = _split_sign(expr)
+    if sign < 0:
+        return row(Op("neg"), formula(size, context, PRODUCT)), SUM
     return Frac(formula(expr.numerator, context), formula(expr.denominator, context)), PRODUCT
 
 
@@ -274,6 +281,9 @@ def _has_superscript(math: Math) -> bool:
 
 
 def _access(expr: Access, context: Context) -> tuple[Math, int]:
+    if not expr.indices and expr.tensor in context.figures:
+        figure = context.figures[expr.tensor]
+        return figure, SUM if isinstance(figure, Row) else BASE
     math = entry(expr.tensor, expr.indices, context)
     return math, FACTOR if _has_superscript(math) else BASE
 

@@ -227,6 +227,11 @@ def walk_math(math: Math) -> Iterator[Math]:
         yield from walk_math(part)
 
 
+def is_flat(math: Math) -> bool:
+    """Tell whether plain delimiters are tall enough around a formula."""
+    return not any(isinstance(p, (Frac, Big, Cases, Grid, Under)) for p in walk_math(math))
+
+
 def width(math: Math) -> int:
     """Return a rough width in characters, for deciding where a long formula breaks."""
     match math:

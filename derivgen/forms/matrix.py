@@ -145,6 +145,10 @@ def _div(expr: Div, ranges: Ranges) -> Shaped:
         factor = div(ONE, _scalar(below))
         return _contract([Shaped((), Scalar(factor)), above], ())
     axes = below.axes if len(below.axes) >= len(above.axes) else above.axes
+    if isinstance(above.tree, Scaled):
+        inner = Shaped(above.axes, above.tree.inner)
+        quotient = Quotient(_spread(inner, axes).tree, _spread(below, axes).tree)
+        return Shaped(axes, Scaled(above.tree.factor, quotient))
     return Shaped(axes, Quotient(_spread(above, axes).tree, _spread(below, axes).tree))
 
 

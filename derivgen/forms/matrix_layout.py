@@ -58,7 +58,8 @@ def matrix_math(item: Matrix, context: Context, level: int = SUM) -> Math:
 
 
 def _leaf(item: Leaf, context: Context) -> tuple[Math, int]:
-    return symbol(context.notation, item.tensor), FACTOR
+    figure = context.figures.get(item.tensor)
+    return figure or symbol(context.notation, item.tensor), FACTOR
 
 
 def _scalar(item: Scalar, context: Context) -> tuple[Math, int]:
@@ -181,5 +182,3 @@ _LAYOUTS: dict[type, Callable[[Any, Context], tuple[Math, int]]] = {
     Map: _map,
     Indicator: _indicator,
 }
-
-__all__ = ["DOT", "Frac", "Num", "Row", "matrix_math"]

@@ -63,6 +63,7 @@ OPERATORS = {
     "dots": " ... ",
     "transpose": "T",
     "T": "T",
+    "plus": "+",
     "ellipsis": "...",
     "mod": " % ",
 }
@@ -96,6 +97,8 @@ def _scripts(math: Scripts) -> str:
     sup = _print(math.sup)
     if set(sup) <= {"'"}:
         return text + sup
+    if sup == "T":
+        return f"{text}^T"
     return f"{text}^{sup if sup.isalnum() else f'({sup})'}"
 
 

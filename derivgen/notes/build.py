@@ -10,15 +10,20 @@ from derivgen.notes.lemmas import lemma_section
 from derivgen.notes.summary import algorithm, summary_section
 from derivgen.notes.view import View
 from derivgen.notes.words import say
+from derivgen.notes.worked import Example, worked_section
 
 
-def build(view: View, wrt: tuple[str, ...] | None = None) -> Document:
+def build(
+    view: View, wrt: tuple[str, ...] | None = None, example: Example | None = None
+) -> Document:
     """Return the document; ``wrt`` keeps only the steps that lead to these quantities."""
     name = view.derivation.network.name
     body: list[Block] = [network_section(view), forward_section(view)]
     if view.detail != "result":
         body += lemma_section(view)
     body.append(backward_section(view, wrt))
+    if example is not None:
+        body.append(worked_section(view, example))
     body.append(summary_section(view, wrt))
     if not wrt and view.derivation.network.loss:
         body.append(Section(say(view.lang, "algorithm"), (algorithm(view),)))
@@ -32,14 +37,14 @@ def build(view: View, wrt: tuple[str, ...] | None = None) -> Document:
 
 
 def chains(view: View) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return for each parameter the forward tensors between it and the loss."""
+    """Return for each tensor the forward tensors between it and the loss, itself first."""
     readers: dict[str, dict[str, None]] = {}
     for statement in view.derivation.forward:
         for part in walk(statement.body):
             if isinstance(part, Access):
                 readers.setdefault(part.tensor, {})[statement.lhs.tensor] = None
     found: list[tuple[str, tuple[str, ...]]] = []
-    for name in view.derivation.gradients:
+    for name in dict.fromkeys((*view.derivation.network.tensors, *view.derivation.named)):
         reached: dict[str, None] = {name: None}
         pending = [name]
         while pending:

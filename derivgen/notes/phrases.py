@@ -149,5 +149,33 @@ PHRASES: dict[str, tuple[str, str]] = {
     "rule declared fact": ("by the given fact", "由已知事实"),
     "rule merge": ("terms collected", "合并同类项"),
     "rule zero": ("a term is zero", "某项为零"),
+    "html hint": (
+        "Point at a symbol, or click it, to see its chain to the loss light up.",
+        "将鼠标移到某个符号上或点击它，可以看到它到损失的整条链。",
+    ),
+    "html dark": ("light / dark", "明 / 暗"),
+    "worked": ("Worked example", "数值算例"),
+    "worked intro": (
+        "The same equations in numbers. Values are computed to full precision and shown to a few "
+        "significant digits.",
+        "下面代入数值。计算保留完整精度，只显示若干位有效数字。",
+    ),
+    "number": ("Value", "数值"),
+    "worked forward": ("Forward", "前向计算"),
+    "worked backward": ("Backward", "反向计算"),
+    "worked update": ("One step", "更新一步"),
+    "worked local": ("The local derivatives:", "各局部导数："),
+    "worked chains": (
+        "The gradients, each as its chain of local derivatives:",
+        "各梯度由局部导数连乘（并求和）得到：",
+    ),
+    "worked rate": (
+        "Gradient descent with {rate} moves each parameter against its gradient.",
+        "取 {rate}，梯度下降使各参数沿负梯度方向移动。",
+    ),
+    "worked after": (
+        "After this step {loss} has gone from {before} to {after}.",
+        "更新一步后，{loss} 由 {before} 变为 {after}。",
+    ),
     "inserted": ("with {ref} put in", "代入 {ref}"),
 }

@@ -10,11 +10,13 @@ from derivgen.errors import NameProblem
 from derivgen.forms.style import STYLES, Style
 from derivgen.notes.build import build
 from derivgen.notes.document import Document
+from derivgen.notes.to_html import to_html
 from derivgen.notes.to_latex import to_latex
 from derivgen.notes.to_markdown import FLAVOURS, to_markdown
 from derivgen.notes.to_text import to_text
 from derivgen.notes.view import make_view
 from derivgen.notes.words import LANGUAGES
+from derivgen.notes.worked import make_example
 
 DETAILS = ("result", "steps", "full")
 
@@ -32,7 +34,7 @@ def render(
 ) -> str:
     """Return the notes of a derivation.
 
-    ``to``: latex, markdown or text. ``style``: a name in `STYLES` or a style of one's own.
+    ``to``: latex, markdown, html or text. ``style``: a name in `STYLES` or a style of one's own.
     ``wrt``: only the steps that lead to these tensors.
     Raises: NameProblem, for an unknown format, style, language, detail, flavour or tensor.
     """
@@ -58,7 +60,8 @@ def document_of(
         style = STYLES[style]
     for name in wrt or ():
         _known("tensor", name, {step.quantity for step in derivation.steps})
-    return build(make_view(derivation, style, lang, detail), tuple(wrt) if wrt else None)
+    example = make_example(derivation, values)
+    return build(make_view(derivation, style, lang, detail), tuple(wrt) if wrt else None, example)
 
 
 def _known(kind: str, name: str, known: Any) -> None:
@@ -71,5 +74,6 @@ def _known(kind: str, name: str, known: Any) -> None:
 PRINTERS: dict[str, Callable[[Document, bool, str], str]] = {
     "latex": lambda document, fragment, flavour: to_latex(document, fragment),
     "markdown": lambda document, fragment, flavour: to_markdown(document, flavour),
+    "html": lambda document, fragment, flavour: to_html(document),
     "text": lambda document, fragment, flavour: to_text(document),
 }

@@ -28,7 +28,9 @@ def summary_section(view: View, wrt: tuple[str, ...] | None) -> Section:
             rows.append(_row(view, step, equality, number))
     keys = ("index form", "matrix form", "shape", "cost", "equation")
     head = tuple((word(view.lang, key),) for key in keys)
-    return Section(say(view.lang, "summary"), (Table(head, tuple(rows)),))
+    shown = [c for c in range(len(keys)) if any(line[c] != ("",) for line in rows)]
+    table = Table(tuple(head[c] for c in shown), tuple(tuple(r[c] for c in shown) for r in rows))
+    return Section(say(view.lang, "summary"), (table,))
 
 
 def _row(view: View, step: Step, equality: Equality, number: int) -> tuple[Prose, ...]:

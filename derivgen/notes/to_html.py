@@ -1,0 +1,196 @@
+"""Print a document as one HTML page that needs nothing else: MathML, inline drawings, no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from derivgen.forms.breaks import broken
+from derivgen.forms.math import Math, Op, row, width
+from derivgen.forms.mathml import mathml
+from derivgen.notes.document import (
+    Block,
+    Code,
+    Document,
+    Equation,
+    Figure,
+    Formula,
+    Items,
+    Line,
+    Literal,
+    Paragraph,
+    Prose,
+    Pseudocode,
+    Ref,
+    Section,
+    Strong,
+    Table,
+    numbers,
+)
+from derivgen.notes.templates import framed
+from derivgen.notes.words import word
+from derivgen.version import VERSION
+
+LINE = 92
+Numbers = dict[str, int]
+
+
+def to_html(document: Document) -> str:
+    """Return the document as a page."""
+    counts = numbers(document)
+    title = prose_html(document.title, counts)
+    body = "\n".join(part for b in document.body if (part := _print(b, counts, document.lang)))
+    return framed(
+        "html/page.html.jinja",
+        lang=document.lang,
+        title=title,
+        version=VERSION,
+        network=document.about,
+        contents=_contents(document, counts),
+        body=body,
+        hint=word(document.lang, "html hint"),
+        dark=word(document.lang, "html dark"),
+        chains=json.dumps({name: list(chain) for name, chain in document.chains}).replace(
+            "</", "<\\/"
+        ),
+    )
+
+
+def fragment_html(document: Document) -> str:
+    """Return the body alone, for a notebook."""
+    counts = numbers(document)
+    return "\n".join(part for b in document.body if (part := _print(b, counts, document.lang)))
+
+
+def prose_html(prose: Prose, counts: Numbers) -> str:
+    """Return prose as HTML."""
+    return "".join(_inline(part, counts) for part in prose)
+
+
+def _inline(part: Any, counts: Numbers) -> str:
+    match part:
+        case Formula(math):
+            return mathml(math)
+        case Ref(label):
+            number = counts.get(label)
+            return "" if number is None else f'<a href="#eq-{number}">({number})</a>'
+        case Strong(text):
+            return f"<strong>{escape(text)}</strong>"
+        case Literal(text):
+            return f"<code>{escape(text)}</code>"
+        case _:
+            return escape(str(part))
+
+
+def _anchor(section: Section, counts: Numbers) -> str:
+    from derivgen.notes.to_text import prose_text
+
+    text = prose_text(section.title, counts)
+    return "s-" + "".join(c if c.isalnum() else "-" for c in text)
+
+
+def _contents(document: Document, counts: Numbers) -> str:
+    items = [
+        f'<li><a href="#{_anchor(b, counts)}">{prose_html(b.title, counts)}</a></li>'
+        for b in document.body
+        if isinstance(b, Section)
+    ]
+    return "\n".join(items)
+
+
+def _print(block: Block, counts: Numbers, lang: str) -> str:
+    return _PRINTERS[type(block)](block, counts, lang)
+
+
+def _section(section: Section, counts: Numbers, lang: str) -> str:
+    tag = f"h{section.level + 1}"
+    heading = prose_html(section.title, counts)
+    about = f' data-about="{escape(section.about)}"' if section.about else ""
+    parts = [part for b in section.body if (part := _print(b, counts, lang))]
+    return (
+        f'<section id="{_anchor(section, counts)}"{about}>\n<{tag}>{heading}</{tag}>\n'
+        + "\n".join(parts)
+        + "\n</section>"
+    )
+
+
+def _paragraph(paragraph: Paragraph, counts: Numbers, lang: str) -> str:
+    return f"<p>{prose_html(paragraph.prose, counts)}</p>" if paragraph.prose else ""
+
+
+def _equation(equation: Equation, counts: Numbers, lang: str) -> str:
+    number = counts[equation.label]
+    rows: list[str] = []
+    for place, line in enumerate(equation.lines):
+        boxed = equation.boxed and place == len(equation.lines) - 1
+        rows += _line(line, boxed, counts)
+    if equation.where is not None:
+        rows[-1] += f'<div class="y">{word(lang, "where for")} {mathml(equation.where)}</div>'
+    code = f"<pre><code>{escape(equation.code)}</code></pre>" if equation.code else ""
+    about = escape(equation.about)
+    return (
+        f'<div class="eq" id="eq-{number}" data-about="{about}"><div class="g">'
+        + "\n".join(rows)
+        + f'</div><div class="n">({number})</div></div>{code}'
+    )
+
+
+def _line(line: Line, boxed: bool, counts: Numbers) -> list[str]:
+    left = "" if line.left is None else mathml(line.left, True)
+    room = LINE - (width(line.left) if line.left is not None else 8) - (24 if line.why else 0)
+    pieces = broken(line.right, max(room, 30))
+    head = mathml(row(Op(line.relation), pieces[0]), True)
+    if boxed and len(pieces) == 1:
+        head = f'{mathml(Op(line.relation))} <span class="x">{mathml(line.right, True)}</span>'
+    shown = [f'<div class="l">{left}</div><div class="r">{head}</div>']
+    shown += [f'<div class="l"></div><div class="r c">{mathml(p, True)}</div>' for p in pieces[1:]]
+    why = f'<div class="y">{prose_html(line.why, counts)}</div>'
+    return [*(f'{s}<div class="y"></div>' for s in shown[:-1]), shown[-1] + why]
+
+
+def _items(items: Items, counts: Numbers, lang: str) -> str:
+    return "<ul>" + "\n".join(f"<li>{prose_html(i, counts)}</li>" for i in items.items) + "</ul>"
+
+
+def _table(table: Table, counts: Numbers, lang: str) -> str:
+    head = "".join(f"<th>{prose_html(cell, counts)}</th>" for cell in table.head)
+    rows = "\n".join(
+        "<tr>" + "".join(f"<td>{prose_html(cell, counts)}</td>" for cell in line) + "</tr>"
+        for line in table.rows
+    )
+    return (
+        f'<div class="t"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _pseudocode(block: Pseudocode, counts: Numbers, lang: str) -> str:
+    lines = "\n".join(
+        f'<div style="margin-left:{1.6 * depth:g}em">{prose_html(line, counts)}</div>'
+        for depth, line in block.lines
+    )
+    return f'<div class="alg"><p>{prose_html(block.title, counts)}</p>{lines}</div>'
+
+
+def _code(block: Code, counts: Numbers, lang: str) -> str:
+    return f"<pre><code>{escape(block.text)}</code></pre>"
+
+
+def _figure(block: Figure, counts: Numbers, lang: str) -> str:
+    caption = prose_html(block.caption, counts)
+    return f"<figure>{block.svg}<figcaption>{caption}</figcaption></figure>"
+
+
+_PRINTERS: dict[type, Callable[[Any, Numbers, str], str]] = {
+    Section: _section,
+    Paragraph: _paragraph,
+    Equation: _equation,
+    Items: _items,
+    Table: _table,
+    Pseudocode: _pseudocode,
+    Code: _code,
+    Figure: _figure,
+}
+
+__all__ = ["Math", "fragment_html", "prose_html", "to_html"]
