@@ -16,48 +16,61 @@ from derivgen.algebra.affine import Affine, Dim, evaluate_affine
 from derivgen.algebra.arithmetic import FLOATS
 from derivgen.algebra.evaluate import Cells, Machine, Store, value
 from derivgen.algebra.expressions import Expr
-from derivgen.algebra.network import Initialiser, Tensor
+from derivgen.algebra.network import Initialiser, InitialiserRule, Tensor
 from derivgen.errors import DataError
 
+Rules = Mapping[str, InitialiserRule]
 
-def draw_parameter(tensor: Tensor, number: int, dims: Mapping[Dim, int], seed: int) -> Any:
-    """Return the starting values of parameter ``number`` (in order of declaration, from 0)."""
+
+def draw_parameter(
+    tensor: Tensor, number: int, dims: Mapping[Dim, int], seed: int, rules: Rules
+) -> Any:
+    """Return the starting values of parameter ``number`` (in order of declaration, from 0).
+
+    ``rules`` are the network's initialisers.
+    """
     shape = tuple(evaluate_affine(axis.size, dims) for axis in tensor.axes)
     if tensor.values is not None:
-        return np.asarray(_floats(tensor.values), dtype=np.float64).reshape(shape)
-    fans = [_product(fan, dims) for fan in (tensor.fan_in, tensor.fan_out)]
-    kind, low, high = _start(tensor, fans[0], fans[1])
+        return np.broadcast_to(declared_values(tensor), shape).copy()
+    kind, numbers = _start(tensor, dims, rules)
+    low, high = (*numbers, 0.0)[:2]
     count, stream = math.prod(shape), counter.PARAMETER_STREAM + number
     return _scaled(kind, low, high, seed, stream, count).reshape(shape)
+
+
+def declared_values(tensor: Tensor) -> Any:
+    """Return the values in the network's text; a single number stands for every entry."""
+    return np.asarray(_floats(tensor.values), dtype=np.float64)
 
 
 def _floats(nested: Any) -> Any:
     return [_floats(part) for part in nested] if isinstance(nested, tuple) else float(nested)
 
 
+def _start(tensor: Tensor, dims: Mapping[Dim, int], rules: Rules) -> tuple[str, list[float]]:
+    """Return a distribution's name and numbers for a parameter's initialiser."""
+    rule = tensor.initialiser or Initialiser("fan_in")
+    row = rules.get(rule.name)
+    if row is None:
+        if rule.name in ("uniform", "normal", "constant"):
+            return rule.name, [float(value) for value in rule.settings]
+        raise DataError(
+            tensor.name,
+            f"There is no initialiser {rule.name}.",
+            f"Initialisers: {', '.join(rules)}.",
+        )
+    given = dict(zip((name for name, _ in row.settings), rule.settings))
+    known = {name: float(given.get(name, default)) for name, default in row.settings}
+    known |= {"fan_in": _product(tensor.fan_in, dims), "fan_out": _product(tensor.fan_out, dims)}
+    scale = row.distribution.scale
+    factor = 1.0 if scale is None else scalar(scale, dims, known)
+    return row.distribution.name, [
+        factor * scalar(argument, dims, known) for argument in row.distribution.arguments
+    ]
+
+
 def _product(sizes: tuple[Affine, ...], dims: Mapping[Dim, int]) -> int:
     return math.prod(evaluate_affine(size, dims) for size in sizes)
-
-
-def _start(tensor: Tensor, fan_in: int, fan_out: int) -> tuple[str, float, float]:
-    rule = tensor.initialiser or Initialiser("fan_in")
-    settings = tuple(float(value) for value in rule.settings)
-    match rule.name, settings:
-        case ("uniform" | "normal", (low, high)):
-            return rule.name, low, high
-        case ("constant" | "zeros" | "ones", _):
-            level = settings[0] if settings else float(rule.name == "ones")
-            return "constant", level, 0.0
-        case ("glorot" | "xavier", _):
-            bound = math.sqrt(6 / (fan_in + fan_out))
-            return "uniform", -bound, bound
-        case ("he" | "kaiming", _):
-            return "normal", 0.0, math.sqrt(2 / fan_in)
-        case ("fan_in", _):
-            return "uniform", -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in)
-    raise DataError(
-        tensor.name, f"There is no initialiser {rule.name} with {len(settings)} values."
-    )
 
 
 def _scaled(kind: str, a: float, b: float, seed: int, stream: int, count: int) -> Any:

@@ -28,7 +28,7 @@ from derivgen.algebra.expressions import (
 from derivgen.algebra.network import Fact, Network, Role, Tensor
 from derivgen.algebra.values import Values
 from derivgen.errors import FactError
-from derivgen.values.draw import scalar
+from derivgen.values.draw import declared_values, scalar
 from derivgen.values.facts import fact_text, violations
 
 STREAM = 2_000_000  # of our own, so that no training run sees these numbers
@@ -85,16 +85,12 @@ def _drawn(tensor: Tensor, number: int, dims: Mapping[Dim, int], seed: int, styl
     if tensor.onehot and shape:
         return (unit == unit.max(axis=-1, keepdims=True)).astype(np.float64)
     if tensor.role is Role.CONST and tensor.values is not None:
-        return np.asarray(_floats(tensor.values), dtype=np.float64).reshape(shape)
+        return np.broadcast_to(declared_values(tensor), shape).copy()
     trained = tensor.role is Role.PARAM
     if style == "positive" or (style == "positive data" and not trained):
         return 0.1 + 0.8 * unit
     fan = math.prod(evaluate_affine(size, dims) for size in tensor.fan_in) if trained else 1
     return (2.0 * unit - 1.0) / math.sqrt(max(1, fan) / 4 if fan > 4 else 1.0)
-
-
-def _floats(nested: Any) -> Any:
-    return [_floats(part) for part in nested] if isinstance(nested, tuple) else float(nested)
 
 
 # --- facts ---------------------------------------------------------------------------------------
@@ -127,7 +123,7 @@ def _undrawable(fact: Fact) -> FactError:
 
 
 def _project(network: Network, fact: Fact, arrays: dict[str, Any], dims: Mapping[Dim, int]) -> None:
-    """Move a tensor onto ``sum[k](x) = c``, ``sum[k](x^2) = c``, ``x = c`` or ``x[i,j] = x[j,i]``."""
+    """Move a tensor onto ``sum[k](x) = c``, of squares, ``x = c``, or ``x[i,j] = x[j,i]``."""
     left, right = (fact.left, fact.right)
     if isinstance(left, Number):
         left, right = right, left

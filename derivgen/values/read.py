@@ -17,7 +17,7 @@ from derivgen.algebra.affine import Affine, Dim, evaluate_affine
 from derivgen.algebra.network import Network, Role, Tensor
 from derivgen.algebra.values import Values
 from derivgen.errors import DataError
-from derivgen.values.draw import draw_parameter, draw_random
+from derivgen.values.draw import declared_values, draw_parameter, draw_random
 from derivgen.values.facts import check_facts, check_role
 
 SECTIONS = ("dims", "params", "inputs")
@@ -45,6 +45,7 @@ def read_values(
     wanted.update(extra or {})
     arrays = {**_declared(wanted), **_given(wanted, data or {})}
     dims = _sizes(network, wanted, arrays, (data or {}).get("dims", {}))
+    arrays = {n: _spread(wanted[n], array, dims) for n, array in arrays.items()}
     sampled = tuple(n for n, a in arrays.items() if _check_shape(wanted[n], a, dims, network))
     _check_samples(arrays, sampled)
     drawn = _drawn(network, wanted, arrays, dims, seed)
@@ -61,11 +62,9 @@ def read_values(
 
 def _declared(wanted: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return the values written in the network's text."""
-    return {n: _array(t, _floats(t.values)) for n, t in wanted.items() if t.values is not None}
-
-
-def _floats(nested: Any) -> Any:
-    return [_floats(part) for part in nested] if isinstance(nested, tuple) else float(nested)
+    return {
+        n: _array(t, declared_values(t).tolist()) for n, t in wanted.items() if t.values is not None
+    }
 
 
 def _given(wanted: Mapping[str, Tensor], data: JSON) -> dict[str, Any]:
@@ -196,6 +195,13 @@ def _solve(size: Affine, length: int, sizes: Mapping[Dim, int]) -> tuple[Dim, in
     return (dim, rest // count) if rest % count == 0 and rest // count > 0 else None
 
 
+def _spread(tensor: Tensor, array: Any, dims: Mapping[Dim, int]) -> Any:
+    """Return a single declared number as an array of the declared shape."""
+    if tensor.values is None or isinstance(tensor.values, tuple) or array.ndim:
+        return array
+    return np.full(tuple(evaluate_affine(axis.size, dims) for axis in tensor.axes), array)
+
+
 def _check_shape(tensor: Tensor, array: Any, dims: Mapping[Dim, int], network: Network) -> bool:
     """Tell whether an array has a sample axis; raise if it has neither shape."""
     shape = tuple(evaluate_affine(axis.size, dims) for axis in tensor.axes)
@@ -238,10 +244,10 @@ def _drawn(
     made: dict[str, Any] = {}
     for number, tensor in enumerate(network.parameters):
         if tensor.name in wanted and tensor.name not in arrays:
-            made[tensor.name] = draw_parameter(tensor, number, dims, seed)
+            made[tensor.name] = draw_parameter(tensor, number, dims, seed, network.initialisers)
     for tensor in network.of_role(Role.STATE):
         if tensor.name not in arrays:
-            made[tensor.name] = draw_parameter(tensor, 0, dims, seed)
+            made[tensor.name] = draw_parameter(tensor, 0, dims, seed, network.initialisers)
     return made
 
 
