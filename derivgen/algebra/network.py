@@ -46,10 +46,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class Initialiser:
-    """How a parameter starts: a named rule with settings, such as ``normal(0, 0.01)``."""
+    """How a parameter starts: a named rule with settings, such as ``normal(0, 0.01)``.
+
+    ``distribution`` is the rule written out (settings filled in): it reads ``fan_in``, ``fan_out``.
+    """
 
     name: str
     settings: tuple[Fraction, ...] = ()
+    distribution: Distribution | None = None
 
 
 @dataclass(frozen=True)

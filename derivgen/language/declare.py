@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from derivgen.algebra.affine import Affine, Dim, Index, affine, dims_of, evaluate_affine
-from derivgen.algebra.expressions import ONE, Access, Expr, Number, Reduce, free_indices
+from derivgen.algebra.expressions import ONE, Access, Expr, Node, Number, Reduce, replace_nodes
 from derivgen.algebra.network import (
     Axis,
     Distribution,
@@ -178,7 +179,6 @@ def define(draft: Draft, line: DefineLine, source: str = "") -> None:
     letters = {index.name: index for index in indices}
     scope = Scope(line.span, letters, {}, views, draft.functions, active=letters)
     body = expression(line.body, scope)
-    _refuse_recursion(draft, line, body)
     position = line.span.source.position(head.at)
     draft.functions[head.name] = Function(
         head.name, params, body, indices, settings, source, position
@@ -231,10 +231,6 @@ def constant_value(tree: Tree, scope: Scope) -> Fraction:
     return value.value
 
 
-def _refuse_recursion(draft: Draft, line: DefineLine, body: Expr) -> None:
-    return None
-
-
 # --- tensors -------------------------------------------------------------------------------------
 
 
@@ -248,9 +244,6 @@ def declare_tensors(draft: Draft, lines: Sequence[Line]) -> None:
             _random(draft, line)
         elif isinstance(line, StateLine):
             _state_tensor(draft, line)
-    for line in lines:
-        if isinstance(line, BatchLine) and draft.batch is None:
-            raise AssertionError("the batch index was read with the sizes")
 
 
 def axes_of(
@@ -363,7 +356,12 @@ def read_value(
     value = constant_value(tree, scope)
     if role is not Role.PARAM:
         return None, _filled(draft, value, axes)
-    return Initialiser("constant", (value,)), None if axes else value
+    return constant_start(value), None if axes else value
+
+
+def constant_start(value: Fraction) -> Initialiser:
+    """Return the initialiser of a parameter that starts at a number."""
+    return Initialiser("constant", (value,), Distribution("constant", (Number(value),)))
 
 
 def _filled(draft: Draft, value: Fraction, axes: tuple[Axis, ...]) -> Nested:
@@ -384,8 +382,35 @@ def _is_number(tree: Word | Apply) -> bool:
 
 
 def _initialiser(draft: Draft, tree: Word | Apply, scope: Scope) -> Initialiser:
-    args = tree.args if isinstance(tree, Apply) else ()
-    return Initialiser(tree.name, tuple(constant_value(arg, scope) for arg in args))
+    rule = draft.initialisers.get(tree.name)
+    if rule is None:
+        raise scope.problem(
+            NameProblem,
+            f"{tree.name} is no initialiser.",
+            f"There are {', '.join(sorted(draft.initialisers))}, and numbers.",
+            tree.at,
+        )
+    settings = dict(rule.settings)
+    for place, arg in enumerate(tree.args if isinstance(tree, Apply) else ()):
+        named = keyword_argument(arg)
+        name = named[0] if named else list(settings)[place] if place < len(settings) else ""
+        if name not in settings:
+            raise scope.problem(
+                NameProblem,
+                f"{tree.name} has no such setting.",
+                f"Its settings are {', '.join(settings) or 'none'}.",
+                arg.at,
+            )
+        settings[name] = constant_value(named[1] if named else arg, scope)
+    made = rule.distribution
+    filled = replace(made, arguments=tuple(_filled_in(arg, settings) for arg in made.arguments))
+    return Initialiser(rule.name, tuple(settings.values()), filled)
+
+
+def _filled_in(expr: Expr, settings: Mapping[str, Fraction]) -> Expr:
+    """Return an expression of a rule with its settings' values in place of their names."""
+    known: dict[Node, Node] = {Access(name): Number(value) for name, value in settings.items()}
+    return replace_nodes(expr, known)  # type: ignore[return-value]
 
 
 def nested_values(tree: Tree, scope: Scope) -> Nested:
@@ -530,6 +555,4 @@ def _update(draft: Draft, line: StateLine) -> None:
 
 
 def _with_predict(tensor: Tensor, predict: Expr) -> Tensor:
-    from dataclasses import replace
-
     return replace(tensor, predict=predict)

@@ -277,17 +277,18 @@ def _span(form: Affine) -> Axis:
     return Axis(form if low is None else low, (form if high is None else high) + 1)
 
 
-def _advise(error: UnboundIndex, line: EquationLine, scope: Scope) -> DerivgenError:
+def _advise(error: UnboundIndex, line: EquationLine, scope: Scope) -> EquationError:
     """Complete the advice for an unbound index: the term it stands in, summed."""
+    full = EquationError(error.subject, error.problem, error.advice, error.position)
     letter = error.letter
     try:
         rhs = expression(line.rhs, scope.binding({letter.name: letter}))
     except DerivgenError:
-        return error
+        return full
     terms = rhs.terms if isinstance(rhs, Add) else (rhs,)
     shown = []
     for term in terms:
         inside = letter in free_indices(term)
         shown.append(f"sum[{letter.name}]({text(term)})" if inside else text(term))
-    error.advice = "Write " + " + ".join(shown).replace("+ -", "- ") + "."
-    return error
+    full.advice = "Write " + " + ".join(shown).replace("+ -", "- ") + "."
+    return full

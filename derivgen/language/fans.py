@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from fractions import Fraction
 
 from derivgen.algebra.affine import Affine, Index, indices_of
 from derivgen.algebra.expressions import Access, Expr, Reduce, children
 from derivgen.algebra.network import Equation, Initialiser, Role, Tensor
+from derivgen.language.declare import constant_start
 from derivgen.language.draft import Draft
 
 
@@ -26,7 +28,7 @@ def fill_fans(draft: Draft) -> None:
             wanted.discard(access.tensor)
     for name, tensor in draft.tensors.items():
         if tensor.role is Role.PARAM and tensor.initialiser is None and tensor.values is None:
-            draft.tensors[name] = replace(tensor, initialiser=_default(tensor))
+            draft.tensors[name] = replace(tensor, initialiser=_default(draft, tensor))
 
 
 def _first_uses(
@@ -53,8 +55,9 @@ def _with_fans(tensor: Tensor, access: Access, bound: tuple[Index, ...]) -> Tens
     return replace(tensor, fan_in=tuple(summed), fan_out=tuple(others))
 
 
-def _default(tensor: Tensor) -> Initialiser:
+def _default(draft: Draft, tensor: Tensor) -> Initialiser:
     # A vector nothing sums over is a bias as a rule: it starts at 0, everything else from fan_in.
     if len(tensor.axes) == 1 and not tensor.fan_in:
-        return Initialiser("zeros")
-    return Initialiser("fan_in")
+        return constant_start(Fraction(0))
+    rule = draft.initialisers["fan_in"]
+    return Initialiser(rule.name, (), rule.distribution)

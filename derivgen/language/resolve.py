@@ -38,7 +38,7 @@ from derivgen.algebra.expressions import (
     neg,
 )
 from derivgen.algebra.network import Function
-from derivgen.errors import DerivgenError, EquationError, ShapeError, SyntaxProblem
+from derivgen.errors import DerivgenError, EquationError, LimitError, ShapeError, SyntaxProblem
 from derivgen.language.ranges import Pending, find_range, range_index
 from derivgen.language.scope import ELEMENTARY, FOLDS, Scope, View, undefined
 from derivgen.language.statements import keyword_argument
@@ -57,7 +57,7 @@ from derivgen.language.syntax import (
 )
 
 __all__ = ["Pending", "UnboundIndex", "condition", "expression", "index_form"]
-MAX_POWER = 10_000  # digits an exact power of two numbers may have before it stays unevaluated
+MAX_POWER = 1000  # digits of an exact power of two numbers
 
 
 class UnboundIndex(EquationError):
@@ -120,8 +120,8 @@ def _needs_indices(scope: Scope, view: View, tree: Word) -> DerivgenError:
     letters = ", ".join("ijklmnopq"[:count]) or "i"
     return scope.problem(
         ShapeError,
-        f"{tree.name} has {count} axes, none are written.",
-        f"Write {tree.name}[{letters}] with {count} indices.",
+        f"{tree.name} has {count} {'axis' if count == 1 else 'axes'}, no index is written.",
+        f"Write {tree.name}[{letters}].",
         tree.at,
     )
 
@@ -368,9 +368,16 @@ def _of_numbers(tree: Infix, left: Fraction, right: Fraction, scope: Scope) -> E
             raise scope.problem(EquationError, "A number is divided by 0.", "", tree.op_at)
     if tree.op == "/":
         return Number(left / right)
-    digits = max(len(str(left.numerator)), len(str(left.denominator)))
-    if right.denominator == 1 and digits * abs(right) <= MAX_POWER:
-        return Number(left ** int(right))
+    digits = max(len(str(abs(left.numerator))), len(str(left.denominator)))
+    if digits * abs(right) > MAX_POWER and abs(left) != 1:
+        raise scope.problem(
+            LimitError,
+            f"The power has more than {MAX_POWER} digits.",
+            "Write exp(...) of a logarithm, or a smaller power.",
+            tree.op_at,
+        )
+    if right.denominator == 1:
+        return Number(left ** int(right % 2 if left == -1 else right))
     return Pow(Number(left), Number(right))
 
 
@@ -445,7 +452,10 @@ def _not_a_function(name: str, tree: Apply, scope: Scope) -> DerivgenError:
         return scope.problem(
             SyntaxProblem, f"{name} is a tensor, not a function.", f"Write {name}*(...).", tree.at
         )
-    return undefined(scope, name, tree.at, " as a function")
+    error = undefined(scope, name, tree.at, " as a function")
+    if not error.advice.startswith("Did"):
+        error.advice = f"Define it: define {name}(z) = ..., or function {name} for an unknown one."
+    return error
 
 
 def _bracketed(name: str, tree: Apply, scope: Scope) -> Expr:
