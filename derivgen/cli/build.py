@@ -19,6 +19,7 @@ from derivgen.cli.source import read_source
 from derivgen.errors import FileProblem
 
 DTYPE = "float32"
+SUFFIX = {"numpy": ".py", "cpp": ".cpp"}
 LONGEST_DIFF = 200  # lines of a file's difference that are shown
 
 
@@ -28,7 +29,7 @@ def built_files(name: str) -> dict[str, str]:
     derived = net.derive()
     files = {"derivation.tex": derived.latex(), "derivation.md": derived.markdown()}
     for target in () if net.unknown_functions else ("numpy", "cpp"):
-        files |= net.emit_files(target, DTYPE)
+        files |= {f"trainer{SUFFIX[target]}": net.emit(target, DTYPE)}
     return {f"{name}/{file}": text for file, text in sorted(files.items())}
 
 

@@ -46,11 +46,11 @@ def working(what: str) -> Iterator[None]:
         status.stop()
 
 
-def place_for(out: Path, default_name: str) -> Path:
+def place_for(out: str, default_name: str) -> Path:
     """Return the file that ``-o out`` names: ``out`` itself, or a file in the folder it names."""
-    if out.is_dir() or str(out).endswith(("/", "\\")):
-        return out / default_name
-    return out
+    if Path(out).is_dir() or out.endswith(("/", "\\")):
+        return Path(out) / default_name
+    return Path(out)
 
 
 def write_files(files: Mapping[Path, str], force: bool) -> None:

@@ -18,7 +18,7 @@ Equations = Annotated[
     str | None,
     typer.Option(help="Equations in place of NET, separated by ;  such as 'J = 3*(a + b*c)'."),
 ]
-Out = Annotated[Path | None, typer.Option("-o", "--out", help="The file or folder to write.")]
+Out = Annotated[str | None, typer.Option("-o", "--out", help="The file or folder to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 Wrt = Annotated[
     list[str] | None,

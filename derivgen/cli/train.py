@@ -22,6 +22,7 @@ from derivgen.cli import options
 from derivgen.cli.console import say, working, write_files
 from derivgen.cli.programs import Runnable, prepare
 from derivgen.cli.source import Source, UsageProblem, read_source
+from derivgen.errors import FileProblem
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,13 @@ def train_command(
     if out is not None:
         write_files({out / name: text for name, text in files.items()}, force)
     runnable = prepare(files, language, out)
-    raise typer.Exit(run(runnable, ["train", *with_defaults(flags, source)]))
+    raise typer.Exit(_status(run(runnable, ["train", *with_defaults(flags, source)]), runnable))
+
+
+def _status(code: int, runnable: Runnable) -> int:
+    if code >= 0:
+        return code
+    raise FileProblem(str(runnable.command[-1]), f"The program was ended by signal {-code}.")
 
 
 def _languages(targets: Sequence[str]) -> tuple[str, list[str]]:
