@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from derivgen.algebra.affine import Affine, Dim
-from derivgen.algebra.network import Network, Role, Tensor
+from derivgen.algebra.affine import Affine, Dim, affine
+from derivgen.algebra.network import Axis, Network, Role, Tensor
 from derivgen.algebra.statements import Statement
 from derivgen.algebra.text import statement_text, text
 from derivgen.calculus.derivation import Derivation
@@ -188,8 +188,23 @@ def made_stable(draft: Draft) -> Draft:
 
 def scheduled(draft: Draft) -> Draft:
     """Order every part and find its loops."""
-    made = {name: schedule(part, draft.tensors) for name, part in draft.parts.items()}
+    tensors = _Sized(draft)
+    made = {name: schedule(part, tensors) for name, part in draft.parts.items()}
     return replace(draft, scheduled=made)
+
+
+class _Sized(dict[str, Tensor]):
+    """The tensors with numbers for their sizes, made as they are asked for."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self.draft = draft
+
+    def __missing__(self, name: str) -> Tensor:
+        array = self.draft.arrays[name]
+        axes = tuple(Axis(affine(n), size + n) for n, size in zip(array.lows, array.shape))
+        self[name] = replace(self.draft.tensors[name], axes=axes)
+        return self[name]
 
 
 def with_kinds(draft: Draft) -> Draft:
@@ -286,10 +301,14 @@ def _starts(network: Network, role: Role, numbers: Mapping[Dim, int]) -> dict[st
 
 
 def _with_missing(backward: tuple[Block, ...], draft: Draft) -> tuple[Block, ...]:
-    """Fill with zeros the gradients that nothing writes."""
+    """Put in front the loss's own adjoint, 1, and zeros for gradients that nothing writes."""
     made = {name for block in backward for name in written(block)}
+    read = {name for nest in nests(backward) for name in reads_of(nest.statement)}
+    seed = f"adj_{draft.network.loss}"
+    fills = [Fill(seed, 1.0)] if seed in read and seed not in made else []
     asked = draft.derivation.gradients.values()
-    return tuple(Fill(name, 0.0) for name in asked if name not in made) + backward
+    fills += [Fill(name, 0.0) for name in asked if name not in made and name != seed]
+    return (*fills, *backward)
 
 
 def _used(draft: Draft, blocks: tuple[Block, ...]) -> set[str]:

@@ -14,6 +14,7 @@ from derivgen.algebra.affine import Affine, Index, affine, indices_of
 from derivgen.algebra.expressions import (
     ONE,
     Access,
+    Condition,
     Constant,
     Div,
     Expr,
@@ -21,7 +22,9 @@ from derivgen.algebra.expressions import (
     Mul,
     Number,
     div,
+    is_index_only,
     mul,
+    used_indices,
 )
 from derivgen.algebra.statements import Scan, Statement
 from derivgen.algebra.statements import Block as Scheduled
@@ -35,18 +38,29 @@ IDENTITY |= {"argmax": 0.0, "argmin": 0.0}
 Box = tuple[tuple[Affine, Affine], ...]
 
 
-def kind_of(statement: Statement) -> tuple[Kind, tuple[Access, ...], Expr]:
-    """Return a statement's kind and, for a contraction, its factors and scale."""
+def kind_of(
+    statement: Statement, loops: tuple[Index, ...] = ()
+) -> tuple[Kind, tuple[Access, ...], Expr]:
+    """Return a statement's kind and, for a contraction, its factors and scale.
+
+    Conditions on the loops around it say only whether it runs at a step.
+    """
+    guard = [c for c in statement.guard if not is_index_only(c) or _within(c, loops)]
     left = simple_lhs(statement.lhs)
     if left is None:
         return Kind.SCATTER, (), ONE
     if all(index in left for index in statement.indices):
         return Kind.MAP, (), ONE
-    if statement.op == "sum" and not statement.guard:
+    if statement.op == "sum" and not guard:
         factors, scale = product_of(statement.body)
         if factors and all(_plain(access) for access in factors):
             return Kind.CONTRACTION, factors, scale
     return Kind.REDUCTION, (), ONE
+
+
+def _within(condition: Condition, loops: tuple[Index, ...]) -> bool:
+    """Tell whether a condition concerns other indices than the loops'."""
+    return any(index not in loops for index in used_indices(condition))
 
 
 def simple_lhs(lhs: Access) -> tuple[Index, ...] | None:
@@ -207,7 +221,7 @@ def _block(
         parts = tuple(_block(b, inside, writers, text) for b in block.blocks)
         return Loop(block.index, block.reverse, parts)
     statement = block.statement
-    kind, factors, scale = kind_of(statement)
+    kind, factors, scale = kind_of(statement, loops)
     write = writers.write(statement, loops)
     words = text(statement)
     if write is Write.FOLD:
