@@ -13,8 +13,8 @@ from derivgen.language.library import (
     new_draft,
     reference,
 )
-from derivgen.language.source import make_source
 from derivgen.language.loose import loose_statements
+from derivgen.language.source import make_source
 from derivgen.language.statements import read_statements
 
 __all__ = [

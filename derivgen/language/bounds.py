@@ -76,8 +76,7 @@ def proved(form: Affine, axis: Axis, around: Surroundings) -> bool:
     """Tell whether ``axis.low <= form < axis.high`` for all sizes."""
     guards = [part for guard in around.guards for part in inequalities(guard)]
     return all(
-        _nonnegative(target, guards, around)
-        for target in (form - axis.low, axis.high - 1 - form)
+        _nonnegative(target, guards, around) for target in (form - axis.low, axis.high - 1 - form)
     )
 
 
@@ -126,9 +125,7 @@ def _form(expr: Node) -> Affine | None:
 # --- point by point ------------------------------------------------------------------------------
 
 
-def sample_sizes(
-    sizes: Mapping[Dim, int | None], derived: Mapping[Dim, Affine]
-) -> dict[Dim, int]:
+def sample_sizes(sizes: Mapping[Dim, int | None], derived: Mapping[Dim, Affine]) -> dict[Dim, int]:
     """Return a value for every size letter: the declared one, or a stand-in."""
     made: dict[Dim, int] = {}
     spare = STAND_IN

@@ -43,6 +43,7 @@ from derivgen.language.cycles import check_cycles
 from derivgen.language.draft import Written
 from derivgen.language.ranges import axis_text
 
+
 @dataclass(frozen=True)
 class Checker:
     """A network, values for its sizes, and where its equations were written."""
@@ -66,7 +67,9 @@ def check(network: Network, written: Sequence[Written] = ()) -> None:
     for number, equation in enumerate(network.equations):
         _check_equation(checker, number, equation, groups)
     for update in network.updates:
-        _check_expression(checker, -1, update.rhs, Surroundings(), update.position, text(update.lhs))
+        _check_expression(
+            checker, -1, update.rhs, Surroundings(), update.position, text(update.lhs)
+        )
     check_cycles(network, groups)
     _check_facts(network)
 
@@ -315,5 +318,3 @@ def _position(checker: Checker, number: int, access: Access) -> Position | None:
         if known == access:
             return span.source.position(at)
     return None
-
-

@@ -132,9 +132,7 @@ def _numbers(low: Affine, high: Affine, sizes: Mapping[Dim, int]) -> range:
     return range(evaluate_affine(low, point), evaluate_affine(high, point))
 
 
-def _positions(
-    lhs: Access, kept: list[int], sizes: Mapping[Dim, int]
-) -> Iterator[tuple[int, ...]]:
+def _positions(lhs: Access, kept: list[int], sizes: Mapping[Dim, int]) -> Iterator[tuple[int, ...]]:
     forms = [lhs.indices[place] for place in kept]
     indices = list(dict.fromkeys(index for form in forms for index in indices_of(form)))
     ranges = [_numbers(index.low, index.high, sizes) for index in indices]
@@ -143,9 +141,7 @@ def _positions(
         yield tuple(evaluate_affine(form, point) for form in forms)
 
 
-def _element(
-    name: str, axes: tuple[Axis, ...], kept: list[int], position: tuple[int, ...]
-) -> str:
+def _element(name: str, axes: tuple[Axis, ...], kept: list[int], position: tuple[int, ...]) -> str:
     shown = ["..."] * len(axes)
     for place, value in zip(kept, position):
         shown[place] = str(value)

@@ -86,9 +86,7 @@ def _find(start: str, edges: Mapping[str, Mapping[str, Equation]], done: set[str
     return []
 
 
-def _problem(
-    network: Network, cycle: list[str], groups: Mapping[str, list[int]]
-) -> EquationError:
+def _problem(network: Network, cycle: list[str], groups: Mapping[str, list[int]]) -> EquationError:
     equation = network.equations[groups[cycle[0]][0]]
     if len(cycle) == 2:
         problem = f"{text(equation.lhs)} is defined by itself."

@@ -19,7 +19,7 @@ from derivgen.algebra.network import (
     StateUpdate,
     Tensor,
 )
-from derivgen.errors import DerivgenError, EquationError, NameProblem, ShapeError, SyntaxProblem
+from derivgen.errors import NameProblem, ShapeError, SyntaxProblem
 from derivgen.language.draft import Draft, check_name, declare_dim, declare_index, declare_tensor
 from derivgen.language.lines import (
     AssumeLine,
@@ -36,7 +36,7 @@ from derivgen.language.lines import (
     TensorItem,
     TensorLine,
 )
-from derivgen.language.ranges import check_size, find_range, range_index
+from derivgen.language.ranges import check_size, range_index
 from derivgen.language.resolve import expression, index_form
 from derivgen.language.scope import ELEMENTARY, FOLDS, Scope, View
 from derivgen.language.statements import keyword_argument
@@ -44,10 +44,8 @@ from derivgen.language.syntax import (
     Apply,
     Bracket,
     Infix,
-    Negative,
     Num,
     Ranged,
-    Ref,
     Tree,
     Word,
     parts_of,
@@ -75,8 +73,8 @@ def declare_sizes(draft: Draft, lines: Sequence[Line]) -> None:
                 _index(draft, line, item)
     for line in lines:
         if isinstance(line, FunctionLine):
-            for item in line.items:
-                _unknown_function(draft, line, item)
+            for unknown in line.items:
+                _unknown_function(draft, line, unknown)
         elif isinstance(line, DefineLine):
             draft.functions.pop(line.head.name, None)
     for line in lines:
@@ -148,7 +146,7 @@ def _fresh_size(draft: Draft, letter: str) -> str:
 
 
 def _unknown_function(draft: Draft, line: FunctionLine, item: Word | Apply) -> None:
-    params = ("z",)
+    params: tuple[str, ...] = ("z",)
     if isinstance(item, Apply):
         params = tuple(arg.name for arg in item.args if isinstance(arg, Word))
         if not params or len(params) != len(item.args):
@@ -403,6 +401,8 @@ def _initialiser(draft: Draft, tree: Word | Apply, scope: Scope) -> Initialiser:
             )
         settings[name] = constant_value(named[1] if named else arg, scope)
     made = rule.distribution
+    if not settings:
+        return Initialiser(rule.name, (), made)
     filled = replace(made, arguments=tuple(_filled_in(arg, settings) for arg in made.arguments))
     return Initialiser(rule.name, tuple(settings.values()), filled)
 
@@ -410,7 +410,7 @@ def _initialiser(draft: Draft, tree: Word | Apply, scope: Scope) -> Initialiser:
 def _filled_in(expr: Expr, settings: Mapping[str, Fraction]) -> Expr:
     """Return an expression of a rule with its settings' values in place of their names."""
     known: dict[Node, Node] = {Access(name): Number(value) for name, value in settings.items()}
-    return replace_nodes(expr, known)  # type: ignore[return-value]
+    return replace_nodes(expr, known)
 
 
 def nested_values(tree: Tree, scope: Scope) -> Nested:
@@ -486,7 +486,9 @@ def distribution(tree: Tree, scope: Scope) -> Distribution:
     """Return ``bernoulli(1-p)/(1-p)`` and the like."""
     scale: Expr | None = None
     if isinstance(tree, Infix) and tree.op == "/":
-        scale = expression(Infix(tree.at, "/", Num(tree.at, Fraction(1)), tree.right, tree.op_at), scope)
+        scale = expression(
+            Infix(tree.at, "/", Num(tree.at, Fraction(1)), tree.right, tree.op_at), scope
+        )
         tree = tree.left
     if not isinstance(tree, Apply) or tree.name not in DISTRIBUTIONS:
         raise scope.problem(
@@ -545,8 +547,13 @@ def _update(draft: Draft, line: StateLine) -> None:
     element = Access(name, tuple(affine(i) for i in letters))
     bare = {name: element}
     inside = Scope(
-        inside.span, inside.declared, inside.dims, inside.tensors, inside.functions,
-        inside.active, bare,
+        inside.span,
+        inside.declared,
+        inside.dims,
+        inside.tensors,
+        inside.functions,
+        inside.active,
+        bare,
     )
     rhs = expression(line.update[1], inside)
     draft.updates.append(StateUpdate(element, rhs, scope.position(line.span.start)))

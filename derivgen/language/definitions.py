@@ -41,7 +41,6 @@ from derivgen.language.statements import keyword_argument
 from derivgen.language.syntax import Apply, Tree, Word
 
 
-
 def declare_macros(draft: Draft, lines: Sequence[Line]) -> None:
     """Read layers, losses, initialisers, optimisers, and ``train with``."""
     draft.expand = lambda name, tree, scope: expand_loss(draft, name, tree, scope)
@@ -83,9 +82,7 @@ def _shared(draft: Draft, line: SharedLine) -> None:
 # --- initialisers --------------------------------------------------------------------------------
 
 
-def _settings(
-    draft: Draft, head: Word | Apply, span: Span
-) -> tuple[tuple[str, Fraction], ...]:
+def _settings(draft: Draft, head: Word | Apply, span: Span) -> tuple[tuple[str, Fraction], ...]:
     scope = draft.scope(span)
     made: list[tuple[str, Fraction]] = []
     for arg in head.args if isinstance(head, Apply) else ():
@@ -149,9 +146,7 @@ def _optimiser(draft: Draft, line: OptimiserLine) -> Optimiser:
     return Optimiser(line.head.name, settings, tuple(states), tuple(updates))
 
 
-def _next_value(
-    name: str, tree: Tree, known: dict[str, Expr], scope: Scope
-) -> tuple[str, Expr]:
+def _next_value(name: str, tree: Tree, known: dict[str, Expr], scope: Scope) -> tuple[str, Expr]:
     made = expression(tree, scope)
     known[name] = Access(name)
     return name.rstrip("'"), made

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from derivgen.algebra.affine import Affine, Dim, Index
+from derivgen.algebra.expressions import Access, Expr
 from derivgen.algebra.network import (
     Equation,
     Fact,
@@ -17,7 +18,6 @@ from derivgen.algebra.network import (
     Tensor,
     Training,
 )
-from derivgen.algebra.expressions import Access, Expr
 from derivgen.errors import NameProblem
 from derivgen.language.lines import Span
 from derivgen.language.rows import LayerRow
@@ -139,4 +139,3 @@ def check_name(draft: Draft, name: str, span: Span, at: int) -> None:
         problem = f"{name} is a word of the language."
     if problem:
         raise NameProblem(span.text, problem, "Choose another name.", span.source.position(at))
-

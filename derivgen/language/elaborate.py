@@ -10,7 +10,6 @@ from derivgen.algebra.affine import (
     Affine,
     Index,
     affine,
-    evaluate_affine,
     lower_bound,
     upper_bound,
 )
@@ -18,9 +17,9 @@ from derivgen.algebra.expressions import Access, Add, free_indices
 from derivgen.algebra.network import Axis, Equation, Network, Role, Tensor
 from derivgen.algebra.text import text
 from derivgen.errors import DerivgenError, EquationError, NameProblem, SyntaxProblem
-from derivgen.language.definitions import declare_macros
 from derivgen.language.checks import check
 from derivgen.language.declare import declare_facts, declare_sizes, declare_tensors
+from derivgen.language.definitions import declare_macros
 from derivgen.language.draft import Draft, Written, check_name, declare_tensor
 from derivgen.language.fans import fill_fans
 from derivgen.language.lines import EquationLine, Line, OutputLine
@@ -238,7 +237,7 @@ def _equation(draft: Draft, line: EquationLine) -> None:
     scope = draft.scope(line.span)
     lhs, letters = _left_side(line.lhs, line.rhs, scope)
     log: list[tuple[Access, int]] = []
-    inside = replace(scope, active=letters, log=log)
+    inside = scope._replace(active=letters, log=log)
     try:
         rhs = expression(line.rhs, inside)
         predict = None if line.predict is None else expression(line.predict, inside)
@@ -262,7 +261,10 @@ def _extend(draft: Draft, left: tuple[Access, dict[str, Index]]) -> None:
     else:
         axes = tuple([union(a, b) for a, b in zip(known, written)])
         names = tuple(
-            [old or (f.plain.name if f.plain else "") for old, f in zip(tensor.axis_names, lhs.indices)]
+            [
+                old or (f.plain.name if f.plain else "")
+                for old, f in zip(tensor.axis_names, lhs.indices)
+            ]
         )
     if axes != known or names != tensor.axis_names:
         draft.tensors[lhs.tensor] = replace(tensor, axes=axes, axis_names=names)

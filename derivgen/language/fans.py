@@ -31,9 +31,7 @@ def fill_fans(draft: Draft) -> None:
             draft.tensors[name] = replace(tensor, initialiser=_default(draft, tensor))
 
 
-def _first_uses(
-    equation: Equation, wanted: set[str]
-) -> Iterable[tuple[Access, tuple[Index, ...]]]:
+def _first_uses(equation: Equation, wanted: set[str]) -> Iterable[tuple[Access, tuple[Index, ...]]]:
     found: dict[str, tuple[Access, tuple[Index, ...]]] = {}
     stack: list[tuple[Expr, tuple[Index, ...]]] = [(equation.rhs, ())]
     while stack:
@@ -42,7 +40,7 @@ def _first_uses(
             found.setdefault(part.tensor, (part, bound))
         if isinstance(part, Reduce):
             bound = (*bound, *part.bound)
-        stack.extend((child, bound) for child in reversed(children(part)))  # type: ignore[misc]
+        stack.extend((child, bound) for child in reversed(children(part)))
     return found.values()
 
 

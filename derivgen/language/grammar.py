@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Optional
 
 from derivgen.errors import DerivgenError, LimitError, SyntaxProblem
 from derivgen.language.source import MAX_DEPTH, MAX_DIGITS, MAX_EXPONENT, Source, shorten
@@ -32,7 +31,7 @@ COMPARISONS = frozenset(("=", "==", "!=", "<", "<=", ">", ">="))
 POWERS = {
     "or": (1, 2),
     "and": (3, 4),
-    **{op: (7, 8) for op in COMPARISONS},
+    **dict.fromkeys(COMPARISONS, (7, 8)),
     "+": (9, 10),
     "-": (9, 10),
     "*": (11, 12),
@@ -69,7 +68,7 @@ class Reader:
         self.at += 1
         return token
 
-    def take(self, text: str) -> Optional[Token]:
+    def take(self, text: str) -> Token | None:
         """Read ``text`` if it comes next."""
         if self.at < len(self.tokens) and self.tokens[self.at].text == text:
             self.at += 1
@@ -197,7 +196,9 @@ def _prefix(reader: Reader) -> Tree:
     return reading(reader, token)
 
 
-NOT_IS_A_NAME = frozenset("[ ) ] , = + - * / ^ ** < > <= >= == !=".split()) | {""}
+NOT_IS_A_NAME = frozenset(
+    ["[", ")", "]", ",", "=", "+", "-", "*", "/", "^", "**", "<", ">", "<=", ">=", "==", "!="]
+) | {""}
 
 
 def _minus(reader: Reader, token: Token) -> Tree:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Union
 
 from derivgen.language.source import Source, shorten
 from derivgen.language.syntax import Apply, Ranged, Ref, Tree, Word
@@ -36,7 +36,7 @@ class DimLine:
     """``dim D = 784, T``."""
 
     span: Span
-    items: tuple[tuple[Word, Optional[Tree]], ...]
+    items: tuple[tuple[Word, Tree | None], ...]
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class TensorItem:
 
     name: Word
     axes: tuple[Tree, ...]
-    value: Optional[Tree] = None
+    value: Tree | None = None
     onehot: bool = False
-    of: Optional[Word] = None
+    of: Word | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class EquationLine:
     span: Span
     lhs: Union[Word, Ref]
     rhs: Tree
-    predict: Optional[Tree] = None
+    predict: Tree | None = None
     is_loss: bool = False
 
 
@@ -111,7 +111,7 @@ class BatchLine:
 
     span: Span
     name: Word
-    size: Optional[Ranged]
+    size: Ranged | None
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class RandomLine:
 
     span: Span
     item: TensorItem
-    predict: Optional[Tree]
+    predict: Tree | None
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class StateLine:
     span: Span
     item: TensorItem
     update: tuple[Union[Word, Ref], Tree]
-    predict: Optional[Tree]
+    predict: Tree | None
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ class TrainLine:
 
     span: Span
     rule: Union[Word, Apply]
-    epochs: Optional[Tree]
-    batch: Optional[Tree]
+    epochs: Tree | None
+    batch: Tree | None
 
 
 @dataclass(frozen=True)

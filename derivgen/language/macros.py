@@ -7,10 +7,8 @@ expression where it stands, averaged (or summed) over what it carries.
 
 from __future__ import annotations
 
-
 from dataclasses import replace
 from fractions import Fraction
-
 
 from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import Access, Expr, Reduce
@@ -31,7 +29,6 @@ from derivgen.language.place import (
     Bound,
     Place,
     bind,
-
     local_axis,
     set_tensor,
 )
@@ -42,8 +39,39 @@ from derivgen.language.scope import Scope, View
 from derivgen.language.syntax import Apply, Infix, Ref, Tree, Word
 
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi "
-    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "pi",
+        "rho",
+        "sigma",
+        "tau",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Phi",
+        "Psi",
+        "Omega",
+    ]
 )
 
 
@@ -125,9 +153,7 @@ def _shared_arguments(made: Shared, tree: Apply, scope: Scope) -> tuple[Tree, ..
     return tuple(named)
 
 
-def _inside(
-    place: Place, bound: Bound, row: LayerRow, out: str, span: Span, tree: Apply
-) -> Place:
+def _inside(place: Place, bound: Bound, row: LayerRow, out: str, span: Span, tree: Apply) -> Place:
     inner = Place(
         place.draft,
         dict(bound.letters),
@@ -143,7 +169,8 @@ def _inside(
             for item in line.items:
                 scope = inner.scope(line.span)
                 inner.letters[item.name] = range_index(
-                    item, lambda part, scope=scope: index_form(part, scope)  # type: ignore[misc]
+                    item,
+                    lambda part, scope=scope: index_form(part, scope),  # type: ignore[misc]
                 )
     return inner
 
@@ -260,9 +287,7 @@ def paper_name(name: str, number: int) -> str | None:
     return f"{shown}^{{({number})}}"
 
 
-def _declare_random(
-    inner: Place, line: RandomLine, bound: Bound, span: Span, tree: Apply
-) -> None:
+def _declare_random(inner: Place, line: RandomLine, bound: Bound, span: Span, tree: Apply) -> None:
     local = line.item.name.name
     pairs = [local_axis(axis, inner, line.span) for axis in line.item.axes]
     scope = inner.scope(line.span)
@@ -443,9 +468,7 @@ def _local_equation(inner: Place, line: EquationLine, view: View, span: Span) ->
     scope, lhs = _left(inner, line)
     rhs = expression(line.rhs, scope)
     predict = None if line.predict is None else expression(line.predict, scope)
-    inner.draft.equations.append(
-        Equation(lhs, rhs, inner.call, predict, inner.row, inner.number)
-    )
+    inner.draft.equations.append(Equation(lhs, rhs, inner.call, predict, inner.row, inner.number))
     inner.draft.written.append(Written(span, []))
 
 
@@ -455,7 +478,7 @@ def _local_update(inner: Place, line: StateLine) -> None:
     letters = axis_letters(tensor)
     element = Access(view.name, tuple(affine(i) for i in letters))
     scope = inner.scope(line.span).binding({i.name: i for i in letters})
-    scope = replace(scope, values={**scope.values, line.item.name.name: element})
+    scope = scope._replace(values={**scope.values, line.item.name.name: element})
     rhs = expression(line.update[1], scope)
     inner.draft.updates.append(StateUpdate(element, rhs, inner.call))
     if line.predict is not None:

@@ -162,7 +162,7 @@ def _bind_setting(
     if tree is None:
         assert param.default is not None, "a missing argument has a default"
         tree = param.default
-        scope = replace(scope, values={**scope.values, **values}, tensors={}, declared={})
+        scope = scope._replace(values={**scope.values, **values}, tensors={}, declared={})
     if isinstance(tree, Word):
         name = scope.aliases.get(tree.name, tree.name)
         known = name in scope.functions or name in ELEMENTARY or name in place.draft.layers

@@ -26,7 +26,6 @@ from derivgen.algebra.expressions import (
     Expr,
     IndexValue,
     Iverson,
-    Mul,
     Not,
     Number,
     Or,
@@ -98,9 +97,7 @@ def _word(tree: Word, scope: Scope) -> Expr:
     if name == "pi":
         return Constant("pi")
     if name in scope.functions or name in ELEMENTARY:
-        raise scope.problem(
-            SyntaxProblem, f"{name} is a function.", f"Write {name}(...).", tree.at
-        )
+        raise scope.problem(SyntaxProblem, f"{name} is a function.", f"Write {name}(...).", tree.at)
     raise undefined(scope, name, tree.at)
 
 
@@ -468,7 +465,10 @@ def _bracketed(name: str, tree: Apply, scope: Scope) -> Expr:
         return _elementary(name, tree, scope)
     if name in scope.tensors:
         raise scope.problem(
-            SyntaxProblem, f"{name} is a tensor, not a function.", f"Write {name}[...]*(...).", tree.at
+            SyntaxProblem,
+            f"{name} is a tensor, not a function.",
+            f"Write {name}[...]*(...).",
+            tree.at,
         )
     raise undefined(scope, name, tree.at, " as a function along indices")
 
@@ -548,7 +548,9 @@ def _arguments(function: Function, tree: Apply, scope: Scope) -> tuple[Expr, ...
     missing = [name for name in function.params if name not in given and name not in defaults]
     if missing or len(tree.args) < free:
         raise _argument_count(function, tree, scope)
-    return tuple(given.get(name, defaults.get(name, Number(Fraction(0)))) for name in function.params)
+    return tuple(
+        given.get(name, defaults.get(name, Number(Fraction(0)))) for name in function.params
+    )
 
 
 def _argument_count(function: Function, tree: Apply, scope: Scope) -> DerivgenError:
@@ -603,7 +605,10 @@ def _elementary(name: str, tree: Apply, scope: Scope) -> Expr:
     if len(args) != arity:
         hint = f"{name}[i](...) folds over an index." if name in FOLDS else f"Write {name}(x)."
         raise scope.problem(
-            SyntaxProblem, f"{name} takes {arity} argument(s), {len(args)} are written.", hint, tree.at
+            SyntaxProblem,
+            f"{name} takes {arity} argument(s), {len(args)} are written.",
+            hint,
+            tree.at,
         )
     return Call(name, tuple(args))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Optional
 
 from derivgen.errors import SyntaxProblem
 from derivgen.language.lines import (
@@ -29,8 +28,8 @@ class Param:
     """A parameter of a row: a tensor with its index letters, or a setting with its default."""
 
     name: str
-    letters: Optional[tuple[str, ...]]  # None for a setting
-    default: Optional[Tree] = None
+    letters: tuple[str, ...] | None  # None for a setting
+    default: Tree | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,7 @@ def layer_row(line: LayerLine) -> LayerRow:
     words = frozenset(word for part in line.body for word in _words(part))
     words |= {letter for param in params for letter in param.letters or ()}
     signature = line.span.text.split(":", 1)[0].removeprefix("layer ")
-    return LayerRow(
-        line.head.name, params, line.body, _output(line), words, line.span, signature
-    )
+    return LayerRow(line.head.name, params, line.body, _output(line), words, line.span, signature)
 
 
 def loss_row(line: LossRowLine) -> LossRow:

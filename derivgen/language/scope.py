@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import NamedTuple, Optional
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from derivgen.algebra.affine import Dim, Index
 from derivgen.algebra.expressions import Access, Expr
@@ -16,8 +16,28 @@ from derivgen.language.syntax import Apply
 
 ELEMENTARY: dict[str, int] = {
     **dict.fromkeys(
-        "exp log log1p expm1 sqrt tanh sinh cosh sin cos asin acos atan abs sign erf lgamma "
-        "digamma floor stop_gradient".split(),
+        [
+            "exp",
+            "log",
+            "log1p",
+            "expm1",
+            "sqrt",
+            "tanh",
+            "sinh",
+            "cosh",
+            "sin",
+            "cos",
+            "asin",
+            "acos",
+            "atan",
+            "abs",
+            "sign",
+            "erf",
+            "lgamma",
+            "digamma",
+            "floor",
+            "stop_gradient",
+        ],
         1,
     ),
     "min": 2,
@@ -34,13 +54,15 @@ class View(NamedTuple):
     """
 
     name: str
-    axes: Optional[tuple[Axis, ...]]
+    axes: tuple[Axis, ...] | None
     carried: tuple[Index, ...] = ()
     holds_indices: bool = False
 
 
-@dataclass(frozen=True)
-class Scope:
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class Scope(NamedTuple):
     """The meaning of names; ``active`` are the indices that are free or bound here."""
 
     span: Span
@@ -48,17 +70,17 @@ class Scope:
     dims: Mapping[str, Dim]
     tensors: Mapping[str, View]
     functions: Mapping[str, Function]
-    active: Mapping[str, Index] = field(default_factory=dict)
-    values: Mapping[str, Expr] = field(default_factory=dict)
-    aliases: Mapping[str, str] = field(default_factory=dict)  # a layer's f -> the function given
-    macros: Mapping[str, object] = field(default_factory=dict)  # layers and losses
-    expand: Optional[Callable[[str, Apply, Scope], Expr]] = None  # a loss to its expression
+    active: Mapping[str, Index] = EMPTY
+    values: Mapping[str, Expr] = EMPTY
+    aliases: Mapping[str, str] = EMPTY  # a layer's f -> the function given
+    macros: Mapping[str, object] = EMPTY  # layers and losses
+    expand: Callable[[str, Apply, Scope], Expr] | None = None  # a loss to its expression
 
-    log: Optional[list[tuple[Access, int]]] = None  # where each access of an equation stands
+    log: list[tuple[Access, int]] | None = None  # where each access of an equation stands
 
     def binding(self, indices: Mapping[str, Index]) -> Scope:
         """Return the scope inside a reduction over ``indices``."""
-        return replace(self, active={**self.active, **indices})
+        return self._replace(active={**self.active, **indices})
 
     def position(self, at: int) -> Position:
         """Return where an offset of this statement stands."""

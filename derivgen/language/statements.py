@@ -6,7 +6,7 @@ A word is a keyword only where it begins a statement and neither ``=`` nor ``[``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Optional, Union
+from typing import Union
 
 from derivgen.errors import SyntaxProblem
 from derivgen.language.grammar import Reader, found, read_expression, read_ranged
@@ -135,7 +135,7 @@ def _no_equation(reader: Reader, lhs: Tree, start: Token) -> SyntaxProblem:
     return SyntaxProblem(reader.text(), problem, advice, reader.source.position(at))
 
 
-def _predict(reader: Reader) -> Optional[Tree]:
+def _predict(reader: Reader) -> Tree | None:
     if reader.peek().text == "," and reader.peek(1).text == "predict":
         reader.at += 2
         return read_expression(reader)
@@ -195,9 +195,7 @@ def _tensor_name(reader: Reader) -> tuple[Word, tuple[Tree, ...]]:
     if isinstance(tree, Word):
         return tree, ()
     if not isinstance(tree, Ref) or tree.outside is not None:
-        raise reader.problem(
-            f"Expected a name with its axes, as in {start.text}[i].", at=start.at
-        )
+        raise reader.problem(f"Expected a name with its axes, as in {start.text}[i].", at=start.at)
     return Word(tree.at, tree.name), tree.items
 
 

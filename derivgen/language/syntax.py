@@ -7,7 +7,7 @@ size, tensor, function) is decided by `derivgen.language.resolve`.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Union
 
 
 class Num(NamedTuple):
@@ -30,7 +30,7 @@ class Ref(NamedTuple):
     at: int
     name: str
     items: tuple[Tree, ...]
-    outside: Optional[Tree]
+    outside: Tree | None
 
 
 class Apply(NamedTuple):
@@ -38,7 +38,7 @@ class Apply(NamedTuple):
 
     at: int
     name: str
-    items: Optional[tuple[Tree, ...]]
+    items: tuple[Tree, ...] | None
     args: tuple[Tree, ...]
 
 
@@ -86,7 +86,7 @@ class Ranged(NamedTuple):
 
     at: int
     name: str
-    low: Optional[Tree]
+    low: Tree | None
     high: Tree
 
 

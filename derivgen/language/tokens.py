@@ -43,8 +43,12 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 OPENING = {"(": ")", "[": "]"}
-GOES_ON_AFTER = frozenset("+ - * / // % ^ ** = == != < <= > >= ,".split())
-CANNOT_BEGIN = frozenset("+ - * / // % ^ ** = == != < <= > >= , )".split())
+GOES_ON_AFTER = frozenset(
+    ["+", "-", "*", "/", "//", "%", "^", "**", "=", "==", "!=", "<", "<=", ">", ">=", ","]
+)
+CANNOT_BEGIN = frozenset(
+    ["+", "-", "*", "/", "//", "%", "^", "**", "=", "==", "!=", "<", "<=", ">", ">=", ",", ")"]
+)
 WORDS_BETWEEN = frozenset(("and", "or"))
 
 
@@ -129,9 +133,7 @@ def _close(source: Source, open_brackets: list[Token], token: Token) -> None:
     opened = open_brackets[-1].text if open_brackets else None
     problem = f"{token.text} closes {opened or 'nothing'}."
     advice = f"Write {OPENING[opened]} first." if opened else f"Remove {token.text}."
-    raise SyntaxProblem(
-        source.line_at(token.at), problem, advice, source.position(token.at)
-    )
+    raise SyntaxProblem(source.line_at(token.at), problem, advice, source.position(token.at))
 
 
 def _left_open(source: Source, token: Token) -> DerivgenError:
@@ -207,8 +209,42 @@ STRANGE_ADVICE = {
 GREEK = dict(
     zip(
         "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ∂",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-        "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega "
-        "d(u, x)".split(" ", 34),
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "upsilon",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+            "Gamma",
+            "Delta",
+            "Theta",
+            "Lambda",
+            "Xi",
+            "Pi",
+            "Sigma",
+            "Phi",
+            "Psi",
+            "Omega",
+            "d(u,",
+            "x)",
+        ],
     )
 )

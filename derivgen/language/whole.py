@@ -177,9 +177,7 @@ def _define(draft: Draft, line: EquationLine, letters: tuple[Index, ...]) -> Non
     draft.views[name] = View(name, axes)
 
 
-def _letters(
-    draft: Draft, line: EquationLine, bare: list[Word], scope: Scope
-) -> tuple[Index, ...]:
+def _letters(draft: Draft, line: EquationLine, bare: list[Word], scope: Scope) -> tuple[Index, ...]:
     if not bare:
         return ()
     first = draft.tensors[bare[0].name]
