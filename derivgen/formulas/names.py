@@ -308,8 +308,14 @@ def _fits(
             for slots, partial in _placements(order, rank):
                 ref = Ref(tensor, slots, member, sample)
                 term = Term("element", (), ref, name.span)
-                penalty = 2 * (sample is not None) + 2 * partial
+                penalty = 2 * (sample is not None) + 2 * partial + _literal_powers(order, name)
                 yield _scored(term, symbols, letters, used + bonus - penalty)
+
+
+def _literal_powers(order: tuple[Atom, ...], name: Name) -> int:
+    """Return a penalty for reading a bare number above a name as an index: it is a power."""
+    bare = {a.text for a in atoms(name.sup) if not a.bracketed and (a.text.isdigit() or a.text in ("T", "top"))}
+    return 9 if any(atom.text in bare for atom in order) else 0
 
 
 def _any_member(tensor: str, symbols: Symbols) -> str:
@@ -362,19 +368,29 @@ def _placements(
 def _family_candidates(
     name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
 ) -> Iterator[Candidate]:
-    family = name.base
+    family = _cased(name.base, symbols)
     prefixed = [(family, sub, sup)]
     if sub:
         prefixed.append((family + sub[0].text, sub[1:], sup))
     for stem, own_sub, own_sup in prefixed:
         if stem not in symbols.families:
             continue
+        if stem != family and not own_sub and not own_sup and sub[0].at is not None:
+            # out_o stands for out_o1, out_o2: the letter is the number.
+            yield from _fits(stem + "{}", sub[0].at, (), (), 1, name, symbols, letters)
         for member, rest_sub, rest_sup, used in _members(own_sub, own_sup):
             literal = symbols.families[stem].get(member.constant) if not member.letters else None
             tensor, at = (literal, None) if literal else (stem + "{}", member)
             if not member.letters and literal is None:
                 continue
             yield from _fits(tensor, at, rest_sub, rest_sup, used, name, symbols, letters)
+
+
+def _cased(base: str, symbols: Symbols) -> str:
+    """Return the family of a name, in the other case if only that exists: w for W."""
+    other = base.swapcase()
+    taken = base in symbols.families or base in symbols.tensors
+    return other if not taken and len(base) == 1 and other in symbols.families else base
 
 
 def _members(

@@ -20,6 +20,7 @@ of source text it came from, so that an edit can be shown in the writer's own no
 | listing | body | ``(letter, "column" or "row")``: the vector of the body over the letter |
 | bracket | | `Test` |
 | cases | values | tests |
+| along | the argument | ``(function name, letters)`` |
 """
 
 from __future__ import annotations
@@ -33,6 +34,21 @@ from derivgen.formulas.tree import Notice, Span
 
 
 @node
+class Part:
+    """``inner // divisor``, ``inner % divisor``, or the lookup ``token[t]``."""
+
+    kind: str
+    name: str = ""
+    inner: tuple[At, ...] = ()
+    divisor: int = 1
+
+    def __str__(self) -> str:
+        if self.kind == "lookup":
+            return f"{self.name}[{', '.join(map(str, self.inner))}]"
+        return f"({self.inner[0]}){self.kind}{self.divisor}"
+
+
+@node
 class At:
     """An index expression: letters with coefficients, and a constant.
 
@@ -43,9 +59,11 @@ class At:
     letters: tuple[tuple[str, int], ...] = ()
     constant: int = 0
     written: bool = True
+    parts: tuple[tuple[Part, int], ...] = ()
 
     def __str__(self) -> str:
         parts = [name if c == 1 else f"{c}{name}" for name, c in self.letters]
+        parts += [str(part) if c == 1 else f"{c}*{part}" for part, c in self.parts]
         if self.constant or not parts:
             parts.append(str(self.constant))
         return "+".join(parts).replace("+-", "-")
@@ -177,7 +195,20 @@ def put(term: Term, path: Path, new: Term) -> Term:
 
 
 def ats_of(term: Term) -> Iterator[At]:
-    """Yield the index expressions of one node, not of its parts."""
+    """Yield the index expressions of one node, not of its arguments."""
+    for at in _direct_ats(term):
+        yield at
+        yield from _inner_ats(at)
+
+
+def _inner_ats(at: At) -> Iterator[At]:
+    for part, _ in at.parts:
+        for inner in part.inner:
+            yield inner
+            yield from _inner_ats(inner)
+
+
+def _direct_ats(term: Term) -> Iterator[At]:
     data = term.data
     if isinstance(data, At):
         yield data

@@ -14,10 +14,24 @@ from typing import Any
 
 import numpy as np
 
-from derivgen.algebra.network import Role
+from derivgen.algebra.affine import Index, affine
+from derivgen.algebra.expressions import Access, walk
+from derivgen.algebra.network import Network, Role
 from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import At, Bound, Fold, Ref, Slope, Term, Test
-from derivgen.verify.world import STEP, Key, NoValue, World, apply, compare, folded, mp, power
+from derivgen.formulas.terms import At, Bound, Fold, Part, Ref, Slope, Term, Test
+from derivgen.verify.world import (
+    STEP,
+    Key,
+    NoValue,
+    World,
+    apply,
+    compare,
+    evaluate_along,
+    evaluate_expression,
+    folded,
+    mp,
+    power,
+)
 
 Value = Any  # a number of 60 digits, or an object array of them
 MAX_TERMS = 20_000
@@ -97,9 +111,40 @@ def at_value(at: At, context: Context, low: int | None = None) -> int:
         else:
             total += count * _size(name, context)
             paper = at.written
+    for part, count in at.parts:
+        total += count * _part(part, context)
+    if at.parts:
+        paper = False
     if paper and low is not None:
         total += low - context.base if low == 0 else 0
     return total
+
+
+def _part(part: Part, context: Context) -> int:
+    inner = [at_value(at, context) for at in part.inner]
+    if part.kind == "lookup":
+        return int(context.world.element(part.name, tuple(inner), context.sample))
+    return inner[0] // part.divisor if part.kind == "//" else inner[0] % part.divisor
+
+
+def _along(term: Term, context: Context) -> Value:
+    name, letters = term.data
+    network = context.world.network
+    function = network.functions.get(name)
+    if function is None or function.body is None:
+        raise NoValue(f"the function {name} is not known")
+    spans = [span_of(n, context) for n in letters]
+
+    def argument(at: Mapping[Any, int]) -> Any:
+        here = {i.name: v for i, v in at.items()}
+        moved = {n: here[own.name] for n, own in zip(letters, function.indices)}
+        return evaluate(term.args[0], context.with_letters(moved))
+
+    given = tuple(
+        Index(own.name, affine(s.start), affine(s.stop)) for own, s in zip(function.indices, spans)
+    )
+    at = {i: context.at[n] for i, n in zip(given, letters)}
+    return evaluate_along(context.world, function, given, at, argument)
 
 
 def _size(name: str, context: Context) -> int:
@@ -144,7 +189,7 @@ def places_of(ref: Ref, context: Context) -> tuple[str, list[list[int]], list[bo
             values.append(list(span))
             continue
         value = at_value(slot, context, span.start)
-        if value not in span:
+        if value not in span and not (slot.constant and slot.letters):
             raise ShapeMismatch(f"index {slot} leaves the range of {tensor}")
         values.append([value])
     return tensor, values, [slot is None for slot in slots]
@@ -170,8 +215,31 @@ def _element(term: Term, context: Context) -> Value:
     if reading.batch and any(whole) and _is_data(tensor, context) and ref.sample is None:
         return _batched(tensor, values, whole, context)
     sample = _sample_of(ref, context)
-    flat = [context.world.element(tensor, place, sample) for place in product(*values)]
+    flat = [_value_at(tensor, place, sample, context) for place in product(*values)]
     return _shaped(flat, [len(v) for v, w in zip(values, whole) if w], reading)
+
+
+def _value_at(tensor: str, place: tuple[int, ...], sample: int, context: Context) -> Any:
+    """Return an element; outside its range, what the network itself reads there."""
+    spans = context.world.shape(tensor)
+    for axis, span in enumerate(spans):
+        if place[axis] not in span:
+            access = outside_of(context.world.network, tensor, axis)
+            if access is None or access.outside is None:
+                raise ShapeMismatch(f"index {place[axis]} leaves the range of {tensor}")
+            at = {f.plain: v for f, v in zip(access.indices, place) if f.plain is not None}
+            return evaluate_expression(context.world, access.outside, at, sample)
+    return context.world.element(tensor, place, sample)
+
+
+def outside_of(network: Network, tensor: str, axis: int) -> Access | None:
+    """Return an access of the network that says what is read outside along an axis."""
+    for equation in network.equations:
+        for part in walk(equation.rhs):
+            if isinstance(part, Access) and part.tensor == tensor and part.outside is not None:
+                if part.indices[axis].plain is None:
+                    return part
+    return None
 
 
 def _batched(tensor: str, values: list[list[int]], whole: list[bool], context: Context) -> Value:
@@ -680,6 +748,11 @@ def _bracket(term: Term, context: Context) -> Value:
 
 def holds(test: Test, context: Context) -> bool:
     """Return whether a comparison of a formula holds here."""
+    if test.op == "not":
+        return not holds(test.left, context)
+    if test.op in ("and", "or"):
+        found = [holds(part, context) for part in test.left]
+        return all(found) if test.op == "and" else any(found)
     sides = [_side(side, context) for side in (test.left, test.right)]
     return compare(test.op, sides[0], sides[1])
 
@@ -695,6 +768,13 @@ def _cases(term: Term, context: Context) -> Value:
         if test is None or holds(test, context):
             return evaluate(value, context)
     raise NoValue("no case holds")
+
+
+def _padded(term: Term, context: Context) -> Value:
+    try:
+        return evaluate(term.args[0], context)
+    except ShapeMismatch:
+        return evaluate(term.args[1], context)
 
 
 def _free(term: Term, context: Context) -> Value:
@@ -762,6 +842,8 @@ _EVALUATORS: Mapping[str, Callable[[Term, Context], Value]] = {
     "listing": _listing,
     "bracket": _bracket,
     "cases": _cases,
+    "along": _along,
+    "padded": _padded,
     "group": lambda term, context: evaluate(term.args[0], context),
     "ones": _ones,
     "zeros": _ones,

@@ -9,7 +9,7 @@ verdict is independent of it. Invariant: a world never changes, but for what it 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
@@ -49,6 +49,7 @@ from derivgen.errors import DerivgenError
 mp: Any = mpmath.mp.clone()
 mp.dps = 60
 STEP = mp.mpf(10) ** -20
+OWN_SIZE = 5  # declared sizes up to here are taken as they are
 MAX_STEPS = 400_000  # scalar operations in one evaluation of one element
 
 Key = tuple[int, str, tuple[int, ...]]  # sample, tensor, position
@@ -305,6 +306,8 @@ class _Evaluation:
     def _access(self, expr: Access, at: Mapping[Index, int], frame: Frame) -> Any:
         if not expr.indices and expr.tensor in frame:
             found = frame[expr.tensor]
+            if callable(found):
+                return found(at)
             return self._forced(found, at) if isinstance(found, _Later) else found
         place = tuple(self.form(form, at) for form in expr.indices)
         if expr.outside is not None:
@@ -337,7 +340,6 @@ class _Evaluation:
         rename = {own.name: given for own, given in zip(function.indices, expr.indices)}
         later = {p: _Later(a, at, frame, rename) for p, a in zip(function.params, expr.args)}
         settings = {n: mp.mpf(v.numerator) / v.denominator for n, v in function.settings}
-        inner = {own: at[given] for own, given in zip(function.indices, expr.indices)}
         body = _rebound(function, expr.indices)
         inner = {_like(own, given): at[given] for own, given in zip(function.indices, expr.indices)}
         return self.value(body, inner, {**settings, **later})
@@ -361,6 +363,24 @@ class _Evaluation:
             case Not(part):
                 return not self.holds(part, at, frame)
         raise NoValue("this condition is not evaluated")
+
+
+def evaluate_expression(world: World, expr: Expr, at: Mapping[Any, int], sample: int) -> Any:
+    """Return the value of an expression of the network at index values."""
+    return _Evaluation(world, sample).value(expr, at, {})
+
+
+def evaluate_along(
+    world: World,
+    function: Function,
+    given: tuple[Index, ...],
+    at: Mapping[Index, int],
+    argument: Callable[[Mapping[Index, int]], Any],
+) -> Any:
+    """Return a function along indices of an argument that is a Python function of them."""
+    frame: dict[str, Any] = {n: mp.mpf(v.numerator) / v.denominator for n, v in function.settings}
+    frame[function.params[0]] = argument
+    return _Evaluation(world, 0).value(_rebound(function, given), at, frame)
 
 
 def _like(own: Index, given: Index) -> Index:
@@ -473,6 +493,8 @@ class Draw:
 
     seed: int = 1
     equal: bool = False
+    own: bool = False  # the declared sizes, if they are small
+    keep: tuple[str, ...] = ()  # size letters that keep their declared values
     declared: bool = False
     samples: int = 3
     normalised: bool = False  # targets sum to one though nothing declares it
@@ -515,12 +537,15 @@ def _sizes(network: Network, draw: Draw) -> Iterator[dict[Dim, int]]:
     if draw.declared and all(network.dims[d] is not None for d in dims):
         yield {d: int(network.dims[d] or 1) for d in dims}
         return
+    kept = {d: int(network.dims[d] or 3) for d in dims if d.name in draw.keep}
+    if draw.own and all(1 < (network.dims[d] or 9) <= OWN_SIZE for d in dims):
+        yield {d: int(network.dims[d] or 3) for d in dims}
     if draw.equal:
         for size in (3, 2, 4):
-            yield dict.fromkeys(dims, size)
+            yield {**dict.fromkeys(dims, size), **kept}
         return
     for pool in ((2, 3, 4, 5, 6), (5, 3, 2, 4, 6), (4, 2, 3, 5, 6), (7, 3, 2, 4, 5), (3, 5, 4, 2, 6)):
-        yield {d: pool[n] if n < len(pool) else 2 + n for n, d in enumerate(dims)}
+        yield {**{d: pool[n] if n < len(pool) else 2 + n for n, d in enumerate(dims)}, **kept}
     for size in (3, 4):
         yield dict.fromkeys(dims, size)
     yield {d: int(network.dims[d] or 3) for d in dims}
