@@ -36,13 +36,11 @@ FITTING = {
     ("C", "A"): ("{}//2", "{}%2"),
     ("C", "B"): ("{}%3",),
     ("B", "A"): ("{}//2", "{}%2"),
-    ("A", "B"): ("{}", "{}+1"),
-    ("A", "C"): ("{}", "2*{}", "{}+2", "2*{}+1"),
-    ("B", "C"): ("{}", "{}+1"),
-    ("A", "T"): ("{}",),
-    ("B", "T"): ("{}",),
-    ("T", "B"): ("{}",),
-    ("T", "C"): ("{}", "{}+1"),
+    ("A", "B"): ("{}+1", "2*{}"),
+    ("A", "C"): ("2*{}", "{}+2", "2*{}+1", "3*{}"),
+    ("B", "C"): ("{}+1", "3-{}"),
+    ("T", "C"): ("{}+1",),
+    ("T", "A"): ("{}//2", "{}%2"),
 }
 UNARY = (
     "tanh({})",
@@ -178,7 +176,18 @@ def expression(draw, text: Text, scope: tuple[str, ...], depth: int) -> str:
         return _leaf(draw, text, scope)
     kind = draw(
         st.sampled_from(
-            ("leaf", "unary", "binary", "binary", "reduce", "reduce", "where", "mask", "two", "along")
+            (
+                "leaf",
+                "unary",
+                "binary",
+                "binary",
+                "reduce",
+                "reduce",
+                "where",
+                "mask",
+                "two",
+                "along",
+            )
         )
     )
     return KINDS[kind](draw, text, scope, depth - 1)

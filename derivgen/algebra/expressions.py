@@ -390,7 +390,10 @@ def transform(expr: N, visit: Callable[[Any], Any]) -> N:
     if parts:
         new = tuple(transform(part, visit) for part in parts)
         if any(a is not b for a, b in zip(new, parts, strict=False)):
-            expr = rebuild(expr, new)
+            rebuilt: N = rebuild(expr, new)
+            if any(rebuilt is part for part in new):  # x + 0 became x, which has been visited
+                return rebuilt
+            expr = rebuilt
     made: N = visit(expr)
     return made
 
