@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from derivgen.algebra.network import Role
 from derivgen.lowering.program import Array, Program, Start
+from derivgen.targets import templates_folder
 from derivgen.targets.cpp_expressions import FUNCTIONS, Scope
 from derivgen.targets.cpp_functions import (
     draw_lines,
@@ -21,6 +23,7 @@ from derivgen.targets.cpp_functions import (
 from derivgen.targets.cpp_names import TAKEN, Names
 from derivgen.targets.cpp_optimisers import rule_call, rule_line, rule_lines, rules_of
 from derivgen.targets.cpp_text import comment
+from derivgen.targets.emit import file_stem, render
 
 Lines = tuple[str, ...]
 
@@ -42,6 +45,7 @@ class CppView:
     """What the templates read; every string arrives printed."""
 
     title: str
+    stem: str
     header: Lines
     namespace: str
     training: bool
@@ -90,18 +94,21 @@ class CppView:
     examples: Lines
 
 
-def cpp_view(
-    program: Program, dtype: str, predict_only: bool, frame_names: frozenset[str] = frozenset()
-) -> CppView:
-    """Return the printed parts of a program.
-
-    ``frame_names`` are the names the templates use at file scope; the network's own keep clear.
-    """
-    return _Printer(program, dtype, predict_only, frame_names).view()
+def emit_cpp(program: Program, dtype: str, predict_only: bool) -> dict[str, str]:
+    """Return the emitted file by its name."""
+    view = cpp_view(program, dtype, predict_only)
+    return {f"{file_stem(program)}.cpp": render("cpp/trainer.cpp.jinja", view)}
 
 
+def cpp_view(program: Program, dtype: str, predict_only: bool) -> CppView:
+    """Return the printed parts of a program."""
+    frame = names_of_frame(templates_folder() / "cpp")
+    return _Printer(program, dtype, predict_only, frame).view()
+
+
+@cache
 def names_of_frame(folder: Path) -> frozenset[str]:
-    """Return the names that the templates of a folder define or call."""
+    """Return the names that the templates of a folder define or call; a network's keep clear."""
     found: set[str] = set()
     for file in sorted(folder.glob("*.jinja")):
         content = file.read_text(encoding="utf-8")
@@ -121,14 +128,15 @@ class _Printer:
         self.training = not predict_only
         self.file = Names(frozenset(HELPERS) | frame)
         sizes = {name: self.file[name] for name, _ in program.dims}
-        tensors = Names((*TAKEN, *sizes.values(), *HELPERS))
+        samples = self.file[program.samples.name]
+        tensors = Names((*TAKEN, *sizes.values(), samples, *HELPERS))
         for name in program.arrays:
             tensors[name]
         routines = Names((), self.file)
         for routine in program.routines:
             tensors.used[routines[routine.name]] = None
         indices = Names((), tensors)
-        self.scope = Scope(program, tensors, indices, routines, sizes=sizes)
+        self.scope = Scope(program, tensors, indices, routines, (), sizes, samples)
         self.rules = rules_of(program)
         self.rule_functions = Names((), self.file)
 
@@ -204,8 +212,9 @@ class _Printer:
         return f"{self.scope.tensors[name]}.resize({count});"
 
     def _samples_count(self, array: Array) -> str:
+        scope = replace(self.scope, samples="samples")
         inner = [
-            self.scope.size_text(array, axis)
+            scope.size_text(array, axis)
             for axis in range(array.rank)
             if axis != array.sample_axis
         ]
@@ -236,8 +245,10 @@ class _Printer:
 
     def _info(self, name: str) -> str:
         array = self.program.arrays[name]
+        # A second axis of samples has no size before there is a batch.
+        scope = replace(self.scope, samples="1")
         shape = ", ".join(
-            self.scope.size_text(array, a) for a in range(array.rank) if a != array.sample_axis
+            scope.size_text(array, a) for a in range(array.rank) if a != array.sample_axis
         )
         axis = -1 if array.sample_axis is None else array.sample_axis
         hot = "true" if array.onehot else "false"
@@ -317,7 +328,7 @@ class _Printer:
             "loss_lines": (
                 "double total = 0;",
                 f"for (const real value : {loss}) total += static_cast<double>(value);",
-                "return total / batch.N;",
+                "return total / batch.samples;",
             ),
         }
 
@@ -330,7 +341,7 @@ class _Printer:
             checks.append(f"fact_{number}(Parameters<real>(), batch, work);")
             info = self._info(fact.difference)
             words = _quoted(fact.text)
-            checks.append(f"judge_fact(violation, {member}, TensorInfo{info}, batch.N, {words});")
+            checks.append(f"judge_fact(violation, {member}, TensorInfo{info}, batch.samples, {words});")
         return {"facts": tuple(lines), "fact_checks": tuple(checks)}
 
     def _updates(self) -> dict[str, Any]:
@@ -350,6 +361,7 @@ class _Printer:
 
 
 def _header(program: Program, dtype: str, training: bool) -> dict[str, object]:
+    stem = file_stem(program)
     kind = "trainer" if training else "predictor"
     option = "" if training else " --predict-only"
     default = program.training
@@ -361,8 +373,8 @@ def _header(program: Program, dtype: str, training: bool) -> dict[str, object]:
         f"// Written by derivgen {program.version}: "
         f"derivgen emit {program.name} --target cpp --dtype {dtype}{option}",
         "// It needs the standard library only and belongs to whoever had it written. Build it with",
-        "//   g++ -std=c++17 -O3 -march=native -o trainer trainer.cpp",
-        "// and see ./trainer --help. With DERIVGEN_NO_MAIN defined, including this file gives",
+        f"//   g++ -std=c++17 -O3 -march=native -o {stem} {stem}.cpp",
+        f"// and see ./{stem} --help. With DERIVGEN_NO_MAIN defined, including this file gives",
         "// Parameters, Batch, Workspace, predict"
         + (", loss_and_gradients and update alone." if training else " alone."),
         "//",
@@ -370,6 +382,7 @@ def _header(program: Program, dtype: str, training: bool) -> dict[str, object]:
     lines += [f"//   {line}".rstrip() for line in _text_lines(program.description)]
     return {
         "title": f"{program.name}: {kind}",
+        "stem": stem,
         "header": tuple(lines),
         "namespace": _namespace(program.name),
         "dtype": dtype,

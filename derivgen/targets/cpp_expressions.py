@@ -7,8 +7,8 @@ the text compiles without a warning for float and for double.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from derivgen.algebra.affine import (
@@ -82,7 +82,8 @@ class Scope:
     """The program being printed and the C++ names of what it mentions.
 
     ``scalars`` are rank-0 accesses that are plain variables: parameters of a function, settings.
-    ``sizes`` are the C++ names of size letters.
+    ``sizes`` are the C++ names of size letters, ``samples`` that of the number of samples; ``highs``
+    are the letters at which indices end.
     """
 
     program: Program
@@ -91,16 +92,35 @@ class Scope:
     routines: Names
     scalars: tuple[tuple[str, str], ...] = ()
     sizes: Mapping[str, str] = field(default_factory=dict)
+    samples: str = "N"
+    highs: Mapping[Index, str] = field(default_factory=dict)
 
     def array(self, name: str) -> Array:
         """Return the storage of a tensor."""
         return self.program.arrays[name]
 
+    def high_text(self, index: Index) -> str:
+        """Return the upper end of an index: the letter of an axis it runs along, or a number."""
+        return self.highs.get(index) or form_text(index.high, self)
+
+    def with_highs(self, accesses: Iterable[Access]) -> Scope:
+        """Return this scope knowing the letters of the axes along which plain indices run."""
+        found: dict[Index, str] = {}
+        for access in accesses:
+            array = self.array(access.tensor)
+            for axis, form in enumerate(access.indices):
+                index = form.plain
+                if index is None or index in found or index.high != array.shape[axis]:
+                    continue
+                if array.lows[axis] == 0 and array.letters and array.letters[axis] in self.sizes:
+                    found[index] = self.sizes[array.letters[axis]]
+        return replace(self, highs=found)
+
     def size_text(self, array: Array, axis: int) -> str:
         """Return the size of an axis: the writer's letter, if it is one, else a number."""
         letter = array.letters[axis] if array.letters else ""
         size = array.shape[axis]
-        return self.sizes.get(letter) or (str(size.constant) if size.is_constant else "N")
+        return self.sizes.get(letter) or (str(size.constant) if size.is_constant else self.samples)
 
 
 Text = tuple[str, int]
@@ -339,7 +359,7 @@ def _atom(atom: object, scope: Scope) -> str:
         case Index(name):
             return scope.indices[name]
         case Dim():
-            return "N"
+            return scope.samples
         case FloorDiv(inner, divisor):
             if surely_nonnegative(inner):
                 return f"({_inner(inner, scope)} / {divisor})"

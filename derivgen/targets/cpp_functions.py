@@ -27,9 +27,10 @@ def function_lines(
     """Return a function that runs blocks; with ``gradients`` it writes those as well."""
     body = block_lines(blocks, scope)
     pointers = pointer_lines(blocks, scope)
-    if any(re.search(r"\bN\b", line.split("//")[0]) for line in body):
-        # N is declared only where a loop or a size mentions it.
-        pointers.insert(0, "const int N = batch.N;")
+    word = re.compile(rf"\b{scope.samples}\b")
+    if any(word.search(line.split("//")[0]) for line in body):
+        # The number of samples is declared only where a loop or a size mentions it.
+        pointers.insert(0, f"const int {scope.samples} = batch.samples;")
     whole = "\n".join(pointers)
     arguments = [
         _argument("const Parameters<real>&", "parameters", "parameters." in whole),
@@ -139,9 +140,9 @@ def draw_lines(random: Random, position: int, scope: Scope) -> Lines:
         f"  const TensorInfo& tensor = batch_info()[{position}];",
         f"  const std::uint64_t stream = 10000000u + 1000u * static_cast<std::uint64_t>(step) + {random.number}u;",
         "  std::uint64_t position = 0;",
-        "  for (int n = 0; n < batch.N; ++n) {",
+        "  for (int n = 0; n < batch.samples; ++n) {",
         "    for (int i = 0; i < tensor.size(); ++i, ++position) {",
-        f"      batch.{name}[tensor.place(n, i, batch.N)] = static_cast<real>({scaled});",
+        f"      batch.{name}[tensor.place(n, i, batch.samples)] = static_cast<real>({scaled});",
         "    }",
         "  }",
         "}",

@@ -103,6 +103,9 @@ def nest_lines(nest: Nest, scope: Scope, fixed: tuple[Index, ...]) -> Lines:
     """Return a statement's comment and its code."""
     number = f"({nest.number}) " if nest.number else ""
     lines = comment(number + nest.text) if nest.text else []
+    statement = nest.statement
+    if statement.indices and scope.sizes:
+        scope = scope.with_highs((statement.lhs, *accesses(statement.body)))
     work = _Work(nest, scope, fixed)
     return lines + (product_lines(nest, scope, work.free_fixed) or work.lines())
 
@@ -391,7 +394,7 @@ def _loop(index: Index, body: Lines, scope: Scope, bounds: Iterable[_Bound] = ()
     for bound in bounds:
         (low if bound.lower else high).append(bound.form)
     start = _extreme(low, "std::max", scope)
-    end = _extreme(high, "std::min", scope)
+    end = _extreme(high, "std::min", scope) if len(high) > 1 else scope.high_text(index)
     if start == "0" and end == "1" and not any(name in line for line in body):
         return ["{", *indented(body), "}"] if _declares(body) else body
     return [f"for (int {name} = {start}; {name} < {end}; ++{name}) {{", *indented(body), "}"]

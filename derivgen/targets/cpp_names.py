@@ -24,7 +24,7 @@ MACROS = frozenset(
 ) | frozenset(errno.errorcode.values())
 # What the emitted functions around the statements call their own.
 TAKEN = frozenset(
-    """real N parameters batch work gradients all all_and_states resize fit sum product largest
+    """real samples count parameters batch work gradients all all_and_states resize fit sum product largest
     smallest best position value total""".split()
 )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from derivgen.algebra.affine import Affine, Dim, Index, affine
+from derivgen.algebra.affine import Affine, Index, affine
 from derivgen.algebra.expressions import Access, Expr
 from derivgen.lowering.program import Nest, Write, extent
 from derivgen.lowering.recognise import product_of
@@ -84,22 +84,18 @@ def product_lines(nest: Nest, scope: Scope, fixed: tuple[Index, ...]) -> list[st
     lines = [call]
     for index in reversed(found.around):
         name = scope.indices[index.name]
-        low, high = form_text(index.low, scope), form_text(index.high, scope)
+        low, high = form_text(index.low, scope), scope.high_text(index)
         head = f"for (int {name} = {low}; {name} < {high}; ++{name}) {{"
         lines = [head, *indented(lines), "}"]
     return lines
 
 
 def _size(side: Side, scope: Scope) -> str:
-    total = 1
-    letters: list[str] = []
-    for index in side.indices:
-        size = extent(index)
-        if size is None:
-            letters.append(form_text(index.size, scope))
-        else:
-            total *= size
-    return " * ".join([*letters, *([str(total)] if total != 1 or not letters else [])])
+    sizes = [
+        scope.high_text(i) if i.low == affine(0) else form_text(i.size, scope)
+        for i in side.indices
+    ]
+    return " * ".join(sizes)
 
 
 def _matrix(
@@ -141,9 +137,8 @@ def linear(access: Access, scope: Scope, fixed: tuple[Index, ...]) -> Operand | 
     steps: dict[Index, int] = {}
     base = affine(0)
     width = 1
-    for form, low, size in zip(
-        reversed(access.indices), reversed(array.lows), reversed(array.shape)
-    ):
+    for axis in reversed(range(array.rank)):
+        form, low, size = access.indices[axis], array.lows[axis], array.shape[axis]
         base = base + (form.constant - low) * width
         for atom, count in form.terms:
             if not isinstance(atom, Index):
@@ -152,12 +147,10 @@ def linear(access: Access, scope: Scope, fixed: tuple[Index, ...]) -> Operand | 
                 base = base + affine(atom) * (count * width)
             else:
                 steps[atom] = steps.get(atom, 0) + count * width
-        if not size.is_constant:
-            # Only the outermost axis may hold the samples: further out, steps have no number.
-            if array.sample_axis != 0 or any(not isinstance(a, Dim) for a, _ in size.terms):
-                return None
-        else:
+        if size.is_constant:
             width *= size.constant
+        elif axis > 0:
+            return None  # further out, steps would have no number
     return Operand(access.tensor, base, steps)
 
 

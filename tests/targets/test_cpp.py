@@ -1,0 +1,71 @@
+"""C++ trainers against the interpreter, and what they print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from derivgen.algebra.expressions import Call, walk
+from derivgen.calculus.engine import derive
+from derivgen.interpret import value_and_gradients
+from derivgen.language import parse
+from derivgen.lowering.lower import lower
+from derivgen.values import Values, random_values
+from tests.targets.cpp_build import Case, results
+
+NETWORKS = sorted((Path(__file__).parents[1] / "oracle" / "networks").glob("*.dg"))
+RELATIVE = 1e-12  # both add the same products of doubles, in another order
+
+
+def calls_unknown(network) -> bool:
+    """Tell whether a function without definition is called: no program exists then."""
+    unknown = {name for name, function in network.functions.items() if function.body is None}
+    found = (part for e in network.equations for part in walk(e.rhs) if isinstance(part, Call))
+    return any(part.name in unknown for part in found)
+
+
+def case_of(path: Path):
+    """Return the case of a network at two samples, and what the interpreter says of it."""
+    network = parse(path.read_text(encoding="utf-8"), path.name)
+    if calls_unknown(network):
+        return None
+    derivation = derive(network)
+    first = random_values(network, seed=3)
+    sizes = {dim.name: size for dim, size in first.dims.items()}
+    program = lower(derivation, sizes)
+    samples = [first]
+    if program.lifted:
+        other = random_values(network, seed=4)
+        kept = {p.name: first.arrays[p.name] for p in network.parameters}
+        kept |= {name: first.arrays[name] for name in (*program.constants, *program.states)}
+        samples.append(Values(other.dims, {**other.arrays, **kept}))
+    found = [value_and_gradients(derivation, values) for values in samples]
+    loss = np.mean([float(value) for value, _ in found])
+    gradients = [
+        np.mean([np.asarray(each[p.name], float) for _, each in found], axis=0)
+        for p in program.parameters
+    ]
+    count = samples if program.lifted else samples * sizes.get(program.samples.name, 1)
+    return Case(f"net_{path.stem}", program, tuple(count)), loss, gradients
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Compile all networks at once; return name -> (found, loss, gradients)."""
+    made = [case for case in map(case_of, NETWORKS) if case is not None]
+    found = results([case for case, _, _ in made], tmp_path_factory.mktemp("cpp"))
+    return {case.name: (found[case.name], loss, each) for case, loss, each in made}
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_loss_and_gradients_are_the_interpreters(path, compared):
+    if f"net_{path.stem}" not in compared:
+        return
+    found, loss, gradients = compared[f"net_{path.stem}"]
+
+    scale = max([float(np.max(np.abs(g))) for g in gradients if g.size], default=0.0) or 1.0
+    assert abs(found["loss"] - loss) <= RELATIVE * max(1.0, abs(loss))
+    for own, expected in zip(found["gradients"], gradients, strict=True):
+        assert np.max(np.abs(np.array(own) - np.ravel(expected)), initial=0) <= RELATIVE * scale
