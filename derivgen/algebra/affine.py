@@ -71,7 +71,7 @@ class Lookup:
     indices: tuple[Affine, ...]
 
     def __str__(self) -> str:
-        return f"{self.tensor}[{', '.join(map(str, self.indices))}]"
+        return f"{self.tensor}[{', '.join(map(str, self.indices))}]" if self.indices else self.tensor
 
 
 Atom = Union[Dim, Index, FloorDiv, Mod, Lookup]

@@ -137,16 +137,10 @@ def index_text(form: Affine) -> str:
 def _access(expr: Access) -> Printed:
     if not expr.indices:
         return expr.tensor, ATOM
-    inside = ",".join(_tight(form, len(expr.indices)) for form in expr.indices)
+    inside = ",".join(index_text(form).replace(" ", "") for form in expr.indices)
     if expr.outside is not None:
         inside += f"; {text(expr.outside)}"
     return f"{expr.tensor}[{inside}]", ATOM
-
-
-def _tight(form: Affine, count: int) -> str:
-    # A sum of two stands without spaces, as in h[t-1,k]; longer ones keep them.
-    shown = index_text(form)
-    return shown.replace(" ", "") if len(form.terms) + bool(form.constant) <= 2 else shown
 
 
 def _index_value(expr: IndexValue) -> Printed:

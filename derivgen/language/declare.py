@@ -112,7 +112,7 @@ def size_form(tree: Tree, draft: Draft, span: Span) -> Affine:
 
 
 def _index(draft: Draft, line: IndexLine, item: Ranged) -> None:
-    index = range_index(item, lambda part: size_form(part, draft, line.span))
+    index = range_index(item, lambda part: size_form(part, draft, line.span), draft.indices)
     check_size(index.size, draft.scope(line.span), item.at, f"Index {item.name}")
     declare_index(draft, index, line.span, item.at)
     if line.layers:
@@ -128,7 +128,7 @@ def _batch(draft: Draft, line: BatchLine) -> None:
             line.name.at,
         )
     if line.size is not None:
-        index = range_index(line.size, lambda part: size_form(part, draft, line.span))
+        index = range_index(line.size, lambda part: size_form(part, draft, line.span), draft.indices)
     else:
         dim = declare_dim(draft, _fresh_size(draft, line.name.name), line.span, line.name.at)
         index = Index(line.name.name, affine(0), affine(dim))
@@ -259,7 +259,7 @@ def axes_of(
 
 def _axis(draft: Draft, item: Tree, span: Span) -> tuple[Axis, str]:
     if isinstance(item, Ranged):
-        index = range_index(item, lambda part: size_form(part, draft, span))
+        index = range_index(item, lambda part: size_form(part, draft, span), draft.indices)
         check_size(index.size, draft.scope(span), item.at, f"Index {item.name}")
         declare_index(draft, index, span, item.at)
         return Axis(index.low, index.high), index.name
@@ -349,7 +349,7 @@ def read_value(
         values = nested_values(tree, scope)
         _check_shape(draft, values, axes, item, scope)
         return None, values
-    if role is Role.PARAM and isinstance(tree, (Word, Apply)) and not _is_number(tree):
+    if role is Role.PARAM and isinstance(tree, (Word, Apply)) and not _is_number(tree, scope):
         return _initialiser(draft, tree, scope), None
     value = constant_value(tree, scope)
     if role is not Role.PARAM:
@@ -375,8 +375,8 @@ def _filled(draft: Draft, value: Fraction, axes: tuple[Axis, ...]) -> Nested:
     return filled
 
 
-def _is_number(tree: Word | Apply) -> bool:
-    return isinstance(tree, Apply) and tree.name in ELEMENTARY
+def _is_number(tree: Word | Apply, scope: Scope) -> bool:
+    return tree.name in (ELEMENTARY if isinstance(tree, Apply) else scope.values)
 
 
 def _initialiser(draft: Draft, tree: Word | Apply, scope: Scope) -> Initialiser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from derivgen.algebra.affine import (
     Affine,
@@ -25,6 +25,7 @@ from derivgen.language.fans import fill_fans
 from derivgen.language.lines import EquationLine, Line, OutputLine
 from derivgen.language.ranges import Pending, find_range, union
 from derivgen.language.resolve import UnboundIndex, expression, index_form
+from derivgen.language.rows import Shared
 from derivgen.language.scope import Scope, View
 from derivgen.language.syntax import Ref, Tree, Word, parts_of
 from derivgen.language.whole import applies_layer, set_number, whole_equation
@@ -101,9 +102,11 @@ def _equations(draft: Draft, lines: list[EquationLine]) -> None:
         again: list[tuple[int, EquationLine]] = []
         first: Exception | None = None
         for number, line in waiting:
+            mark = _mark(draft, line)
             try:
                 _equation(draft, line)
             except (Pending, NameProblem) as reason:
+                _undo(draft, line, mark)
                 again.append((number, line))
                 first = first or _explained(draft, line, reason)
             else:
@@ -118,6 +121,41 @@ def _equations(draft: Draft, lines: list[EquationLine]) -> None:
     for number in range(len(lines)):
         draft.equations += made[number][0]
         draft.written += made[number][1]
+
+
+class Mark(NamedTuple):
+    """What an equation may change before it turns out to wait for another."""
+
+    tensors: int
+    tensor: Tensor
+    view: View
+    pending: bool
+    layers: int
+
+
+def _mark(draft: Draft, line: EquationLine) -> Mark:
+    name = line.lhs.name
+    pending = name in draft.pending_names
+    return Mark(
+        len(draft.tensors), draft.tensors[name], draft.views[name], pending, draft.layer_count
+    )
+
+
+def _undo(draft: Draft, line: EquationLine, mark: Mark) -> None:
+    name = line.lhs.name
+    for made in list(draft.tensors)[mark.tensors :]:
+        del draft.tensors[made]
+        draft.views.pop(made, None)
+    draft.tensors[name], draft.views[name] = mark.tensor, mark.view
+    if mark.pending:
+        draft.pending_names.add(name)
+    draft.layer_count = mark.layers
+    draft.equations, draft.written = [], []
+    for shared in draft.macros.values():
+        if isinstance(shared, Shared):
+            kept = {n: t for n, t in shared.names.items() if t in draft.tensors}
+            shared.names.clear()
+            shared.names.update(kept)
 
 
 def _settle_numbers(draft: Draft, lines: list[EquationLine]) -> None:

@@ -33,10 +33,10 @@ from derivgen.language.place import (
     set_tensor,
 )
 from derivgen.language.ranges import axis_text, range_index, union
-from derivgen.language.resolve import expression, index_form
+from derivgen.language.resolve import expression, index_form, is_identity
 from derivgen.language.rows import LayerRow, LossRow, Shared, names_in
 from derivgen.language.scope import Scope, View
-from derivgen.language.syntax import Apply, Infix, Ref, Tree, Word
+from derivgen.language.syntax import Apply, Infix, Ranged, Ref, Tree, Word
 
 GREEK = frozenset(
     [
@@ -121,14 +121,32 @@ def apply_layer(place: Place, span: Span, tree: Apply, out: str) -> View:
     else:
         raise scope.problem(SyntaxProblem, f"{name} is a loss, not a layer.", "", tree.at)
     bound = bind(row, args, place, span, tree.at)
+    try:
+        return _apply(place, made, row, bound, names, owner, number, out, span, tree)
+    except DerivgenError as error:
+        if row.span.source is not span.source:
+            error.position = place.call or scope.position(tree.at)
+        raise
+
+
+def _apply(
+    place: Place,
+    made: object,
+    row: LayerRow,
+    bound: Bound,
+    names: dict[str, str],
+    owner: str,
+    number: int,
+    out: str,
+    span: Span,
+    tree: Apply,
+) -> View:
     inner = _inside(place, bound, row, out, span, tree)
     inner.number = number or _next_number(place, row, bound)
     if isinstance(made, Shared):
         made.number = inner.number
     _declare_body(inner, row, bound, names, owner, span, tree)
-    view = _body_equations(inner, row, bound, out, span, tree)
-    local = View(view.name, view.axes, view.carried)
-    return local
+    return _body_equations(inner, row, bound, out, span, tree)
 
 
 def _shared_arguments(made: Shared, tree: Apply, scope: Scope) -> tuple[Tree, ...]:
@@ -167,12 +185,13 @@ def _inside(place: Place, bound: Bound, row: LayerRow, out: str, span: Span, tre
     for line in row.body:
         if isinstance(line, IndexLine):
             for item in line.items:
-                scope = inner.scope(line.span)
-                inner.letters[item.name] = range_index(
-                    item,
-                    lambda part, scope=scope: index_form(part, scope),  # type: ignore[misc]
-                )
+                inner.letters[item.name] = _local_index(inner, line.span, item)
     return inner
+
+
+def _local_index(inner: Place, span: Span, item: Ranged) -> Index:
+    scope = inner.scope(span)
+    return range_index(item, lambda part: index_form(part, scope), inner.letters)
 
 
 def _next_number(place: Place, row: LayerRow, bound: Bound) -> int:
@@ -338,15 +357,22 @@ def _body_equations(
     lines = [line for line in row.body if isinstance(line, EquationLine)]
     depends = _dependent(lines, bound, inner)
     for line in lines:
+        if _is_application(inner, line.rhs) and line.lhs.name != row.output:
+            continue
         _announce_local(inner, line, bound.carried if line.lhs.name in depends else (), out, row)
-    _skip_alias(inner, lines, row, out)
+    repeated = _repeated(inner, lines[-1], lines) if lines[-1].lhs.name == row.output else None
+    if repeated is not None and repeated in inner.views:
+        inner.views[repeated] = inner.views[repeated]._replace(name=out)
     written: set[str] = set()
     for line in lines:
-        view = inner.views[line.lhs.name]
-        if line.lhs.name == row.output and _repeats(inner, line):
+        if _is_application(inner, line.rhs):
+            _applied(inner, line, row, out, span)
             continue
-        if not _is_application(inner, line.rhs):
-            _declare_local(inner, line, view, span, tree, out, written)
+        view = inner.views[line.lhs.name]
+        if repeated is not None and line is lines[-1]:
+            inner.views[line.lhs.name] = inner.views[repeated]
+            continue
+        _declare_local(inner, line, view, span, tree, out, written)
         _local_equation(inner, line, view, span)
     for line in row.body:
         if isinstance(line, StateLine):
@@ -388,31 +414,21 @@ def _announce_local(
     inner.views[local] = View(name, joined, carried)
 
 
-def _repeats(inner: Place, line: EquationLine) -> bool:
-    # After `_skip_alias` the value's equation would read h[o] = h[o].
-    if _is_application(inner, line.rhs):
-        return False
-    lhs, rhs = _sides(inner, line)
-    return rhs == lhs
+def _repeated(inner: Place, line: EquationLine, lines: list[EquationLine]) -> str | None:
+    """Return the inner tensor that an equation merely repeats, ``h[o] = identity(z[o])``."""
+    rhs = line.rhs
+    if isinstance(rhs, Apply) and len(rhs.args) == 1:
+        function = inner.draft.functions.get(inner.aliases.get(rhs.name, rhs.name))
+        if function is not None and is_identity(function):
+            rhs = rhs.args[0]
+    if not isinstance(rhs, (Word, Ref)) or _letters(rhs) != _letters(line.lhs):
+        return None
+    return rhs.name if any(other.lhs.name == rhs.name for other in lines) else None
 
 
-def _skip_alias(inner: Place, lines: list[EquationLine], row: LayerRow, out: str) -> None:
-    """Let an inner tensor that the value merely repeats (identity) be the value."""
-    line = lines[-1]
-    if line.lhs.name != row.output or _is_application(inner, line.rhs):
-        return
-    lhs, rhs = _sides(inner, line)
-    if not isinstance(rhs, Access) or rhs.indices != lhs.indices or rhs.outside is not None:
-        return
-    for local, view in inner.views.items():
-        if view.name == rhs.tensor and any(other.lhs.name == local for other in lines):
-            inner.views[local] = view._replace(name=out)
-            return
-
-
-def _sides(inner: Place, line: EquationLine) -> tuple[Access, Expr]:
-    scope, lhs = _left(inner, line)
-    return lhs, expression(line.rhs, scope)
+def _letters(tree: Word | Ref) -> list[str | None]:
+    items = tree.items if isinstance(tree, Ref) else ()
+    return [item.name if isinstance(item, Word) else None for item in items]
 
 
 def _left(inner: Place, line: EquationLine) -> tuple[Scope, Access]:
@@ -458,13 +474,17 @@ def _is_application(inner: Place, rhs: Tree) -> bool:
     return isinstance(made, (LayerRow, Shared))
 
 
+def _applied(inner: Place, line: EquationLine, row: LayerRow, out: str, span: Span) -> None:
+    """Apply a layer inside a layer: ``a = dense(x, O)``, or ``h[o] = f[o](z[o])`` for such an f."""
+    assert isinstance(line.rhs, Apply), "an application is an application"
+    bare = tuple(Word(a.at, a.name) if isinstance(a, Ref) else a for a in line.rhs.args)
+    call = Apply(line.rhs.at, line.rhs.name, None, bare)
+    local = line.lhs.name
+    name = out if local == row.output else local + inner.suffix
+    inner.views[local] = apply_layer(inner, line.span, call, name)
+
+
 def _local_equation(inner: Place, line: EquationLine, view: View, span: Span) -> None:
-    if _is_application(inner, line.rhs):
-        assert isinstance(line.rhs, Apply)
-        bare = tuple(Word(a.at, a.name) if isinstance(a, Ref) else a for a in line.rhs.args)
-        call = Apply(line.rhs.at, line.rhs.name, None, bare)
-        apply_layer(inner, span, call, view.name)
-        return
     scope, lhs = _left(inner, line)
     rhs = expression(line.rhs, scope)
     predict = None if line.predict is None else expression(line.predict, scope)

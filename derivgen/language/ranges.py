@@ -6,7 +6,7 @@ plainly (``x[i]``, not ``x[i+1]``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from derivgen.algebra.affine import Affine, Index, affine, surely_nonnegative
 from derivgen.algebra.network import Axis
@@ -26,8 +26,16 @@ class Pending(Exception):
         self.at = at
 
 
-def range_index(item: Ranged, form: Callable[[Tree], Affine]) -> Index:
-    """Return the index of ``i: SIZE`` (from 0) or ``i: LOW..HIGH`` (both included)."""
+def range_index(
+    item: Ranged, form: Callable[[Tree], Affine], known: Mapping[str, Index]
+) -> Index:
+    """Return the index of ``i: SIZE`` (from 0), ``i: LOW..HIGH`` (both included) or ``i: j``.
+
+    The last has the range of another index.
+    """
+    if item.low is None and isinstance(item.high, Word) and item.high.name in known:
+        other = known[item.high.name]
+        return Index(item.name, other.low, other.high)
     if item.low is None:
         low, high = affine(0), form(item.high)
     else:

@@ -495,7 +495,7 @@ def _fold(name: str, tree: Apply, scope: Scope) -> Expr:
 
 def _bound_index(item: Tree, tree: Apply, scope: Scope) -> Index:
     if isinstance(item, Ranged):
-        return range_index(item, lambda part: index_form(part, scope))
+        return range_index(item, lambda part: index_form(part, scope), scope.declared)
     if not isinstance(item, Word):
         raise scope.problem(
             SyntaxProblem, "The brackets of a reduction hold index letters.", "sum[i](...)", item.at
@@ -577,9 +577,14 @@ def _defined(function: Function, tree: Apply, scope: Scope) -> Expr:
 
 def function_call(function: Function, args: tuple[Expr, ...]) -> Expr:
     """Return ``function(args)``; a function that is its argument is that argument."""
-    if function.body == Access(function.params[0]) and len(function.params) == 1:
+    if is_identity(function):
         return args[0]
     return Call(function.name, args)
+
+
+def is_identity(function: Function) -> bool:
+    """Tell whether a function is its own argument."""
+    return len(function.params) == 1 and function.body == Access(function.params[0])
 
 
 def _prime(function: Function, order: int, tree: Apply, scope: Scope) -> Expr:
