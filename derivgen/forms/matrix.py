@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from derivgen.algebra.affine import Affine, Index
 from derivgen.algebra.expressions import (
@@ -70,53 +70,63 @@ class Shaped:
     tree: Matrix
 
 
-Ranges = Callable[[str], tuple[tuple[Affine, Affine], ...]]
+class Shapes(Protocol):
+    """What recognition asks of a network: axes of a tensor, and which of them counts layers."""
+
+    def ranges(self, tensor: str) -> tuple[tuple[Affine, Affine], ...]:
+        """Return the ends of each axis."""
+
+    def layer_axis(self, tensor: str) -> int | None:
+        """Return the place of the axis that counts layers, if there is one."""
 
 
-def matrix_form(expr: Expr, free: tuple[Index, ...], ranges: Ranges) -> Matrix:
+def matrix_form(expr: Expr, free: tuple[Index, ...], shapes: Shapes) -> Matrix:
     """Return the matrix form of ``expr`` with ``free`` as its axes, vectors standing as columns.
 
-    ``ranges`` gives the ends of each axis of a tensor.
+    An index that counts layers is no axis: it stays a label of the tensors that carry it.
     Raises: NoMatrixForm.
     """
     if len(free) > 2:
         raise NoMatrixForm("rank", ",".join(i.name for i in free))
-    return _spread(_convert(expr, ranges), free).tree
+    return _spread(_convert(expr, shapes), free).tree
 
 
-def _convert(expr: Expr, ranges: Ranges) -> Shaped:
+def _convert(expr: Expr, shapes: Shapes) -> Shaped:
     if not used_indices(expr) and not isinstance(expr, (Access, Add, Mul, Reduce)):
         return Shaped((), Scalar(expr))
     convert = _CONVERTERS.get(type(expr))
     if convert is None:
         raise NoMatrixForm("kind", type(expr).__name__)
-    return convert(expr, ranges)
+    return convert(expr, shapes)
 
 
-def _access(expr: Access, ranges: Ranges) -> Shaped:
-    axes = [form.plain for form in expr.indices]
-    plain = [index for index in axes if index is not None]
-    if len(plain) < len(axes):
+def _access(expr: Access, shapes: Shapes) -> Shaped:
+    layer_axis = shapes.layer_axis(expr.tensor)
+    layer = None if layer_axis is None else expr.indices[layer_axis]
+    forms = [form for place, form in enumerate(expr.indices) if place != layer_axis]
+    ranges = [r for place, r in enumerate(shapes.ranges(expr.tensor)) if place != layer_axis]
+    plain = [form.plain for form in forms if form.plain is not None]
+    if len(plain) < len(forms):
         raise NoMatrixForm("arithmetic", expr.tensor)
-    if len(axes) > 2:
+    if len(plain) > 2:
         raise NoMatrixForm("rank", expr.tensor)
     if len(set(plain)) < len(plain):
         raise NoMatrixForm("diagonal", expr.tensor)
-    if any((i.low, i.high) != r for i, r in zip(plain, ranges(expr.tensor))):
+    if any((i.low, i.high) != r for i, r in zip(plain, ranges, strict=True)):
         raise NoMatrixForm("part", expr.tensor)
     if not plain:
         return Shaped((), Scalar(expr))
-    return Shaped(tuple(plain), Leaf(expr.tensor, len(plain)))
+    return Shaped(tuple(plain), Leaf(expr.tensor, len(plain), layer))
 
 
-def _number(expr: Expr, ranges: Ranges) -> Shaped:
+def _number(expr: Expr, shapes: Shapes) -> Shaped:
     if used_indices(expr):
         raise NoMatrixForm("index value")
     return Shaped((), Scalar(expr))
 
 
-def _add(expr: Add, ranges: Ranges) -> Shaped:
-    terms = [_convert(term, ranges) for term in expr.terms]
+def _add(expr: Add, shapes: Shapes) -> Shaped:
+    terms = [_convert(term, shapes) for term in expr.terms]
     axes: list[Index] = []
     for term in sorted(terms, key=lambda t: -len(t.axes)):
         axes += [index for index in term.axes if index not in axes]
@@ -128,19 +138,19 @@ def _add(expr: Add, ranges: Ranges) -> Shaped:
     return Shaped(tuple(axes), Sum(tuple(spread)))
 
 
-def _mul(expr: Mul, ranges: Ranges) -> Shaped:
-    return _contract([_convert(factor, ranges) for factor in expr.factors], ())
+def _mul(expr: Mul, shapes: Shapes) -> Shaped:
+    return _contract([_convert(factor, shapes) for factor in expr.factors], ())
 
 
-def _reduce(expr: Reduce, ranges: Ranges) -> Shaped:
+def _reduce(expr: Reduce, shapes: Shapes) -> Shaped:
     if expr.op != "sum":
         raise NoMatrixForm("fold", expr.op)
     factors = expr.body.factors if isinstance(expr.body, Mul) else (expr.body,)
-    return _contract([_convert(factor, ranges) for factor in factors], expr.bound)
+    return _contract([_convert(factor, shapes) for factor in factors], expr.bound)
 
 
-def _div(expr: Div, ranges: Ranges) -> Shaped:
-    above, below = _convert(expr.numerator, ranges), _convert(expr.denominator, ranges)
+def _div(expr: Div, shapes: Shapes) -> Shaped:
+    above, below = _convert(expr.numerator, shapes), _convert(expr.denominator, shapes)
     if not below.axes:
         factor = div(ONE, _scalar(below))
         return _contract([Shaped((), Scalar(factor)), above], ())
@@ -152,15 +162,15 @@ def _div(expr: Div, ranges: Ranges) -> Shaped:
     return Shaped(axes, Quotient(_spread(above, axes).tree, _spread(below, axes).tree))
 
 
-def _pow(expr: Pow, ranges: Ranges) -> Shaped:
-    base = _convert(expr.base, ranges)
+def _pow(expr: Pow, shapes: Shapes) -> Shaped:
+    base = _convert(expr.base, shapes)
     if used_indices(expr.exponent):
         raise NoMatrixForm("kind", "Pow")
     return Shaped(base.axes, Power(base.tree, expr.exponent))
 
 
-def _call(expr: Call, ranges: Ranges) -> Shaped:
-    args = [_convert(arg, ranges) for arg in expr.args]
+def _call(expr: Call, shapes: Shapes) -> Shaped:
+    args = [_convert(arg, shapes) for arg in expr.args]
     shapes = {arg.axes for arg in args if arg.axes}
     if len(shapes) != 1:
         raise NoMatrixForm("kind", expr.name)
@@ -168,28 +178,28 @@ def _call(expr: Call, ranges: Ranges) -> Shaped:
     return Shaped(axes, Map(expr, tuple(arg.tree for arg in args)))
 
 
-def _along(expr: Along, ranges: Ranges) -> Shaped:
-    args = [_convert(arg, ranges) for arg in expr.args]
+def _along(expr: Along, shapes: Shapes) -> Shaped:
+    args = [_convert(arg, shapes) for arg in expr.args]
     if len(args) != 1 or args[0].axes != expr.indices:
         raise NoMatrixForm("fold", expr.name)
     return Shaped(args[0].axes, Map(Call(expr.name, expr.args), (args[0].tree,), along=True))
 
 
-def _iverson(expr: Iverson, ranges: Ranges) -> Shaped:
+def _iverson(expr: Iverson, shapes: Shapes) -> Shaped:
     condition = expr.condition
     if not isinstance(condition, Compare):
         raise NoMatrixForm("guard")
-    left, right = _convert(condition.left, ranges), _convert(condition.right, ranges)
+    left, right = _convert(condition.left, shapes), _convert(condition.right, shapes)
     if not left.axes or (right.axes and right.axes != left.axes):
         raise NoMatrixForm("guard")
     return Shaped(left.axes, Indicator(condition.op, left.tree, right.tree))
 
 
-def _where(expr: Where, ranges: Ranges) -> Shaped:
+def _where(expr: Where, shapes: Shapes) -> Shaped:
     if expr.no != ZERO:
         raise NoMatrixForm("cases")
     yes = expr.yes.factors if isinstance(expr.yes, Mul) else (expr.yes,)
-    parts = [_iverson(Iverson(expr.condition), ranges), *(_convert(y, ranges) for y in yes)]
+    parts = [_iverson(Iverson(expr.condition), shapes), *(_convert(y, shapes) for y in yes)]
     return _contract([*parts[1:], parts[0]], ())
 
 

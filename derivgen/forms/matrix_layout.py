@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from derivgen.algebra.affine import Affine
 from derivgen.algebra.expressions import MINUS_ONE, Div, Number
 from derivgen.forms.layout import (
     FACTOR,
@@ -49,6 +50,7 @@ from derivgen.forms.matrix_tree import (
     Transpose,
 )
 from derivgen.forms.notation import symbol
+from derivgen.forms.plain import plain
 
 
 def matrix_math(item: Matrix, context: Context, level: int = SUM) -> Math:
@@ -59,7 +61,17 @@ def matrix_math(item: Matrix, context: Context, level: int = SUM) -> Math:
 
 def _leaf(item: Leaf, context: Context) -> tuple[Math, int]:
     figure = context.figures.get(item.tensor)
-    return figure or symbol(context.notation, item.tensor), FACTOR
+    if figure is not None:
+        return figure, FACTOR
+    return whole(item.tensor, item.layer, context), FACTOR
+
+
+def whole(tensor: str, layer: Affine | None, context: Context) -> Math:
+    """Return the symbol of a whole tensor, of one layer if ``layer`` says which."""
+    if layer is None:
+        return symbol(context.notation, tensor)
+    label = affine_math(layer, context)
+    return symbol(context.notation, tensor, None, plain(label).replace(" ", ""), label)
 
 
 def _scalar(item: Scalar, context: Context) -> tuple[Math, int]:

@@ -16,10 +16,11 @@ from derivgen.algebra.expressions import Call, Expr
 
 @dataclass(frozen=True)
 class Leaf:
-    """A whole vector or matrix."""
+    """A whole vector or matrix, of one layer if the tensor has an axis that counts layers."""
 
     tensor: str
     rank: int
+    layer: Affine | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def transposed(item: Matrix) -> Matrix:
 def kind(item: Matrix) -> str:
     """Return what a tree is when vectors stand as columns: scalar, column, row or matrix."""
     match item:
-        case Leaf(_, rank):
+        case Leaf(_, rank, _):
             return "column" if rank == 1 else "matrix"
         case Scalar():
             return "scalar"

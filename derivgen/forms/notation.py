@@ -140,23 +140,28 @@ def loss_symbol(notation: Notation) -> Math:
 
 
 def symbol(
-    notation: Notation, tensor: str, indices: tuple[Math, ...] | None = None, texts: str = ""
+    notation: Notation,
+    tensor: str,
+    indices: tuple[Math, ...] | None = None,
+    texts: str = "",
+    layer: Math | None = None,
 ) -> Math:
     """Return how a tensor or adjoint stands on paper.
 
     ``indices`` are the printed indices of an entry and ``texts`` the same in plain text; ``None``
-    means the whole tensor, as in matrix form.
+    means the whole tensor, as in matrix form, or the whole of one ``layer``.
     """
     if tensor in notation.partials:
         return _local_partial(notation, tensor, indices or (), texts)
     adjoint = notation.adjoints.get(tensor)
     if adjoint is None:
-        return Symbol(tensor, _tensor_math(notation, tensor, indices), _plain(tensor, texts))
+        math = _scripted(notation, _name(notation, tensor), tensor, indices, layer)
+        return Symbol(tensor, math, _plain(tensor, texts))
     if adjoint.is_delta and notation.style.delta == "delta":
         name = notation.deltas[adjoint.quantity]
-        math = _scripted(notation, name, adjoint.quantity, indices)
+        math = _scripted(notation, name, adjoint.quantity, indices, layer)
         return Symbol(adjoint.quantity, math, _plain(delta_text(adjoint.quantity), texts))
-    return _derivative(notation, adjoint, indices, texts)
+    return _derivative(notation, adjoint, indices, texts, layer)
 
 
 def partial_name(above: str, below: str) -> str:
@@ -188,17 +193,29 @@ def _plain(name: str, texts: str) -> str:
     return f"{name}[{texts}]" if texts else name
 
 
-def _tensor_math(notation: Notation, tensor: str, indices: tuple[Math, ...] | None) -> Math:
-    name = notation.names.get(tensor) or paper_name(tensor)
-    return _scripted(notation, name, tensor, indices)
+def _name(notation: Notation, tensor: str) -> PaperName:
+    return notation.names.get(tensor) or paper_name(tensor)
+
+
+def layer_axis(notation: Notation, tensor: str) -> int | None:
+    """Return the place of the axis whose index counts layers, if the tensor has one."""
+    declared = notation.tensors.get(tensor)
+    if declared is None or notation.layer_letter not in declared.axis_names:
+        return None
+    return declared.axis_names.index(notation.layer_letter)
 
 
 def _derivative(
-    notation: Notation, adjoint: Adjoint, indices: tuple[Math, ...] | None, texts: str
+    notation: Notation,
+    adjoint: Adjoint,
+    indices: tuple[Math, ...] | None,
+    texts: str,
+    layer: Math | None,
 ) -> Math:
     style = notation.style
     kind = style.delta if adjoint.is_delta else style.gradient
-    below = _tensor_math(notation, adjoint.quantity, indices)
+    name = _name(notation, adjoint.quantity)
+    below = _scripted(notation, name, adjoint.quantity, indices, layer)
     text = _plain(adjoint.quantity, texts)
     loss = symbol(notation, adjoint.loss)
     if kind == "d":
@@ -215,28 +232,43 @@ def partial_symbol(tensor: str, above: Math, below: Math, text: str) -> Math:
 
 
 def _scripted(
-    notation: Notation, name: PaperName, tensor: str, indices: tuple[Math, ...] | None
+    notation: Notation,
+    name: PaperName,
+    tensor: str,
+    indices: tuple[Math, ...] | None,
+    layer: Math | None = None,
 ) -> Math:
     style = notation.style
     declared = notation.tensors.get(tensor)
-    rank = len(declared.axes) if declared else 0
+    axis = layer_axis(notation, tensor)
+    rank = (len(declared.axes) if declared else 0) - (axis is not None)
+    entries = list(indices or ())
+    if axis is not None and entries:
+        layer = entries.pop(axis)
     if not style.hats and name.accent:
         name = replace(name, accent="")
     bold = style.bold and rank > 0 and indices is None and name.font == "italic"
+    sub, sup = _labels(style, name, rank, layer)
+    _place_indices(style, entries, rank, sub, sup)
+    return with_scripts(base_math(name, bold), _with_commas(sub, entries), sup)
+
+
+def _labels(
+    style: Style, name: PaperName, rank: int, layer: Math | None
+) -> tuple[list[Math], list[Math]]:
+    """Return what stands below and above a letter before any index: its tag and its layer."""
     sub: list[Math] = []
     sup: list[Math] = []
-    layer = name.layer
-    entries = list(indices or ())
     if name.tag:
-        in_script = bool(layer) or not rank or style.layer == "sub" or name.tag.isdigit()
-        _place_tag(name.tag, in_script, sub, sup)
-    if layer:
+        in_subscript = bool(name.layer) or not rank or style.layer == "sub" or name.tag.isdigit()
+        _place_tag(name.tag, in_subscript, sub, sup)
+    label = layer if layer is not None else _layer_label(name.layer) if name.layer else None
+    if label is not None:
         if style.layer == "sub":
-            sub.insert(0, label_math(layer))
+            sub.insert(0, label)
         else:
-            sup.append(label_pattern(style.layer, _layer_label(layer)))
-    _place_indices(style, entries, rank, declared, sub, sup)
-    return with_scripts(base_math(name, bold), _with_commas(sub, entries), sup)
+            sup.append(label_pattern(style.layer, label))
+    return sub, sup
 
 
 def _layer_label(layer: str) -> Math:
@@ -255,15 +287,9 @@ def _place_tag(tag: str, in_subscript: bool, sub: list[Math], sup: list[Math]) -
 
 
 def _place_indices(
-    style: Style,
-    entries: list[Math],
-    rank: int,
-    declared: Tensor | None,
-    sub: list[Math],
-    sup: list[Math],
+    style: Style, entries: list[Math], rank: int, sub: list[Math], sup: list[Math]
 ) -> None:
-    is_unit = rank == 1 and declared is not None and not sup and not sub
-    if style.units == "sup" and is_unit and len(entries) == 1:
+    if style.units == "sup" and rank == 1 and not sup and not sub and len(entries) == 1:
         sup.append(Fenced("(", entries[0]))
         return
     sub.extend(entries)

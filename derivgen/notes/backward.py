@@ -12,9 +12,11 @@ from derivgen.algebra.affine import Index, indices_of
 from derivgen.algebra.expressions import ONE, Access, Expr, Iverson, Reduce, mul
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Contribution, Rewrite, Step
-from derivgen.forms.fold import Equality
+from derivgen.calculus.gather import implied
+from derivgen.forms.fold import Equality, fold
 from derivgen.forms.math import Math
 from derivgen.forms.notation import loss_symbol, partial_name, symbol
+from derivgen.forms.plain import plain
 from derivgen.notes.document import (
     Block,
     Equation,
@@ -27,9 +29,9 @@ from derivgen.notes.document import (
     Section,
 )
 from derivgen.notes.forward import forward_label, matrix_equation, partial_math
-from derivgen.notes.inline import inlined
+from derivgen.notes.inline import Recursion, recursions
 from derivgen.notes.lemmas import lemma_label
-from derivgen.notes.view import View, display, side, steps_shown, where
+from derivgen.notes.view import PREFIX, View, display, side, steps_shown, where
 from derivgen.notes.words import join, listed, say
 
 
@@ -96,7 +98,8 @@ def with_partials(view: View, step: Step) -> View:
     """Return the view that knows the stand-ins for this step's local derivatives."""
     pairs = {(c.through.lhs.tensor, c.operand.tensor) for c in step.contributions}
     known = {partial_name(a, b): (a, b) for a, b in sorted(pairs)}
-    return replace(view, notation=replace(view.notation, partials=known))
+    style = replace(view.notation.style, product="cdot")
+    return replace(view, notation=replace(view.notation, partials=known, style=style))
 
 
 def local_access(made: Contribution) -> Access:
@@ -122,7 +125,7 @@ def chain_statement(made: Contribution) -> Statement:
 def local_equality(made: Contribution) -> Equality:
     """Return ``d out[g] / d A[h] = partial``, summed over what only the forward sum sees."""
     inner = _inner(made)
-    kept = tuple(c for c in made.statement.guard)
+    kept = tuple(c for c in made.statement.guard if not implied(c))
     body: Expr = mul(*(Iverson(c) for c in kept), made.partial)
     rhs = Reduce("sum", inner, body) if inner else body
     return Equality(local_access(made), rhs)
@@ -165,30 +168,57 @@ def _result(view: View, step: Step) -> list[Block]:
     for number, equality in enumerate(equalities):
         label = backward_label(step.adjoint if step.auxiliary else step.quantity)
         label += f":{number}" if number < len(equalities) - 1 else ""
-        found.append(_equation(view, step, equality, label, number))
-        if view.detail != "none":
-            found += matrix_equation(view, equality, f"m{label}")
+        unrolled = recursions(view, equality) if step.is_delta else []
+        if len(unrolled) > 1:
+            found.append(_equation(view, step, equality, f"c:{label}", number, None))
+            found += _recursion_cases(view, step, unrolled, label)
+            continue
+        last = unrolled[0] if unrolled else None
+        found.append(_equation(view, step, equality, label, number, last))
+        shown = last.equality if last is not None else equality
+        found += matrix_equation(view, shown, f"m:{label}")
     return found
 
 
-def _equation(view: View, step: Step, equality: Equality, label: str, number: int) -> Equation:
+def _recursion_cases(view: View, step: Step, unrolled: list[Recursion], label: str) -> list[Block]:
+    """Return the delta of each case, such as the last layer and the layers before it."""
+    found: list[Block] = []
+    for number, case in enumerate(unrolled):
+        left, right = display(view, case.equality)
+        own = label if number == len(unrolled) - 1 else f"{label}:case{number}"
+        line = Line(left, right, why=_inserted(view, case))
+        condition = where(view, case.equality)
+        found.append(Equation(own, (line,), condition, True, step.quantity))
+        found += matrix_equation(view, case.equality, f"m:{own}")
+    return found
+
+
+def _inserted(view: View, case: Recursion) -> Prose:
+    refs: list[Prose] = []
+    for name, number in case.used:
+        last = len(view.folded[f"{PREFIX}{name}"]) - 1
+        label = backward_label(name) + (f":{number}" if number < last else "")
+        refs.append((Ref(label),))
+    return say(view.lang, "inserted", ref=listed(view.lang, refs))
+
+
+def _equation(
+    view: View, step: Step, equality: Equality, label: str, number: int, last: Recursion | None
+) -> Equation:
     left, right = display(view, equality)
     lines: list[Line] = []
     if view.detail != "result" and step.contributions:
-        lines += _history(view, step, equality, number)
+        history = _history(view, step, equality, number)
+        lines += [line for line in history if plain(line.right) != plain(left)]
     if not lines or lines[-1].right != right:
         lines.append(Line(None, right, why=_rules(view, step.rewrites)))
     lines = _defined(view, step, equality, lines, left)
-    if step.is_delta and (whole := inlined(view, equality)) is not None:
-        rhs, used = whole
-        why = say(view.lang, "inserted", ref=listed(view.lang, [_ref(name) for name in used]))
-        lines.append(Line(None, side(view, rhs, equality), why=why))
+    if last is not None:
+        right = side(view, last.equality.rhs, equality)
+        lines.append(Line(None, right, why=_inserted(view, last)))
     boxed = step.is_delta or step.quantity in view.derivation.gradients
+    boxed = boxed and not label.startswith("c:")
     return Equation(label, tuple(lines), where(view, equality), boxed, step.quantity)
-
-
-def _ref(quantity: str) -> Prose:
-    return (Ref(backward_label(quantity)),)
 
 
 def _defined(
@@ -224,8 +254,6 @@ def _local_ref(view: View, step: Step) -> Prose:
 
 
 def _folded_like(view: View, statements: list[Statement], number: int) -> Equality | None:
-    from derivgen.forms.fold import fold
-
     tensor = view.derivation.tensors[statements[0].lhs.tensor]
     found = fold(statements, tensor)
     return found[number] if number < len(found) else None

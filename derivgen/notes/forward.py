@@ -9,7 +9,18 @@ from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Named
 from derivgen.forms.fold import Equality
 from derivgen.forms.layout import affine_math
-from derivgen.forms.math import Math, Num, Op, Row, Sym, Symbol, joined, row, walk_math
+from derivgen.forms.math import (
+    Math,
+    Num,
+    Op,
+    Row,
+    Sym,
+    Symbol,
+    joined,
+    parenthesised,
+    row,
+    walk_math,
+)
 from derivgen.forms.matrix import NoMatrixForm
 from derivgen.forms.notation import loss_symbol, symbol
 from derivgen.notes.document import (
@@ -60,7 +71,9 @@ def shape(view: View, tensor: Tensor) -> Math:
     sizes: list[Math] = []
     for axis in tensor.axes:
         size = affine_math(axis.size, context)
-        sizes.append(size)
+        sizes.append(
+            parenthesised(size) if isinstance(size, Row) and len(tensor.axes) > 1 else size
+        )
     return joined(sizes, Op("cross"))
 
 
@@ -205,7 +218,8 @@ def matrix_equation(view: View, equality: Equality, label: str) -> list[Block]:
         left, right = matrix_display(view, equality)
     except NoMatrixForm as refused:
         return [_refusal(view, refused)] if refused.reason != "cases" else []
-    return [Equation(label, (Line(left, right),), about=equality.lhs.tensor)]
+    lines = (Line(left, right),)
+    return [Equation(label, lines, where(view, equality), about=equality.lhs.tensor)]
 
 
 def _refusal(view: View, refused: NoMatrixForm) -> Paragraph:

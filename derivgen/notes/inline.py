@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import count
 
 from derivgen.algebra.affine import Affine, Index, affine
 from derivgen.algebra.expressions import (
     Access,
+    Condition,
     Expr,
     Node,
     Reduce,
@@ -20,24 +22,57 @@ from derivgen.forms.fold import Equality
 from derivgen.notes.view import View
 
 
-def inlined(view: View, equality: Equality) -> tuple[Expr, tuple[str, ...]] | None:
+@dataclass(frozen=True)
+class Recursion:
+    """A delta in terms of other deltas: the equation, and what was put in for it.
+
+    ``used`` names quantities, each with the number of the case of its equation.
+    """
+
+    equality: Equality
+    used: tuple[tuple[str, int], ...]
+
+
+def recursions(view: View, equality: Equality) -> list[Recursion]:
     """Return a right side with derivatives that are no deltas replaced by their equations.
 
-    Also returns the quantities whose equations were used; ``None`` if there is nothing to put in.
+    One for each case: where the derivative put in has an equation of its own at one layer, so has
+    the delta. Empty if nothing can be put in or no other delta comes into sight.
     """
-    mapping: dict[Node, Node] = {}
-    used: list[str] = []
+    found = [Recursion(equality, ())]
     for access in accesses(equality.rhs):
         adjoint = view.notation.adjoints.get(access.tensor)
         if adjoint is None or adjoint.is_delta or adjoint.quantity in view.derivation.gradients:
             continue
-        definition = view.folded.get(access.tensor, ())
-        if len(definition) == 1 and not definition[0].where:
-            mapping[access] = _unfolded(definition[0], access, equality)
-            used.append(adjoint.quantity)
-    if not mapping or not any(_is_recursive(view, made) for made in mapping.values()):
-        return None
-    return replace_nodes(equality.rhs, mapping), tuple(dict.fromkeys(used))
+        cases = view.folded.get(access.tensor, ())
+        found = [
+            new
+            for old in found
+            for number, case in enumerate(cases)
+            if (new := _put_in(old, access, case, (adjoint.quantity, number))) is not None
+        ]
+    useful = any(_is_recursive(view, r.equality.rhs) for r in found)
+    return [r for r in found if r.used] if useful else []
+
+
+def _put_in(
+    old: Recursion, access: Access, case: Equality, source: tuple[str, int]
+) -> Recursion | None:
+    """Return the equation with one case of a definition in the place of ``access``."""
+    fixed: dict[Index, Affine] = {}
+    where: tuple[Condition, ...] = ()
+    for form, place in zip(access.indices, case.lhs.indices, strict=True):
+        if place.plain is None:
+            if form.plain is None:
+                return None
+            fixed[form.plain] = place
+    if case.where:
+        moved = {p.plain: f for p, f in zip(case.lhs.indices, access.indices) if p.plain}
+        where = tuple(substitute(c, moved) for c in case.where)
+    rhs = replace_nodes(old.equality.rhs, {access: _unfolded(case, access, old.equality)})
+    lhs = substitute(old.equality.lhs, fixed)
+    equality = Equality(lhs, substitute(rhs, fixed), (*old.equality.where, *where))
+    return Recursion(equality, tuple(dict.fromkeys((*old.used, source))))
 
 
 def _is_recursive(view: View, made: Node) -> bool:

@@ -14,6 +14,7 @@ from derivgen.notes.backward import backward_label
 from derivgen.notes.costs import cost
 from derivgen.notes.document import Formula, Inline, Prose, Pseudocode, Ref, Section, Table
 from derivgen.notes.forward import shape
+from derivgen.notes.inline import recursions
 from derivgen.notes.view import View, display, matrix_display, steps_shown
 from derivgen.notes.words import say, word
 
@@ -25,7 +26,7 @@ def summary_section(view: View, wrt: tuple[str, ...] | None) -> Section:
     rows: list[tuple[Prose, ...]] = []
     for step in steps_shown(view, wrt):
         for number, equality in enumerate(view.folded[step.adjoint]):
-            rows.append(_row(view, step, equality, number))
+            rows += _rows(view, step, equality, number)
     keys = ("index form", "matrix form", "shape", "cost", "equation")
     head = tuple((word(view.lang, key),) for key in keys)
     shown = [c for c in range(len(keys)) if any(line[c] != ("",) for line in rows)]
@@ -33,11 +34,21 @@ def summary_section(view: View, wrt: tuple[str, ...] | None) -> Section:
     return Section(say(view.lang, "summary"), (table,))
 
 
-def _row(view: View, step: Step, equality: Equality, number: int) -> tuple[Prose, ...]:
-    left, right = display(view, equality)
+def _rows(view: View, step: Step, equality: Equality, number: int) -> list[tuple[Prose, ...]]:
+    """Return a row for an equation; a delta is shown as its recursion, one row for each case."""
     total = len(view.folded[step.adjoint])
-    name = step.adjoint if step.auxiliary else step.quantity
-    label = backward_label(name) + (f":{number}" if number < total - 1 else "")
+    label = backward_label(step.adjoint if step.auxiliary else step.quantity)
+    label += f":{number}" if number < total - 1 else ""
+    cases = recursions(view, equality) if step.is_delta else []
+    if len(cases) < 2:
+        shown = cases[0].equality if cases else equality
+        return [_row(view, step, shown, label)]
+    labels = [*(f"{label}:case{n}" for n in range(len(cases) - 1)), label]
+    return [_row(view, step, c.equality, own) for c, own in zip(cases, labels, strict=True)]
+
+
+def _row(view: View, step: Step, equality: Equality, label: str) -> tuple[Prose, ...]:
+    left, right = display(view, equality)
     tensor = view.derivation.tensors[step.adjoint]
     return (
         (Formula(row(left, Op("="), right)),),

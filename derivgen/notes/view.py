@@ -30,9 +30,9 @@ from derivgen.forms.layout import Context, condition_math, formula
 from derivgen.forms.letters import assign_letters
 from derivgen.forms.math import Math, Op, joined
 from derivgen.forms.matrix import NoMatrixForm, matrix_form
-from derivgen.forms.matrix_layout import matrix_math
+from derivgen.forms.matrix_layout import matrix_math, whole
 from derivgen.forms.matrix_tree import Matrix, as_rows
-from derivgen.forms.notation import Adjoint, Notation, make_notation, symbol
+from derivgen.forms.notation import Adjoint, Notation, layer_axis, make_notation
 from derivgen.forms.style import Style
 
 PREFIX = "adj_"
@@ -71,6 +71,12 @@ class View:
         """Return the ends of each axis of a tensor."""
         declared = self.notation.tensors.get(tensor)
         return tuple((a.low, a.high) for a in declared.axes) if declared else ()
+
+    def layer_axis(self, tensor: str) -> int | None:
+        """Return the place of the axis that counts layers, if the tensor has one."""
+        if tensor in self.notation.adjoints:
+            tensor = self.notation.adjoints[tensor].quantity
+        return layer_axis(self.notation, tensor)
 
 
 def make_view(
@@ -179,14 +185,24 @@ def tree_of(view: View, equality: Equality) -> Matrix:
 
     Raises: NoMatrixForm.
     """
-    plain = [form.plain for form in equality.lhs.indices]
+    tensor = equality.lhs.tensor
+    skipped = view.layer_axis(tensor)
+    kept = [p for p in range(len(equality.lhs.indices)) if p != skipped]
+    plain = [equality.lhs.indices[p].plain for p in kept]
     free = tuple(index for index in plain if index is not None)
-    if len(free) < len(plain) or equality.where:
-        raise NoMatrixForm("cases", equality.lhs.tensor)
-    if any((i.low, i.high) != r for i, r in zip(free, view.ranges(equality.lhs.tensor))):
-        raise NoMatrixForm("part", equality.lhs.tensor)
-    tree = matrix_form(equality.rhs, free, view.ranges)
+    ranges = [view.ranges(tensor)[p] for p in kept]
+    if len(free) < len(plain) or _about(free, equality.where):
+        raise NoMatrixForm("cases", tensor)
+    if any((i.low, i.high) != r for i, r in zip(free, ranges, strict=True)):
+        raise NoMatrixForm("part", tensor)
+    tree = matrix_form(equality.rhs, free, view)
     return as_rows(tree) if view.layout == "rows" else tree
+
+
+def _about(free: tuple[Index, ...], conditions: tuple[Condition, ...]) -> bool:
+    """Tell whether a condition concerns one of the free indices."""
+    named = {i for c in conditions for form in affine_forms(c) for i in indices_of(form)}
+    return any(index in named for index in free)
 
 
 def matrix_display(view: View, equality: Equality) -> tuple[Math, Math]:
@@ -196,7 +212,9 @@ def matrix_display(view: View, equality: Equality) -> tuple[Math, Math]:
     """
     tree = tree_of(view, equality)
     context = view.context(equality.rhs, first=equality.indices)
-    return symbol(view.notation, equality.lhs.tensor), matrix_math(tree, context)
+    axis = view.layer_axis(equality.lhs.tensor)
+    layer = None if axis is None else equality.lhs.indices[axis]
+    return whole(equality.lhs.tensor, layer, context), matrix_math(tree, context)
 
 
 def entry_of(view: View, tensor: str) -> Access:

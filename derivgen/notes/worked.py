@@ -94,7 +94,8 @@ def _given(view: View, example: Example) -> Table:
     rows: list[tuple[Prose, ...]] = []
     for tensor in view.derivation.network.tensors.values():
         if tensor.name in example.values.arrays:
-            shown = grid(example.arrays[tensor.name], view.layout == "columns")
+            array = example.arrays[tensor.name]
+            shown = grid(array, view.layout == "columns") if array.ndim <= 2 else Op("ellipsis")
             left = Formula(symbol(view.notation, tensor.name))
             rows.append(((left,), (word(view.lang, tensor.role.value),), (Formula(shown),)))
     head = tuple((word(view.lang, key),) for key in ("symbol", "meaning", "number"))
@@ -264,7 +265,8 @@ def _updates(view: View, example: Example) -> list[Block]:
     stepped = dict(example.values.arrays)
     for name, adjoint in derivation.gradients.items():
         stepped[name] = example.arrays[name] - float(example.rate) * example.arrays[adjoint]
-        found.append(_update(view, example, name, adjoint, stepped[name]))
+        if stepped[name].ndim <= 2:
+            found.append(_update(view, example, name, adjoint, stepped[name]))
     after = evaluate(derivation, example.values.with_arrays(stepped))
     loss = derivation.network.loss or ""
     told = say(
