@@ -51,6 +51,7 @@ class CppView:
     training: bool
     constants: Lines
     sizes: Lines
+    size_table: str
     parameter_members: Lines
     parameter_list: str
     state_list: str
@@ -161,6 +162,7 @@ class _Printer:
             sizes=tuple(
                 f"constexpr int {self.scope.sizes[name]} = {value};" for name, value in program.dims
             ),
+            size_table=", ".join(f'{{"{name}", {value}}}' for name, value in program.dims),
             forward=code["forward"],
             backward=code["backward"],
             evaluate=code["evaluate"],
