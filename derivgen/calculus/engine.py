@@ -148,6 +148,8 @@ class _AdjointNames:
 def reverse(forward: Forward, adjoints: Adjoints, asked: Sequence[str]) -> list[Step]:
     """Return the raw steps that pull the seed back to ``asked``, in an order of computation."""
     statements = list(forward.statements)
+    counts = forward.writers()
+    forward.single = frozenset(name for name, count in counts.items() if count == 1)
     smooth = [s for s in statements if not s.op.startswith("arg")]
     wanted = depends_on(smooth, asked)
     needed = needed_for(smooth, [adjoints.seed])

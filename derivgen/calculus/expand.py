@@ -89,25 +89,28 @@ def apply_along(call: Along, function: Function, names: Names) -> Expr:
 
 
 def bind_arguments(body: Expr, function: Function, args: tuple[Expr, ...]) -> Expr:
-    """Return ``body`` with the function's parameters and settings replaced by ``args``."""
-    settings = [Number(value) for _, value in function.settings]
-    names = [*function.params, *(name for name, _ in function.settings)]
-    missing = len(names) - len(args)
-    if missing < 0 or missing > len(settings):
-        raise EquationError(
-            function.name, f"{function.name} takes {len(function.params)} values, not {len(args)}."
-        )
-    full = [*args, *settings[len(settings) - missing :]] if missing else list(args)
-    return replace_nodes(
-        body, {Access(name): value for name, value in zip(names, full, strict=False)}
-    )
+    """Return ``body`` with the function's parameters replaced by ``args`` or their defaults."""
+    full = full_arguments(Call(function.name, args), function)
+    mapping = dict(zip(map(Access, function.params), full, strict=True))
+    return replace_nodes(body, mapping)
 
 
 def full_arguments(call: Call, function: Function) -> tuple[Expr, ...]:
-    """Return the call's arguments with defaults for the settings left out."""
-    settings = tuple(Number(value) for _, value in function.settings)
-    missing = len(function.params) + len(settings) - len(call.args)
-    return call.args + (settings[len(settings) - missing :] if missing > 0 else ())
+    """Return the call's arguments, with the defaults of those left out.
+
+    Raises: EquationError, if there are too many or too few.
+    """
+    defaults = dict(function.settings)
+    rest = function.params[len(call.args) :]
+    missing = [name for name in rest if name not in defaults]
+    if missing or len(call.args) > len(function.params):
+        given, wanted = len(call.args), ", ".join(function.params)
+        raise EquationError(
+            call.name,
+            f"{call.name} is given {given} values; it takes {wanted}.",
+            f"Write {call.name}({wanted}).",
+        )
+    return call.args + tuple(Number(defaults[name]) for name in rest)
 
 
 def _plain(expr: Expr, network: Network) -> Expr:

@@ -286,12 +286,11 @@ class _Builder:
     def _argument(self, call: Call, arg: Expr, scope: Scope) -> Expr:
         if isinstance(arg, (Access, Number, Constant)):
             return arg
-        parts = list(walk(arg))
-        leaves = {part for part in parts if isinstance(part, (Access, Derivative))}
-        if not leaves and not any(isinstance(part, Reduce) for part in parts):
+        leaves = _leaves(arg)
+        if not leaves:
             return arg
-        involved = any(isinstance(part, (Where, Iverson, Reduce)) for part in parts)
-        if call.name in TRANSPARENT and len(leaves) == 1 and not involved:
+        conditional = any(isinstance(part, (Where, Iverson)) for part in walk(arg))
+        if call.name in TRANSPARENT and len(leaves) == 1 and not conditional:
             return self.scalar(arg, scope)
         return self.name_part(arg, scope, "argument")
 
@@ -345,6 +344,17 @@ class _Builder:
             if tests:
                 guard.append(tests[0] if len(tests) == 1 else Or(tuple(tests)))
         return conjunction(tuple(guard))
+
+
+def _leaves(expr: Expr) -> set[Expr]:
+    """Return what would stand as a single access below ``expr`` once its parts have names."""
+    if isinstance(expr, (Access, Derivative, Reduce)):
+        return {expr}
+    if isinstance(expr, Call):
+        inside = {leaf for arg in expr.args for leaf in _leaves(arg)}
+        in_place = expr.name in TRANSPARENT and len(inside) <= 1
+        return inside if in_place else {expr}
+    return {leaf for part in children(expr) for leaf in _leaves(part)}
 
 
 def _no_zero_denominator(equation: Equation) -> None:

@@ -109,6 +109,16 @@ def _branches(body: Expr, access: Access) -> Expr:
     return where(condition, yes, no)
 
 
+def conditions_on_top(expr: Expr) -> Expr:
+    """Return ``expr`` with its conditions outermost, so that only one branch is ever computed."""
+    condition = _first_condition(expr)
+    if condition is None:
+        return expr
+    yes = conditions_on_top(_assume(expr, condition, True))
+    no = conditions_on_top(_assume(expr, condition, False))
+    return where(condition, yes, no)
+
+
 def _first_condition(body: Expr) -> Condition | None:
     for part in walk(body):
         if isinstance(part, (Where, Iverson)):

@@ -10,6 +10,7 @@ of their own, made here once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,7 @@ from derivgen.algebra.expressions import (
     ONE,
     ZERO,
     Access,
+    Call,
     Compare,
     Condition,
     Expr,
@@ -29,6 +31,7 @@ from derivgen.algebra.expressions import (
     quotient_factors,
     substitute,
     tensors_read,
+    walk,
     where,
 )
 from derivgen.algebra.network import Axis, Tensor
@@ -36,7 +39,8 @@ from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Contribution, Named
 from derivgen.calculus.lemmas import Lemmas
 from derivgen.calculus.names import Names
-from derivgen.calculus.partials import partials
+from derivgen.calculus.partials import conditions_on_top, partials
+from derivgen.calculus.shorten import shortest
 
 
 @dataclass
@@ -50,6 +54,11 @@ class Forward:
     lemmas: Lemmas
     helpers: dict[Statement, str] = field(default_factory=dict)
     preactivations: frozenset[str] = frozenset()
+    single: frozenset[str] = frozenset()
+
+    def writers(self) -> Counter[str]:
+        """Return how many statements write each tensor."""
+        return Counter(statement.lhs.tensor for statement in self.statements)
 
     def add_tensor(self, name: str, axes: tuple[Axis, ...], axis_names: tuple[str, ...]) -> None:
         """Declare an invented tensor."""
@@ -110,8 +119,14 @@ def _local(
     statement: Statement, forward: Forward
 ) -> Iterator[tuple[Access, Expr, tuple[str, ...]]]:
     if statement.op == "sum":
+        output = statement.lhs if _tells_its_value(statement, forward) else None
+        exponentials = any(isinstance(p, Call) and p.name == "exp" for p in walk(statement.body))
         for access, slope in partials(statement.body):
             resolved, cited = forward.lemmas.resolve(slope)
+            if exponentials:
+                known = forward.lemmas.rational
+                body = conditions_on_top(statement.body)
+                resolved, _ = shortest(resolved, body, output, known)
             yield access, resolved, cited
     elif statement.op in ("max", "min"):
         operand = statement.body
@@ -121,6 +136,11 @@ def _local(
         operand = statement.body
         assert isinstance(operand, Access), "normal form names the operand of a product"
         yield operand, _others(statement, forward), ()
+
+
+def _tells_its_value(statement: Statement, forward: Forward) -> bool:
+    """Tell whether what the statement writes is the value of its body, and of nothing else."""
+    return statement.is_map and statement.lhs.tensor in forward.single
 
 
 def _is_winner(statement: Statement, forward: Forward) -> Condition:
