@@ -45,6 +45,7 @@ class Notation:
     ``from_zero``: letters in index arithmetic, whose ranges are shown as they are. ``layer_letter``:
     the letter of an index that counts layers and stands as a superscript. ``written``: the index
     letters of the network's text. ``partials``: stand-ins for ``d out / d in`` in a chain rule.
+    ``texts``: names in plain text, where they are not the tensors' own.
     """
 
     style: Style
@@ -58,6 +59,7 @@ class Notation:
     functions: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
     partials: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_notation(
@@ -67,13 +69,21 @@ def make_notation(
     adjoints: Mapping[str, Adjoint],
     from_zero: frozenset[str] = frozenset(),
     written: frozenset[str] = frozenset(),
+    layers: Mapping[str, int] | None = None,
 ) -> Notation:
-    """Return the notation of a style for the given tensors."""
+    """Return the notation of a style for the given tensors.
+
+    ``layers`` numbers the outputs of library layers: ``h3`` of layer 3 is the layer's ``h``.
+    """
     names = {
         name: paper_name(name, tensor.latex)
         for name, tensor in tensors.items()
         if name not in adjoints
     }
+    for name, layer in (layers or {}).items():
+        paper = names[name]
+        if not paper.layer and paper.tag == str(layer):
+            names[name] = replace(paper, layer=paper.tag, tag="")
     if style.loss and loss in names:
         names[loss] = PaperName(style.loss)
     for name, latex in style.names:
@@ -156,11 +166,12 @@ def symbol(
     adjoint = notation.adjoints.get(tensor)
     if adjoint is None:
         math = _scripted(notation, _name(notation, tensor), tensor, indices, layer)
-        return Symbol(tensor, math, _plain(tensor, texts))
+        return Symbol(tensor, math, _plain(notation.texts.get(tensor, tensor), texts))
     if adjoint.is_delta and notation.style.delta == "delta":
         name = notation.deltas[adjoint.quantity]
         math = _scripted(notation, name, adjoint.quantity, indices, layer)
-        return Symbol(adjoint.quantity, math, _plain(delta_text(adjoint.quantity), texts))
+        own = notation.texts.get(f"delta {adjoint.quantity}", delta_text(adjoint.quantity))
+        return Symbol(adjoint.quantity, math, _plain(own, texts))
     return _derivative(notation, adjoint, indices, texts, layer)
 
 
@@ -216,7 +227,7 @@ def _derivative(
     kind = style.delta if adjoint.is_delta else style.gradient
     name = _name(notation, adjoint.quantity)
     below = _scripted(notation, name, adjoint.quantity, indices, layer)
-    text = _plain(adjoint.quantity, texts)
+    text = _plain(notation.texts.get(adjoint.quantity, adjoint.quantity), texts)
     loss = symbol(notation, adjoint.loss)
     if kind == "d":
         return Symbol(adjoint.quantity, row(Sym("d"), below), f"d{adjoint.loss}/d{text}")

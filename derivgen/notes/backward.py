@@ -28,9 +28,10 @@ from derivgen.notes.document import (
     Ref,
     Section,
 )
-from derivgen.notes.forward import forward_label, matrix_equation, partial_math
+from derivgen.notes.forward import forward_label, matrix_equation, partial_math, stack_range
 from derivgen.notes.inline import Recursion, recursions
 from derivgen.notes.lemmas import lemma_label
+from derivgen.notes.stacks import Stack, relative, stack_of_step
 from derivgen.notes.view import PREFIX, View, display, side, steps_shown, where
 from derivgen.notes.words import join, listed, say
 
@@ -40,13 +41,37 @@ def backward_label(quantity: str) -> str:
     return f"b:{quantity}"
 
 
-def backward_section(view: View, wrt: tuple[str, ...] | None) -> Section:
-    """Return the whole backward pass."""
+def backward_section(view: View, wrt: tuple[str, ...] | None, found: tuple[Stack, ...]) -> Section:
+    """Return the whole backward pass; a stack of equal layers appears once."""
     loss = Formula(loss_symbol(view.notation))
     body: list[Block] = [Paragraph(say(view.lang, "backward intro", loss=loss))]
-    for step in steps_shown(view, wrt):
-        body.append(step_section(view, step))
+    for step, stack in shown_steps(view, wrt, found):
+        if stack is None:
+            body.append(step_section(view, step))
+            continue
+        section = step_section(relative(view, stack.first), step)
+        told = Paragraph(say(view.lang, "stack", range=stack_range(view, stack)))
+        body.append(replace(section, body=(told, *section.body)))
     return Section(say(view.lang, "backward"), tuple(body))
+
+
+def shown_steps(
+    view: View, wrt: tuple[str, ...] | None, found: tuple[Stack, ...]
+) -> list[tuple[Step, Stack | None]]:
+    """Return the steps to show; a stack's stand where its last layer comes, once for each role."""
+    steps = {step.quantity: step for step in view.derivation.steps if not step.auxiliary}
+    shown: list[tuple[Step, Stack | None]] = []
+    done: set[str] = set()
+    for step in steps_shown(view, wrt):
+        stack = stack_of_step(found, step)
+        if stack is None:
+            shown.append((step, None))
+            continue
+        standing = stack.standing[step.quantity]
+        if standing not in done:
+            done.add(standing)
+            shown.append((steps[standing], stack))
+    return shown
 
 
 def step_section(view: View, step: Step) -> Section:

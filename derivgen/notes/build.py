@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from derivgen.algebra.expressions import Access, walk
-from derivgen.notes.backward import backward_section
+from derivgen.algebra.expressions import tensors_read
+from derivgen.notes.backward import backward_label, backward_section
 from derivgen.notes.document import Block, Document, Section
-from derivgen.notes.forward import forward_section, network_section
+from derivgen.notes.forward import forward_label, forward_section, network_section
 from derivgen.notes.lemmas import lemma_section
+from derivgen.notes.stacks import Stack, aliases, stacks
 from derivgen.notes.summary import algorithm, summary_section
 from derivgen.notes.view import View
 from derivgen.notes.words import say
@@ -18,39 +19,40 @@ def build(
 ) -> Document:
     """Return the document; ``wrt`` keeps only the steps that lead to these quantities."""
     name = view.derivation.network.name
-    body: list[Block] = [network_section(view), forward_section(view)]
+    found = stacks(view)
+    body: list[Block] = [network_section(view, found), forward_section(view, found)]
     if view.detail != "result":
         body += lemma_section(view)
-    body.append(backward_section(view, wrt))
+    body.append(backward_section(view, wrt, found))
     if example is not None:
         body.append(worked_section(view, example))
-    body.append(summary_section(view, wrt))
+    body.append(summary_section(view, wrt, found))
     if not wrt and view.derivation.network.loss:
-        body.append(Section(say(view.lang, "algorithm"), (algorithm(view),)))
+        body.append(Section(say(view.lang, "algorithm"), (algorithm(view, found),)))
     return Document(
         say(view.lang, "title", network=name.replace("_", " ")),
         tuple(body),
         view.lang,
         name,
-        chains(view),
+        readers(view),
+        _labels(view, found),
     )
 
 
-def chains(view: View) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return for each tensor the forward tensors between it and the loss, itself first."""
-    readers: dict[str, dict[str, None]] = {}
+def readers(view: View) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return for each forward tensor the tensors computed from it."""
+    found: dict[str, dict[str, None]] = {}
     for statement in view.derivation.forward:
-        for part in walk(statement.body):
-            if isinstance(part, Access):
-                readers.setdefault(part.tensor, {})[statement.lhs.tensor] = None
-    found: list[tuple[str, tuple[str, ...]]] = []
-    for name in dict.fromkeys((*view.derivation.network.tensors, *view.derivation.named)):
-        reached: dict[str, None] = {name: None}
-        pending = [name]
-        while pending:
-            for reader in readers.get(pending.pop(), {}):
-                if reader not in reached:
-                    reached[reader] = None
-                    pending.append(reader)
-        found.append((name, tuple(reached)))
-    return tuple(found)
+        for name in tensors_read(statement.body):
+            found.setdefault(name, {})[statement.lhs.tensor] = None
+    return tuple((name, tuple(known)) for name, known in found.items())
+
+
+def _labels(view: View, found: tuple[Stack, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the labels of equations not shown, each with the one shown in its place."""
+    pairs: list[tuple[str, str]] = []
+    for name, shown in aliases(found).items():
+        if name != shown:
+            pairs.append((forward_label(name), forward_label(shown)))
+            pairs.append((backward_label(name), backward_label(shown)))
+    return tuple(pairs)

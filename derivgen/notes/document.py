@@ -7,7 +7,7 @@ so every format, and the emitted code, counts alike.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Union
 
 from derivgen.forms.math import Math
@@ -136,13 +136,17 @@ Block = Union[Paragraph, Equation, Items, Table, Pseudocode, Code, Figure, Secti
 
 @dataclass(frozen=True)
 class Document:
-    """The whole: title, blocks, language, and the chain of tensors behind each parameter."""
+    """The whole: title, blocks, language, and which tensors read each tensor.
+
+    ``aliases`` are labels of equations not shown, with the label of the one shown for them.
+    """
 
     title: Prose
     body: tuple[Block, ...]
     lang: str = "en"
     about: str = ""
-    chains: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
+    readers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 def blocks(body: tuple[Block, ...]) -> Iterator[Block]:
@@ -160,4 +164,6 @@ def equations(document: Document) -> list[Equation]:
 
 def numbers(document: Document) -> dict[str, int]:
     """Return the number of each labelled equation, counted from 1."""
-    return {equation.label: n for n, equation in enumerate(equations(document), 1)}
+    found = {equation.label: n for n, equation in enumerate(equations(document), 1)}
+    found.update({old: found[new] for old, new in document.aliases if new in found})
+    return found

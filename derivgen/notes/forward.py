@@ -34,27 +34,48 @@ from derivgen.notes.document import (
     Section,
     Table,
 )
+from derivgen.notes.stacks import LETTER, Stack, relative, stack_of
 from derivgen.notes.view import View, display, entry_of, matrix_display, side, where
 from derivgen.notes.words import join, listed, say, word
 
 
-def network_section(view: View) -> Section:
+def network_section(view: View, found: tuple[Stack, ...]) -> Section:
     """Return the section on sizes, symbols and given facts."""
-    body: list[Block] = [symbol_table(view), Items(tuple(conventions(view)))]
+    body: list[Block] = [symbol_table(view, found), Items(tuple(conventions(view)))]
     return Section(say(view.lang, "network"), tuple(body))
 
 
-def symbol_table(view: View) -> Table:
-    """Return a table of the network's tensors: symbol, role, shape."""
+def symbol_table(view: View, found: tuple[Stack, ...]) -> Table:
+    """Return a table of the network's tensors: symbol, role, shape; stacks in one row a role."""
     rows: list[tuple[Prose, ...]] = []
     for tensor in view.derivation.tensors.values():
         if tensor.name in view.notation.adjoints or tensor.name in view.derivation.named:
             continue
-        role = "loss" if tensor.name == view.derivation.network.loss else tensor.role.value
-        symbol_cell: Prose = (Formula(entry_math(view, tensor.name)),)
-        rows.append((symbol_cell, (word(view.lang, role),), (Formula(shape(view, tensor)),)))
+        stack = stack_of(found, tensor.name)
+        if stack is None:
+            rows.append(_symbol_row(view, tensor, ()))
+        elif tensor.name in stack.shown:
+            rows.append(_symbol_row(relative(view, stack.first), tensor, stack_range(view, stack)))
     head = tuple((word(view.lang, key),) for key in ("symbol", "meaning", "shape"))
     return Table(head, tuple(rows))
+
+
+def _symbol_row(view: View, tensor: Tensor, note: Prose) -> tuple[Prose, ...]:
+    role = "loss" if tensor.name == view.derivation.network.loss else tensor.role.value
+    meaning: Prose = (word(view.lang, role),)
+    if note:
+        meaning = join((*meaning, word(view.lang, "comma"), *note))
+    return (
+        (Formula(entry_math(view, tensor.name)),),
+        meaning,
+        (Formula(shape(view, tensor)),),
+    )
+
+
+def stack_range(view: View, stack: Stack) -> Prose:
+    """Return ``l = 2, ..., 9``."""
+    ends = (Num(str(stack.first)), Op(","), Op("ellipsis"), Op(","), Num(str(stack.last)))
+    return (Formula(row(Sym(LETTER), Op("="), *ends)),)
 
 
 def entry_math(view: View, tensor: str) -> Math:
@@ -147,12 +168,27 @@ def _fact(view: View, number: int) -> Prose:
     return told
 
 
-def forward_section(view: View) -> Section:
+def forward_section(view: View, found: tuple[Stack, ...]) -> Section:
     """Return the forward equations, each with its matrix form where there is one."""
     body: list[Block] = [Paragraph(say(view.lang, "forward intro"))]
-    for number in range(len(view.derivation.network.equations)):
-        body.extend(_equation(view, number))
+    entered: list[Stack] = []
+    for number, equation in enumerate(view.derivation.network.equations):
+        stack = stack_of(found, equation.lhs.tensor)
+        if stack is None:
+            body.extend(_equation(view, number))
+        elif equation.lhs.tensor in stack.shown:
+            if stack not in entered:
+                entered.append(stack)
+                body.append(Paragraph(say(view.lang, "stack", range=stack_range(view, stack))))
+            body.extend(_equation(relative(view, stack.first), number))
+            if equation.lhs.tensor == _last_written(view, stack):
+                body.append(Paragraph(say(view.lang, "stack end")))
     return Section(say(view.lang, "forward"), tuple(body))
+
+
+def _last_written(view: View, stack: Stack) -> str:
+    written = [e.lhs.tensor for e in view.derivation.network.equations]
+    return [name for name in written if name in stack.shown][-1]
 
 
 def forward_label(tensor: str) -> str:

@@ -177,5 +177,12 @@ PHRASES: dict[str, tuple[str, str]] = {
         "After this step {loss} has gone from {before} to {after}.",
         "更新一步后，{loss} 由 {before} 变为 {after}。",
     ),
+    "stack": ("These layers are alike; for {range}:", "以下各层结构相同，对 {range}："),
+    "stack end": ("The layers that differ:", "其余各层："),
+    "stack up": ("for {letter} from {first} to {last}", "令 {letter} 从 {first} 到 {last}"),
+    "stack down": (
+        "for {letter} from {last} down to {first}",
+        "令 {letter} 从 {last} 递减到 {first}",
+    ),
     "inserted": ("with {ref} put in", "代入 {ref}"),
 }

@@ -7,26 +7,28 @@ from derivgen.calculus.derivation import Step
 from derivgen.calculus.schedule import schedule
 from derivgen.forms.fold import Equality
 from derivgen.forms.layout import Context, affine_math, letter
-from derivgen.forms.math import Math, Op, Sym, row
+from derivgen.forms.math import Math, Num, Op, Sym, row
 from derivgen.forms.matrix import NoMatrixForm
 from derivgen.forms.notation import symbol
-from derivgen.notes.backward import backward_label
+from derivgen.notes.backward import backward_label, shown_steps
 from derivgen.notes.costs import cost
 from derivgen.notes.document import Formula, Inline, Prose, Pseudocode, Ref, Section, Table
-from derivgen.notes.forward import shape
+from derivgen.notes.forward import shape, stack_range
 from derivgen.notes.inline import recursions
-from derivgen.notes.view import View, display, matrix_display, steps_shown
-from derivgen.notes.words import say, word
+from derivgen.notes.stacks import LETTER, Stack, relative, stack_of
+from derivgen.notes.view import PREFIX, View, display, matrix_display
+from derivgen.notes.words import join, say, word
 
 RATE = Sym("eta")
 
 
-def summary_section(view: View, wrt: tuple[str, ...] | None) -> Section:
+def summary_section(view: View, wrt: tuple[str, ...] | None, found: tuple[Stack, ...]) -> Section:
     """Return the table of all derivatives."""
     rows: list[tuple[Prose, ...]] = []
-    for step in steps_shown(view, wrt):
+    for step, stack in shown_steps(view, wrt, found):
+        seen = view if stack is None else relative(view, stack.first)
         for number, equality in enumerate(view.folded[step.adjoint]):
-            rows += _rows(view, step, equality, number)
+            rows += _rows(seen, step, equality, number)
     keys = ("index form", "matrix form", "shape", "cost", "equation")
     head = tuple((word(view.lang, key),) for key in keys)
     shown = [c for c in range(len(keys)) if any(line[c] != ("",) for line in rows)]
@@ -69,23 +71,38 @@ def _matrix_cell(view: View, equality: Equality) -> Prose:
     return (Formula(row(left, Op("="), right)),)
 
 
-def algorithm(view: View) -> Pseudocode:
-    """Return one step of gradient descent as pseudocode, scans as loops."""
+def algorithm(view: View, found: tuple[Stack, ...]) -> Pseudocode:
+    """Return one step of gradient descent as pseudocode, scans and stacks as loops."""
     lang = view.lang
     derivation = view.derivation
     lines: list[tuple[int, Prose]] = []
     if derivation.network.batch is None:
         lines.append((0, say(lang, "for each sample")))
     deep = len(lines)
+    forward = schedule(derivation.forward, derivation.tensors)
+    backward = schedule(derivation.backward, derivation.tensors)
     lines.append((deep, say(lang, "forward step")))
-    lines += _nests(view, schedule(derivation.forward, derivation.tensors), deep + 1)
+    lines += _nests(view, forward, deep + 1, found, "stack up")
     lines.append((deep, say(lang, "backward step")))
-    lines += _nests(view, schedule(derivation.backward, derivation.tensors), deep + 1)
+    lines += _nests(view, backward, deep + 1, found, "stack down")
     if deep:
         lines.append((0, say(lang, "mean over samples")))
     lines.append((0, say(lang, "update step")))
-    lines += [(1, _update(view, name)) for name in derivation.gradients]
+    lines += _updates(view, found)
     return Pseudocode(say(lang, "algorithm title", rate=Formula(RATE)), tuple(lines))
+
+
+def _updates(view: View, found: tuple[Stack, ...]) -> list[tuple[int, Prose]]:
+    lines: list[tuple[int, Prose]] = []
+    for name in view.derivation.gradients:
+        stack = stack_of(found, name)
+        if stack is None:
+            lines.append((1, _update(view, name)))
+        elif name in stack.shown:
+            told = _update(relative(view, stack.first), name)
+            ends = ("   (", *stack_range(view, stack), ")")
+            lines.append((1, join((*told, *ends))))
+    return lines
 
 
 def _update(view: View, name: str) -> Prose:
@@ -95,7 +112,9 @@ def _update(view: View, name: str) -> Prose:
     return (Formula(step),)
 
 
-def _nests(view: View, nests: tuple[Nest, ...], deep: int) -> list[tuple[int, Prose]]:
+def _nests(
+    view: View, nests: tuple[Nest, ...], deep: int, found: tuple[Stack, ...], key: str
+) -> list[tuple[int, Prose]]:
     """Return the lines of scheduled statements, those of one tensor folded where they meet."""
     lines: list[tuple[int, Prose]] = []
     pending = list(nests)
@@ -103,7 +122,12 @@ def _nests(view: View, nests: tuple[Nest, ...], deep: int) -> list[tuple[int, Pr
         nest = pending.pop(0)
         if isinstance(nest, Scan):
             lines.append((deep, _scan(view, nest)))
-            lines += _nests(view, nest.blocks, deep + 1)
+            lines += _nests(view, nest.blocks, deep + 1, (), key)
+            continue
+        if stack := _stack_here(view, found, nest):
+            own = [nest, *(n for n in pending if _stack_here(view, found, n) == stack)]
+            pending = [n for n in pending if n not in own]
+            lines += _loop(view, stack, own, deep, key)
             continue
         together = [nest.statement]
         while pending and _same(pending[0], nest):
@@ -112,6 +136,25 @@ def _nests(view: View, nests: tuple[Nest, ...], deep: int) -> list[tuple[int, Pr
             together.append(follower.statement)
         lines += [(deep, _assign(view, equality)) for equality in view.fold(together)]
     return lines
+
+
+def _stack_here(view: View, found: tuple[Stack, ...], nest: Nest) -> Stack | None:
+    if not isinstance(nest, Assign):
+        return None
+    name = nest.statement.lhs.tensor
+    adjoint = view.notation.adjoints.get(name)
+    return stack_of(found, adjoint.quantity if adjoint else name)
+
+
+def _loop(
+    view: View, stack: Stack, nests: list[Nest], deep: int, key: str
+) -> list[tuple[int, Prose]]:
+    """Return a loop over the layers of a stack with the lines of the one that is shown."""
+    shown = {*stack.shown, *(f"{PREFIX}{name}" for name in stack.shown)}
+    first, last = Formula(Num(str(stack.first))), Formula(Num(str(stack.last)))
+    head = say(view.lang, key, letter=Formula(Sym(LETTER)), first=first, last=last)
+    own = tuple(n for n in nests if isinstance(n, Assign) and n.statement.lhs.tensor in shown)
+    return [(deep, head), *_nests(relative(view, stack.first), own, deep + 1, (), key)]
 
 
 def _same(other: Nest, nest: Assign) -> bool:

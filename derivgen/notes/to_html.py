@@ -52,9 +52,7 @@ def to_html(document: Document) -> str:
         body=body,
         hint=word(document.lang, "html hint"),
         dark=word(document.lang, "html dark"),
-        chains=json.dumps({name: list(chain) for name, chain in document.chains}).replace(
-            "</", "<\\/"
-        ),
+        readers=json.dumps({a: list(b) for a, b in document.readers}).replace("</", "<\\/"),
     )
 
 

@@ -39,6 +39,27 @@ PREFIX = "adj_"
 
 
 @dataclass(frozen=True)
+class Tables:
+    """What every view of one derivation looks up; made once, shared by all of them."""
+
+    derivation: Derivation
+
+    @cached_property
+    def folded(self) -> dict[str, tuple[Equality, ...]]:
+        """Return the folded results of all steps, by adjoint."""
+        tensors = self.derivation.tensors
+        return {s.adjoint: fold(s.result, tensors[s.adjoint]) for s in self.derivation.steps}
+
+    @cached_property
+    def forward_of(self) -> dict[str, tuple[Statement, ...]]:
+        """Return the forward statements that write each tensor."""
+        found: dict[str, list[Statement]] = {}
+        for statement in self.derivation.forward:
+            found.setdefault(statement.lhs.tensor, []).append(statement)
+        return {name: tuple(statements) for name, statements in found.items()}
+
+
+@dataclass(frozen=True)
 class View:
     """What the builders of the notes read: derivation, notation, language, and how much to show.
 
@@ -47,15 +68,20 @@ class View:
 
     derivation: Derivation
     notation: Notation
+    tables: Tables
     lang: str = "en"
     detail: str = "steps"
     layout: str = "columns"
 
-    @cached_property
+    @property
     def folded(self) -> dict[str, tuple[Equality, ...]]:
         """Return the folded results of all steps, by adjoint."""
-        tensors = self.derivation.tensors
-        return {s.adjoint: fold(s.result, tensors[s.adjoint]) for s in self.derivation.steps}
+        return self.tables.folded
+
+    @property
+    def forward_of(self) -> dict[str, tuple[Statement, ...]]:
+        """Return the forward statements that write each tensor."""
+        return self.tables.forward_of
 
     def fold(self, statements: Iterable[Statement]) -> tuple[Equality, ...]:
         """Return the equations that statements writing one tensor make together."""
@@ -98,10 +124,11 @@ def make_view(
         if not step.auxiliary:
             adjoints[step.adjoint] = Adjoint(step.quantity, step.is_delta, loss)
     written = frozenset(index.name for index in network.indices)
+    layers = {e.lhs.tensor: e.layer for e in network.equations if e.layer}
     notation = make_notation(
-        style, loss, derivation.tensors, adjoints, _from_zero(derivation), written
+        style, loss, derivation.tensors, adjoints, _from_zero(derivation), written, layers
     )
-    view = View(derivation, notation, lang, detail)
+    view = View(derivation, notation, Tables(derivation), lang, detail)
     return replace(view, layout=layout or _layout(view))
 
 

@@ -1,0 +1,135 @@
+"""Stacks of equal layers: derived once, for a general layer l, then listed.
+
+Layers are equal if, with layers counted relative to their own, all their equations print alike.
+Invariant: what is shown for l is the derivation of one layer of the stack, in relative notation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from derivgen.calculus.derivation import Step
+from derivgen.forms.fold import Equality
+from derivgen.forms.latex import latex
+from derivgen.forms.math import row
+from derivgen.forms.names import PaperName
+from derivgen.notes.view import View, display
+
+SHORTEST = 3
+LETTER = "l"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Equal layers ``first..last``; ``members`` are the tensors of each layer, role by role."""
+
+    first: int
+    last: int
+    members: Mapping[int, tuple[str, ...]]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Return the tensors of the layer that stands for all."""
+        return self.members[self.first]
+
+    @cached_property
+    def standing(self) -> dict[str, str]:
+        """Return for each tensor of the stack the one that is shown in its place."""
+        return {
+            name: shown
+            for names in self.members.values()
+            for name, shown in zip(names, self.shown, strict=True)
+        }
+
+
+def stacks(view: View) -> tuple[Stack, ...]:
+    """Return the stacks of a derivation, from the input on."""
+    layers = _all_layers(view)
+    members: dict[int, list[str]] = {}
+    for name, layer in layers.items():
+        members.setdefault(layer, []).append(name)
+    signatures = {n: _signature(relative(view, n), names) for n, names in members.items()}
+    found: list[Stack] = []
+    for first, last in _runs(signatures):
+        inside = {n: tuple(members[n]) for n in range(first, last + 1)}
+        if last - first + 1 >= SHORTEST and len({len(m) for m in inside.values()}) == 1:
+            found.append(Stack(first, last, inside))
+    return tuple(found)
+
+
+def _all_layers(view: View) -> dict[str, int]:
+    """Return the layer of every tensor whose paper name carries its number."""
+    return {
+        name: int(paper.layer)
+        for name, paper in view.notation.names.items()
+        if paper.layer.isdigit()
+    }
+
+
+def _runs(signatures: Mapping[int, tuple[str, ...]]) -> Iterator[tuple[int, int]]:
+    first = None
+    for number in sorted(signatures):
+        if first is None or signatures.get(number - 1) != signatures[number]:
+            first = number
+        if signatures.get(number + 1) != signatures[number]:
+            yield first, number
+
+
+def _signature(view: View, members: list[str]) -> tuple[str, ...]:
+    """Return a layer's equations as printed, forward and backward."""
+    return tuple(_printed(view, equality) for equality in _equalities(view, members))
+
+
+def _equalities(view: View, members: list[str]) -> Iterator[Equality]:
+    forward = view.forward_of
+    for name in members:
+        if name in forward:
+            yield from view.fold(forward[name])
+        yield from view.folded.get(f"adj_{name}", ())
+
+
+def _printed(view: View, equality: Equality) -> str:
+    return latex(row(*display(view, equality)))
+
+
+def relative(view: View, layer: int) -> View:
+    """Return the view in which ``layer`` is called l, the one before it l-1."""
+    notation = view.notation
+    names = {name: _shifted(paper, layer) for name, paper in notation.names.items()}
+    deltas = {name: _shifted(paper, layer) for name, paper in notation.deltas.items()}
+    texts = {n: _text(p) for n, p in names.items() if p != notation.names[n]}
+    texts |= {f"delta {n}": _text(p) for n, p in deltas.items() if p != notation.deltas[n]}
+    changed = replace(notation, names=names, deltas=deltas, texts=texts)
+    return replace(view, notation=changed)
+
+
+def _text(paper: PaperName) -> str:
+    """Return a layer's name in plain text: ``W(l)``."""
+    return f"{paper.base}{paper.accent}({paper.layer})"
+
+
+def _shifted(paper: PaperName, layer: int) -> PaperName:
+    if not paper.layer.isdigit():
+        return paper
+    ahead = int(paper.layer) - layer
+    return replace(paper, layer=LETTER + (f"{ahead:+d}" if ahead else ""))
+
+
+def stack_of(found: tuple[Stack, ...], tensor: str) -> Stack | None:
+    """Return the stack a tensor belongs to."""
+    return next((stack for stack in found if tensor in stack.standing), None)
+
+
+def stack_of_step(found: tuple[Stack, ...], step: Step) -> Stack | None:
+    """Return the stack a step belongs to."""
+    return None if step.auxiliary else stack_of(found, step.quantity)
+
+
+def aliases(found: tuple[Stack, ...]) -> dict[str, str]:
+    """Return for every tensor of a stack the one whose equations are shown."""
+    pairs: dict[str, str] = {}
+    for stack in found:
+        pairs.update(stack.standing)
+    return pairs
