@@ -6,6 +6,7 @@ statements are otherwise those of the network.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from derivgen.algebra.affine import (
     Index,
     Lookup,
     affine,
+    evaluate_affine,
     lookups_of,
     make_index,
     map_atoms,
@@ -32,7 +34,7 @@ from derivgen.calculus.schedule import schedule
 from derivgen.check.freeze import freeze
 from derivgen.interpret import run
 
-MOST_CELLS = 2_000_000  # elements of the largest lifted tensor times points, per run
+MOST_CELLS = 300_000  # of the largest nest times points, per run: about what a cache holds
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,18 @@ class LossAtPoints:
         if self.loss not in lifting.names:
             found = run(self.blocks, self.tensors, self.functions, *self._given())
             return np.full(count, float(found[self.loss]))
-        step = max(1, MOST_CELLS // max(1, *(array[0].size for array in stacked.values())))
+        step = max(1, MOST_CELLS // self._largest_nest())
         pieces = (
             {name: array[start : start + step] for name, array in stacked.items()}
             for start in range(0, count, step)
         )
         return np.concatenate([self._at(lifting, piece) for piece in pieces])
+
+    def _largest_nest(self) -> int:
+        return max(
+            math.prod(evaluate_affine(index.size, self.values.dims) for index in statement.indices)
+            for statement in statements_of(self.blocks)
+        )
 
     def _given(self) -> tuple[Mapping[Dim, int], Mapping[str, Any]]:
         return self.values.dims, self.values.arrays
