@@ -28,6 +28,7 @@ class Draft:
     parts: Mapping[str, tuple[Statement, ...]]
     tensors: Mapping[str, Tensor]
     arrays: Mapping[str, Array] = field(default_factory=dict)
+    ops: Mapping[str, str] = field(default_factory=dict)  # how each tensor is folded
     functions: Mapping[str, Function] = field(default_factory=dict)
     scheduled: Mapping[str, tuple[Scheduled, ...]] = field(default_factory=dict)
     blocks: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)

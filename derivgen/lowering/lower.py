@@ -31,7 +31,7 @@ from derivgen.lowering.program import (
     Update,
     nests,
 )
-from derivgen.lowering.recognise import recognised, written
+from derivgen.lowering.recognise import IDENTITY, recognised, written
 from derivgen.lowering.sizes import Sizes, fixed
 from derivgen.lowering.routines import routines_of
 from derivgen.lowering.stable import stable_statements
@@ -124,7 +124,8 @@ def with_numbers(draft: Draft) -> Draft:
         name: _array(tensor, sizes, draft.samples, name in integer)
         for name, tensor in draft.tensors.items()
     }
-    return replace(draft, parts=parts, arrays=arrays)
+    ops = {s.lhs.tensor: s.op for part in draft.parts.values() for s in part}
+    return replace(draft, parts=parts, arrays=arrays, ops=ops)
 
 
 def _array(tensor: Tensor, sizes: Sizes, samples: Dim, integer: bool) -> Array:
@@ -209,10 +210,24 @@ class _Sized(dict[str, Tensor]):
 
 def with_kinds(draft: Draft) -> Draft:
     """Find products of matrices, maps and scatters, and how each value is written."""
-    blocks = {
-        name: recognised(part, draft.arrays, statement_text) for name, part in draft.scheduled.items()
-    }
-    return replace(draft, blocks=blocks)
+    made = {n: recognised(p, draft.arrays, statement_text) for n, p in draft.scheduled.items()}
+    forward = {name for block in made["forward"] for name in written(block)}
+    for part, blocks in made.items():
+        made[part] = _with_empty(blocks, forward if part == "backward" else set(), draft)
+    return replace(draft, blocks=made)
+
+
+def _with_empty(blocks: tuple[Block, ...], known: set[str], draft: Draft) -> tuple[Block, ...]:
+    """Fill in front what is read although no statement writes it: folds of nothing."""
+    own = {name for block in blocks for name in written(block)} | known
+    read = dict.fromkeys(n for nest in nests(blocks) for n in reads_of(nest.statement))
+    seed = f"adj_{draft.network.loss}"
+    fills = [
+        Fill(name, 1.0 if name == seed else IDENTITY[draft.ops.get(name, "sum")])
+        for name in read
+        if name not in own and draft.arrays[name].role is Role.VALUE
+    ]
+    return (*fills, *blocks)
 
 
 PASSES: tuple[Callable[[Draft], Draft], ...] = (
@@ -301,14 +316,10 @@ def _starts(network: Network, role: Role, numbers: Mapping[Dim, int]) -> dict[st
 
 
 def _with_missing(backward: tuple[Block, ...], draft: Draft) -> tuple[Block, ...]:
-    """Put in front the loss's own adjoint, 1, and zeros for gradients that nothing writes."""
-    made = {name for block in backward for name in written(block)}
-    read = {name for nest in nests(backward) for name in reads_of(nest.statement)}
-    seed = f"adj_{draft.network.loss}"
-    fills = [Fill(seed, 1.0)] if seed in read and seed not in made else []
+    """Fill with zeros the gradients that nothing writes."""
+    made = {n for b in backward for n in (written(b) or [getattr(b, "tensor", "")])}
     asked = draft.derivation.gradients.values()
-    fills += [Fill(name, 0.0) for name in asked if name not in made and name != seed]
-    return (*fills, *backward)
+    return tuple(Fill(name, 0.0) for name in asked if name not in made) + backward
 
 
 def _used(draft: Draft, blocks: tuple[Block, ...]) -> set[str]:

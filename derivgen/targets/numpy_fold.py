@@ -100,11 +100,10 @@ def fold(
 def _reduced(piece: Piece, bound: tuple[Index, ...], method: str, result: Grid) -> Piece:
     """Fold those of a piece's axes that are bound; the others stay as the result's axes."""
     # The piece's array begins at its first axis; the bound ones are counted from the end.
-    axes = [a for a in piece.axes if a in bound]
-    if not axes:
+    if not piece.axes:
         return piece
     kept = tuple(a for a in piece.axes if a not in bound)
-    if not kept and len(axes) == len(piece.axes):
+    if not kept:
         return Piece(f"{piece.at(ATOM)}.{method}()", ATOM, ())
     return Piece(f"{piece.at(ATOM)}.{method}(axis={_axes_text(piece, bound, result)})", ATOM, kept)
 
