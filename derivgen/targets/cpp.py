@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -73,14 +73,8 @@ class CppView:
     helpers: Lines
     routines: Lines
     uses_products: bool
-    forward: Lines
-    evaluate: Lines
-    predict: Lines
-    backward: Lines
-    evaluate_is_forward: bool
-    predict_is_forward: bool
-    evaluate_call: str
-    predict_call: str
+    code: Mapping[str, Lines]
+    predicts_apart: bool
     loss_comment: str
     loss_arguments: str
     loss_lines: Lines
@@ -137,7 +131,10 @@ class _Printer:
         for routine in program.routines:
             tensors.used[routines[routine.name]] = None
         indices = Names((), tensors)
-        self.scope = Scope(program, tensors, indices, routines, (), sizes, samples)
+        gradients = {p.gradient: p.name for p in program.parameters}
+        self.scope = Scope(
+            program, tensors, indices, routines, (), sizes, samples, gradients=gradients
+        )
         self.rules = rules_of(program)
         self.rule_functions = Names((), self.file)
 
@@ -163,35 +160,30 @@ class _Printer:
                 f"constexpr int {self.scope.sizes[name]} = {value};" for name, value in program.dims
             ),
             size_table=", ".join(f'{{"{name}", {value}}}' for name, value in program.dims),
-            forward=code["forward"],
-            backward=code["backward"],
-            evaluate=code["evaluate"],
-            predict=code["predict"],
+            code=code,
             routines=routines,
-            helpers=tuple(h for h in HELPERS if re.search(rf"\b{h}\b", everything)),
+            helpers=tuple(h for h in HELPERS if f"{h}(" in everything or f"{h}<" in everything),
             uses_products="multiply<real>(" in everything,
-            evaluate_is_forward=program.evaluate == program.forward,
-            predict_is_forward=self._predict_call() == "forward",
-            evaluate_call="forward" if program.evaluate == program.forward else "forward_at_prediction",
-            predict_call=self._predict_call(),
+            predicts_apart=self.training and program.evaluate is not program.forward,
         )
 
-    def _predict_call(self) -> str:
-        same = self.training and self.program.predict == self.program.forward
-        return "forward" if same else "forward_to_output"
-
     def _functions(self) -> dict[str, Lines]:
+        """Return the printed functions; to predict is to run a part of evaluation, in order."""
         program, scope = self.program, self.scope
-        parts: dict[str, Lines] = dict.fromkeys(("forward", "backward", "evaluate", "predict"), ())
+        parts = {"forward": program.predict}
         if self.training:
-            parts["forward"] = tuple(function_lines("forward", program.forward, scope))
-            parts["backward"] = tuple(function_lines("backward", program.backward, scope, True))
-            if program.evaluate != program.forward:
-                lines = function_lines("forward_at_prediction", program.evaluate, scope)
-                parts["evaluate"] = tuple(lines)
-        if self._predict_call() != "forward":
-            parts["predict"] = tuple(function_lines("forward_to_output", program.predict, scope))
-        return parts
+            output = {id(block) for block in program.predict}
+            rest = tuple(b for b in program.evaluate if id(b) not in output)
+            if program.evaluate is program.forward:
+                parts["forward_loss"] = rest
+            else:
+                parts["forward"] = program.forward
+                parts |= {"predicting": program.predict, "predicting_loss": rest}
+            parts["backward"] = program.backward
+        return {
+            name: tuple(function_lines(name, blocks, scope, name == "backward"))
+            for name, blocks in parts.items()
+        }
 
     # --- storage ---
 
@@ -320,12 +312,12 @@ class _Printer:
         loss = f"work.{self.scope.tensors[self.program.loss]}"
         if not self.program.lifted:
             return {
-                "loss_comment": f"/// The loss {self.program.loss}, after `forward`.",
+                "loss_comment": f"/// The loss {self.program.loss}, once it is computed.",
                 "loss_arguments": "const Batch<real>&, const Workspace<real>& work",
                 "loss_lines": (f"return static_cast<double>({loss}[0]);",),
             }
         return {
-            "loss_comment": f"/// The mean of {self.program.loss} over the batch, after `forward`.",
+            "loss_comment": f"/// The mean of {self.program.loss} over the batch, once it is computed.",
             "loss_arguments": "const Batch<real>& batch, const Workspace<real>& work",
             "loss_lines": (
                 "double total = 0;",

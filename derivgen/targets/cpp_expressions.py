@@ -83,7 +83,7 @@ class Scope:
 
     ``scalars`` are rank-0 accesses that are plain variables: parameters of a function, settings.
     ``sizes`` are the C++ names of size letters, ``samples`` that of the number of samples; ``highs``
-    are the letters at which indices end.
+    are the letters at which indices end, ``gradients`` the parameters of adjoints.
     """
 
     program: Program
@@ -94,6 +94,7 @@ class Scope:
     sizes: Mapping[str, str] = field(default_factory=dict)
     samples: str = "N"
     highs: Mapping[Index, str] = field(default_factory=dict)
+    gradients: Mapping[str, str] = field(default_factory=dict)
 
     def array(self, name: str) -> Array:
         """Return the storage of a tensor."""

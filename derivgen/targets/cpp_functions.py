@@ -67,10 +67,8 @@ def pointer_lines(blocks: tuple[Block, ...], scope: Scope) -> Lines:
 
 def home(name: str, scope: Scope) -> str:
     """Return the member that stores a tensor, such as ``parameters.W`` or ``gradients.W``."""
-    program = scope.program
-    for parameter in program.parameters:
-        if parameter.gradient == name:
-            return f"gradients.{scope.tensors[parameter.name]}"
+    if name in scope.gradients:
+        return f"gradients.{scope.tensors[scope.gradients[name]]}"
     holder = GIVEN.get(scope.array(name).role, "work")
     return f"{holder}.{scope.tensors[name]}"
 
