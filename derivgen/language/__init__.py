@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from derivgen.algebra.network import Network
 from derivgen.language.elaborate import elaborate
+from derivgen.language.include import with_included
 from derivgen.language.library import (
     Library,
     Row,
@@ -35,7 +36,7 @@ def parse(text: str, file: str = "<text>") -> Network:
     Raises: a `DerivgenError` with the place of the first thing that is wrong.
     """
     source = make_source(text, file)
-    return elaborate(read_statements(source), new_draft(), text)
+    return elaborate(with_included(read_statements(source)), new_draft(), source)
 
 
 def parse_equations(text: str, file: str = "<equations>") -> Network:
@@ -45,4 +46,4 @@ def parse_equations(text: str, file: str = "<equations>") -> Network:
     equation is the loss unless one says ``loss``.
     """
     source = make_source(text, file)
-    return elaborate(loose_statements(read_statements(source)), new_draft(), text)
+    return elaborate(loose_statements(read_statements(source)), new_draft(), source)

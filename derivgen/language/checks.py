@@ -57,11 +57,11 @@ class Checker:
         return self.written[number].span.text if 0 <= number < len(self.written) else None
 
 
-def check(network: Network, written: Sequence[Written] = ()) -> None:
+def check(network: Network, written: Sequence[Written] = (), file: str = "<text>") -> None:
     """Raise the first thing that is wrong; ``written`` says where each equation stands."""
     sizes = sample_sizes(network.dims, network.derived)
     checker = Checker(network, sizes, written)
-    _check_loss(network)
+    _check_loss(network, file)
     groups = _by_tensor(network)
     check_coverage(network, groups, sizes)
     for number, equation in enumerate(network.equations):
@@ -84,7 +84,7 @@ def _by_tensor(network: Network) -> dict[str, list[int]]:
 # --- loss and facts ------------------------------------------------------------------------------
 
 
-def _check_loss(network: Network) -> None:
+def _check_loss(network: Network, file: str) -> None:
     if network.loss is None:
         last = network.equations[-1] if network.equations else None
         subject = equation_text(last) if last else f"network {network.name}"
@@ -92,7 +92,7 @@ def _check_loss(network: Network) -> None:
             subject,
             "The network has no loss.",
             f"Write loss E = ... on a line of its own{_example(last)}.",
-            last.position if last else Position("<text>", 1, 1),
+            last.position if last else Position(file, 1, 1),
         )
     tensor = network.tensors[network.loss]
     if tensor.axes:
@@ -119,7 +119,7 @@ def _check_facts(network: Network) -> None:
             raise FactError(
                 f"assume {text(fact.left)} = {text(fact.right)}",
                 f"{name} is {_role_text(network.tensors[name])}: no data can be checked for it.",
-                "A fact is about inputs, targets and consts; what follows from equations needs none.",
+                "A fact is about inputs, targets and consts.",
                 fact.position,
             )
         if not names:

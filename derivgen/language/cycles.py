@@ -42,9 +42,8 @@ def _unshifted(
     stack: list[Node] = [equation.rhs]
     while stack:
         part = stack.pop()
-        if isinstance(part, Access) and len(groups.get(part.tensor, ())) == 1:
-            if _same_element(equation.lhs, part):
-                found.setdefault(part.tensor, equation)
+        if isinstance(part, Access) and _needs(equation.lhs, part, groups):
+            found.setdefault(part.tensor, equation)
         if not _guarded(part):
             stack.extend(reversed(children(part)))
     return found
@@ -59,8 +58,9 @@ def _guarded(part: Node) -> bool:
     return False
 
 
-def _same_element(lhs: Access, read: Access) -> bool:
-    if read.outside is not None:
+def _needs(lhs: Access, read: Access, groups: Mapping[str, list[int]]) -> bool:
+    """Tell whether an element is defined by one equation and read at the place written."""
+    if read.outside is not None or len(groups.get(read.tensor, ())) != 1:
         return False
     return all(form in lhs.indices for form in read.indices) or not read.indices
 

@@ -128,7 +128,9 @@ def _batch(draft: Draft, line: BatchLine) -> None:
             line.name.at,
         )
     if line.size is not None:
-        index = range_index(line.size, lambda part: size_form(part, draft, line.span), draft.indices)
+        index = range_index(
+            line.size, lambda part: size_form(part, draft, line.span), draft.indices
+        )
     else:
         dim = declare_dim(draft, _fresh_size(draft, line.name.name), line.span, line.name.at)
         index = Index(line.name.name, affine(0), affine(dim))

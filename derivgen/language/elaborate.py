@@ -27,6 +27,7 @@ from derivgen.language.ranges import Pending, find_range, union
 from derivgen.language.resolve import UnboundIndex, expression, index_form
 from derivgen.language.rows import Shared
 from derivgen.language.scope import Scope, View
+from derivgen.language.source import Source
 from derivgen.language.syntax import Ref, Tree, Word, parts_of
 from derivgen.language.whole import applies_layer, set_number, whole_equation
 
@@ -39,7 +40,7 @@ def lines_of(kind: type[L], lines: Iterable[Line]) -> list[L]:
     return [line for line in lines if isinstance(line, kind)]
 
 
-def elaborate(lines: Sequence[Line], draft: Draft, written: str) -> Network:
+def elaborate(lines: Sequence[Line], draft: Draft, source: Source) -> Network:
     """Return the network the statements say."""
     declare_sizes(draft, lines)
     declare_macros(draft, lines)
@@ -51,8 +52,8 @@ def elaborate(lines: Sequence[Line], draft: Draft, written: str) -> Network:
         _output(draft, output)
     if draft.loss is None and draft.views.get("loss", NO_VIEW).axes == ():
         draft.loss = "loss"
-    network = _network(draft, written)
-    check(network, draft.written)
+    network = _network(draft, source.text)
+    check(network, draft.written, source.file)
     return network
 
 

@@ -26,9 +26,7 @@ class Pending(Exception):
         self.at = at
 
 
-def range_index(
-    item: Ranged, form: Callable[[Tree], Affine], known: Mapping[str, Index]
-) -> Index:
+def range_index(item: Ranged, form: Callable[[Tree], Affine], known: Mapping[str, Index]) -> Index:
     """Return the index of ``i: SIZE`` (from 0), ``i: LOW..HIGH`` (both included) or ``i: j``.
 
     The last has the range of another index.

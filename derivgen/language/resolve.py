@@ -360,9 +360,8 @@ def _infix(tree: Infix, scope: Scope) -> Expr:
 
 
 def _of_numbers(tree: Infix, left: Fraction, right: Fraction, scope: Scope) -> Expr:
-    if tree.op == "/" or right < 0:
-        if not (right if tree.op == "/" else left):
-            raise scope.problem(EquationError, "A number is divided by 0.", "", tree.op_at)
+    if (tree.op == "/" and not right) or (tree.op == "^" and right < 0 and not left):
+        raise scope.problem(EquationError, "A number is divided by 0.", "", tree.op_at)
     if tree.op == "/":
         return Number(left / right)
     digits = max(len(str(abs(left.numerator))), len(str(left.denominator)))
