@@ -39,6 +39,8 @@ HELPERS = (
     "infinity",
 )
 
+COMMANDS = ("train", "predict", "check", "eval", "bench")
+
 
 @dataclass(frozen=True)
 class CppView:
@@ -52,6 +54,7 @@ class CppView:
     constants: Lines
     sizes: Lines
     size_table: str
+    commands: str
     parameter_members: Lines
     parameter_list: str
     state_list: str
@@ -159,7 +162,8 @@ class _Printer:
             sizes=tuple(
                 f"constexpr int {self.scope.sizes[name]} = {value};" for name, value in program.dims
             ),
-            size_table=", ".join(f'{{"{name}", {value}}}' for name, value in program.dims),
+            size_table=_braced(f'{{"{name}", {value}}}' for name, value in program.dims),
+            commands=_braced(f'"{name}"' for name in (COMMANDS if self.training else ("predict",))),
             code=code,
             routines=routines,
             helpers=tuple(h for h in HELPERS if f"{h}(" in everything or f"{h}<" in everything),
@@ -222,8 +226,8 @@ class _Printer:
         lines += [self._sized(name) for name in states]
         return {
             "parameter_members": tuple(lines),
-            "parameter_list": ", ".join(f"&{tensors[name]}" for name in names),
-            "state_list": ", ".join(f"&{tensors[name]}" for name in (*names, *states)),
+            "parameter_list": _braced(f"&{tensors[name]}" for name in names),
+            "state_list": _braced(f"&{tensors[name]}" for name in (*names, *states)),
             "parameter_info": tuple(self._info(name) + "," for name in (*names, *states)),
             "parameter_count": len(names),
             "initial": tuple(self._initial()),
@@ -390,6 +394,10 @@ def _header(program: Program, dtype: str, training: bool) -> dict[str, object]:
             f"constexpr int default_batch = {names[2]};",
         ),
     }
+
+
+def _braced(parts: Iterable[str]) -> str:
+    return "{" + ", ".join(parts) + "}"
 
 
 def _namespace(name: str) -> str:
