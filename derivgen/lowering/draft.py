@@ -27,6 +27,7 @@ class Draft:
     samples: Dim
     parts: Mapping[str, tuple[Statement, ...]]
     tensors: Mapping[str, Tensor]
+    output: str = ""
     arrays: Mapping[str, Array] = field(default_factory=dict)
     ops: Mapping[str, str] = field(default_factory=dict)  # how each tensor is folded
     functions: Mapping[str, Function] = field(default_factory=dict)

@@ -34,7 +34,7 @@ from derivgen.lowering.program import (
 from derivgen.lowering.recognise import IDENTITY, recognised, written
 from derivgen.lowering.sizes import Sizes, fixed
 from derivgen.lowering.routines import routines_of
-from derivgen.lowering.stable import stable_statements
+from derivgen.lowering.stable import made_stable
 from derivgen.lowering.start import declared, start_of
 from derivgen.version import VERSION
 
@@ -163,7 +163,7 @@ def without_dead(draft: Draft) -> Draft:
         parts["evaluate"] = _live(parts["evaluate"], [loss, output])
     for part, (name, _) in draft.facts.items():
         parts[part] = _live(parts[part], [name])
-    return replace(draft, parts=parts)
+    return replace(draft, parts=parts, output=output)
 
 
 def _live(statements: Iterable[Statement], asked: Iterable[str]) -> tuple[Statement, ...]:
@@ -180,11 +180,6 @@ def _live(statements: Iterable[Statement], asked: Iterable[str]) -> tuple[Statem
                     needed[name] = None
                     waiting.append(name)
     return tuple(s for s in statements if s.lhs.tensor in needed)
-
-
-def made_stable(draft: Draft) -> Draft:
-    """Rewrite what would overflow, cancel or become NaN far out."""
-    return stable_statements(draft)
 
 
 def scheduled(draft: Draft) -> Draft:
@@ -245,8 +240,7 @@ PASSES: tuple[Callable[[Draft], Draft], ...] = (
 def assembled(draft: Draft, dtype: str) -> Program:
     """Return the program a finished draft describes."""
     network, numbers = draft.network, draft.numbers
-    loss = network.loss or ""
-    output = output_of(network, draft.parts["forward"], loss)
+    loss, output = network.loss or "", draft.output
     forward = draft.blocks["forward"]
     evaluate = draft.blocks.get("evaluate", forward)
     backward = _with_missing(draft.blocks["backward"], draft)

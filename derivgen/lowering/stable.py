@@ -1,5 +1,218 @@
-"""Placeholder."""
-from derivgen.lowering.draft import Draft
+"""Stable rewriting: sums of exponentials relative to their largest, then the rules of `far`.
 
-def stable_statements(draft: Draft) -> Draft:
-    return draft
+A sum ``s = sum exp(u)`` that stands in a quotient or a logarithm becomes ``m = max u`` and
+``s = sum exp(u - m)``; where it is read, ``s * exp(m)`` takes its place, and the rules cancel
+``exp(m)``. Any equation of that shape is served; no name of a function is known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from derivgen.algebra.expressions import (
+    Access,
+    Call,
+    Condition,
+    Div,
+    Expr,
+    Node,
+    Number,
+    Pow,
+    Where,
+    mul,
+    neg,
+    tensors_read,
+    transform,
+    walk,
+)
+from derivgen.algebra.network import Function, Tensor
+from derivgen.algebra.statements import Statement
+from derivgen.lowering.definitions import Definitions, maps_of
+from derivgen.lowering.draft import Draft
+from derivgen.lowering.far import kept_finite
+from derivgen.lowering.program import Array
+
+WATCHED = ("exp", "log", "cosh", "sinh", "log1p", "expm1")
+
+
+def made_stable(draft: Draft) -> Draft:
+    """Return the draft with every part and every function rewritten."""
+    functions = stable_functions(draft.functions)
+    arrays, tensors = dict(draft.arrays), dict(draft.tensors)
+    parts = dict(draft.parts)
+    definitions = Definitions({}, draft.functions)
+    for name in ("forward", "backward", "evaluate"):
+        if name not in parts:
+            continue
+        if name != "backward":
+            definitions = Definitions(maps_of(parts[name], arrays), draft.functions)
+        rewriter = Rewriter(definitions, arrays, tensors)
+        parts[name] = rewriter.rewritten(parts[name], parts.get("backward", ()))
+        if name == "forward":
+            parts["backward"] = tuple(map(rewriter.reader, parts["backward"]))
+    return replace(draft, parts=parts, arrays=arrays, tensors=tensors, functions=functions)
+
+
+def stable_functions(functions: Mapping[str, Function]) -> dict[str, Function]:
+    """Return functions with their bodies rewritten."""
+    definitions = Definitions({}, functions)
+    made = {}
+    for name, function in functions.items():
+        body = function.body
+        if body is not None and not function.indices and _is_watched(body):
+            function = replace(function, body=kept_finite(body, definitions))
+        made[name] = function
+    return made
+
+
+def _is_watched(expr: Expr) -> bool:
+    return any(isinstance(part, Call) and part.name in WATCHED for part in walk(expr))
+
+
+@dataclass
+class Shift:
+    """A sum taken relative to its largest exponent, and the tensor of its terms, if it is kept."""
+
+    maximum: str
+    terms: str = ""
+
+
+class Rewriter:
+    """Rewrites the statements of one part; keeps what definitions become up to date."""
+
+    def __init__(
+        self, definitions: Definitions, arrays: dict[str, Array], tensors: dict[str, Tensor]
+    ) -> None:
+        self.definitions = definitions
+        self.arrays = arrays
+        self.tensors = tensors
+        self.shifts: dict[str, Shift] = {}
+
+    def rewritten(
+        self, part: tuple[Statement, ...], after: tuple[Statement, ...]
+    ) -> tuple[Statement, ...]:
+        """Return a part's statements, with those of maxima added."""
+        singles = _single_writers(part)
+        wanted = _balanced_sums((*part, *after), singles)
+        out: list[Statement] = []
+        for statement in part:
+            name = statement.lhs.tensor
+            if name in wanted and (made := self._shifted(statement)):
+                out += made
+                continue
+            new = self.reader(statement)
+            if name in self.definitions.maps and new is not statement:
+                indices, _ = self.definitions.maps[name]
+                self.definitions.maps[name] = (indices, new.body)
+            out.append(new)
+        return tuple(out)
+
+    def reader(self, statement: Statement) -> Statement:
+        """Return a statement with its body kept finite."""
+        body = statement.body
+        if self.shifts:
+            body = transform(body, self._put_back)
+        if body is statement.body and not self._watches(body):
+            return statement
+        body = kept_finite(body, self.definitions)
+        return statement if body == statement.body else replace(statement, body=body)
+
+    def _watches(self, body: Expr) -> bool:
+        quotient = False
+        for part in walk(body):
+            if isinstance(part, Call) and part.name in WATCHED:
+                return True
+            quotient = quotient or isinstance(part, (Div, Pow))
+            if quotient and isinstance(part, Access) and self.definitions.opens(part):
+                return True
+        return False
+
+    def _put_back(self, part: Node) -> Node:
+        if isinstance(part, Access) and part.tensor in self.shifts:
+            m = Access(self.shifts[part.tensor].maximum, part.indices)
+            return mul(part, Call("exp", (m,)))
+        return part
+
+    def _shifted(self, statement: Statement) -> list[Statement]:
+        """Return the statements of a sum relative to its largest exponent, none if it has none."""
+        found = self._exponent(statement)
+        if found is None:
+            return []
+        u, condition = found
+        lhs = statement.lhs
+        m = self._new(f"max_{lhs.tensor}", lhs.tensor)
+        guard = statement.guard if condition is None else (*statement.guard, condition)
+        largest = Statement(
+            statement.indices, guard, replace(lhs, tensor=m), "max", u, statement.equation
+        )
+        down = Call("exp", (neg(Access(m, lhs.indices)),))
+        body = self._times(transform(statement.body, self._put_back), down)  # type: ignore[arg-type]
+        total = replace(statement, body=kept_finite(body, self.definitions))
+        self.shifts[lhs.tensor] = Shift(m)
+        self.definitions.positive.add(lhs.tensor)
+        return [largest, total]
+
+    def _times(self, body: Expr, factor: Expr) -> Expr:
+        if isinstance(body, Where):
+            return Where(body.condition, self._times(body.yes, factor), body.no)
+        return mul(self._opened(body), factor)
+
+    def _opened(self, body: Expr) -> Expr:
+        """Put the exponential for a tensor that holds one."""
+        if isinstance(body, Access) and self.definitions.opens(body):
+            return self.definitions.body(body) or body
+        return body
+
+    def _exponent(self, statement: Statement) -> tuple[Expr, Condition | None] | None:
+        """Return the exponent of ``exp(u)`` or ``where(c, exp(u), 0)``, and the condition."""
+        body, condition = statement.body, None
+        if isinstance(body, Where) and isinstance(body.no, Number) and body.no.value == 0:
+            body, condition = body.yes, body.condition
+        match self._opened(body):
+            case Call("exp", (u,)):
+                return transform(u, self._put_back), condition  # type: ignore[return-value]
+        return None
+
+    def _new(self, name: str, like: str) -> str:
+        while name in self.arrays:
+            name += "_"
+        self.arrays[name] = replace(self.arrays[like], name=name, integer=False)
+        self.tensors[name] = replace(self.tensors[like], name=name)
+        return name
+
+
+def _single_writers(part: Iterable[Statement]) -> dict[str, Statement]:
+    found: dict[str, Statement | None] = {}
+    for statement in part:
+        name = statement.lhs.tensor
+        found[name] = None if name in found else statement
+    return {name: s for name, s in found.items() if s is not None}
+
+
+def _balanced_sums(
+    statements: Iterable[Statement], singles: Mapping[str, Statement]
+) -> dict[str, None]:
+    """Return the sums that stand below a fraction bar or in a logarithm somewhere."""
+    sums = {name for name, s in singles.items() if s.op == "sum" and s.bound}
+    found: dict[str, None] = {}
+    if not sums:
+        return found
+    for statement in statements:
+        for part in walk(statement.body):
+            below = _below(part)
+            if below is not None:
+                found.update((n, None) for n in tensors_read(below) if n in sums)
+    return found
+
+
+def _below(part: Node) -> Expr | None:
+    match part:
+        case Div(_, denominator):
+            return denominator
+        case Call("log", (argument,)):
+            return argument
+        case Pow(base, exponent) if not (isinstance(exponent, Number) and exponent.value > 0):
+            return base
+    return None
+
