@@ -14,13 +14,8 @@ from derivgen.algebra.network import (
     Training,
 )
 from derivgen.errors import NameProblem, SyntaxProblem
-from derivgen.language.declare import (
-    DISTRIBUTIONS,
-    check_function_name,
-    constant_value,
-    distribution,
-)
 from derivgen.language.draft import Draft
+from derivgen.language.functions import check_function_name, constant_value
 from derivgen.language.lines import (
     EquationLine,
     InitialiserLine,
@@ -37,6 +32,7 @@ from derivgen.language.macros import expand_loss
 from derivgen.language.resolve import expression
 from derivgen.language.rows import Shared, layer_row, loss_row
 from derivgen.language.scope import Scope, View
+from derivgen.language.starts import DISTRIBUTIONS, distribution
 from derivgen.language.statements import keyword_argument
 from derivgen.language.syntax import Apply, Tree, Word
 

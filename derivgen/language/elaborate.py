@@ -22,9 +22,10 @@ from derivgen.language.declare import declare_facts, declare_sizes, declare_tens
 from derivgen.language.definitions import declare_macros
 from derivgen.language.draft import Draft, Written, check_name, declare_tensor
 from derivgen.language.fans import fill_fans
+from derivgen.language.indexing import UnboundIndex, index_form
 from derivgen.language.lines import EquationLine, Line, OutputLine
 from derivgen.language.ranges import Pending, find_range, union
-from derivgen.language.resolve import UnboundIndex, expression, index_form
+from derivgen.language.resolve import expression
 from derivgen.language.rows import Shared
 from derivgen.language.scope import Scope, View
 from derivgen.language.source import Source

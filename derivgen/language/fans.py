@@ -9,8 +9,8 @@ from fractions import Fraction
 from derivgen.algebra.affine import Affine, Index, indices_of
 from derivgen.algebra.expressions import Access, Expr, Reduce, children
 from derivgen.algebra.network import Equation, Initialiser, Role, Tensor
-from derivgen.language.declare import constant_start
 from derivgen.language.draft import Draft
+from derivgen.language.starts import constant_start
 
 
 def fill_fans(draft: Draft) -> None:

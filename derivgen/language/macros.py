@@ -8,71 +8,33 @@ expression where it stands, averaged (or summed) over what it carries.
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import Access, Expr, Reduce
-from derivgen.algebra.network import Axis, Equation, Role, StateUpdate, Tensor
-from derivgen.errors import DerivgenError, ShapeError, SyntaxProblem
-from derivgen.language.declare import axis_letters, distribution, read_value
+from derivgen.algebra.network import Axis, Equation, StateUpdate, Tensor
+from derivgen.errors import DerivgenError, SyntaxProblem
+from derivgen.language.declare import axis_letters
 from derivgen.language.draft import Draft, Written
+from derivgen.language.indexing import index_form
 from derivgen.language.lines import (
     EquationLine,
     IndexLine,
-    RandomLine,
     Span,
     StateLine,
-    TensorItem,
     TensorLine,
 )
+from derivgen.language.parameters import declare_body, paper_name
 from derivgen.language.place import (
     Bound,
     Place,
     bind,
-    local_axis,
     set_tensor,
 )
-from derivgen.language.ranges import axis_text, range_index, union
-from derivgen.language.resolve import expression, index_form, is_identity
+from derivgen.language.ranges import range_index, union
+from derivgen.language.resolve import expression, is_identity
 from derivgen.language.rows import LayerRow, LossRow, Shared, names_in
 from derivgen.language.scope import Scope, View
 from derivgen.language.syntax import Apply, Infix, Ranged, Ref, Tree, Word
-
-GREEK = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "pi",
-        "rho",
-        "sigma",
-        "tau",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Delta",
-        "Theta",
-        "Lambda",
-        "Xi",
-        "Pi",
-        "Sigma",
-        "Phi",
-        "Psi",
-        "Omega",
-    ]
-)
 
 
 def expand_loss(draft: Draft, name: str, tree: Apply, scope: Scope) -> Expr:
@@ -145,7 +107,7 @@ def _apply(
     inner.number = number or _next_number(place, row, bound)
     if isinstance(made, Shared):
         made.number = inner.number
-    _declare_body(inner, row, bound, names, owner, span, tree)
+    declare_body(inner, row, bound, names, owner, span, tree)
     return _body_equations(inner, row, bound, out, span, tree)
 
 
@@ -204,148 +166,6 @@ def _next_number(place: Place, row: LayerRow, bound: Bound) -> int:
 
 
 # --- parameters and the like ---------------------------------------------------------------------
-
-
-def _declare_body(
-    inner: Place,
-    row: LayerRow,
-    bound: Bound,
-    names: dict[str, str],
-    owner: str,
-    span: Span,
-    tree: Apply,
-) -> None:
-    used: set[str] = set()
-    for line in row.body:
-        if isinstance(line, TensorLine):
-            for item in line.items:
-                used.add(item.name.name)
-                _declare_param(inner, line, item, bound, names, owner, span, tree)
-        elif isinstance(line, RandomLine):
-            _declare_random(inner, line, bound, span, tree)
-        elif isinstance(line, StateLine):
-            _declare_state(inner, line, names, owner, span, tree)
-    for extra in bound.extra:
-        if extra not in used:
-            raise SyntaxProblem(
-                span.text,
-                f"{row.name} has no setting or parameter {extra}.",
-                f"Write {row.signature}.",
-                span.source.position(tree.at),
-            )
-
-
-def _declare_param(
-    inner: Place,
-    line: TensorLine,
-    item: TensorItem,
-    bound: Bound,
-    names: dict[str, str],
-    owner: str,
-    span: Span,
-    tree: Apply,
-) -> None:
-    local = item.name.name
-    pairs = [local_axis(axis, inner, line.span) for axis in item.axes]
-    axes = tuple(axis for axis, _ in pairs)
-    if local in names:
-        _same_axes(inner.draft.tensors[names[local]], axes, span, tree)
-        inner.views[local] = View(names[local], axes)
-        return
-    said = bound.extra.get(local)
-    renamed = said is not None and isinstance(said, Word) and not _is_start(inner.draft, said)
-    name = said.name if renamed and isinstance(said, Word) else f"{local}_{owner}"
-    names[local] = name
-    inner.views[local] = View(name, axes)
-    if renamed and name in inner.draft.tensors:
-        _same_axes(inner.draft.tensors[name], axes, span, tree)
-        return
-    value = item if said is None or renamed else replace(item, value=said)
-    role = Role(line.role)
-    start, values = read_value(inner.draft, value, role, axes, inner.scope(line.span))
-    tensor = Tensor(
-        name,
-        axes,
-        role,
-        start,
-        values,
-        latex=None if renamed else paper_name(local, inner.number),
-        axis_names=tuple(letter for _, letter in pairs),
-        position=span.source.position(tree.at),
-    )
-    set_tensor(inner.draft, tensor, span, tree.at)
-
-
-def _is_start(draft: Draft, word: Word) -> bool:
-    return word.name in draft.initialisers and word.name not in draft.tensors
-
-
-def _same_axes(tensor: Tensor, axes: tuple[Axis, ...], span: Span, tree: Apply) -> None:
-    if tensor.axes == axes:
-        return
-    shapes = [
-        "(" + ", ".join(axis_text(axis) for axis in part) + ")" for part in (tensor.axes, axes)
-    ]
-    raise ShapeError(
-        span.text,
-        f"{tensor.name} has the shape {shapes[0]}, {shapes[1]} is needed here.",
-        "Give the layer a parameter of its own, or make both shapes equal.",
-        span.source.position(tree.at),
-    )
-
-
-def paper_name(name: str, number: int) -> str | None:
-    """Return a parameter's name on paper, ``W^{(1)}`` for the first layer's ``W``."""
-    if not number:
-        return None
-    base, _, rest = name.partition("_")
-    shown = f"\\{base}" if base in GREEK else base if len(base) == 1 else f"\\mathrm{{{base}}}"
-    if rest:
-        inside = rest if len(rest) == 1 else f"\\mathrm{{{rest.replace('_', ' ')}}}"
-        shown += f"_{{{inside}}}"
-    return f"{shown}^{{({number})}}"
-
-
-def _declare_random(inner: Place, line: RandomLine, bound: Bound, span: Span, tree: Apply) -> None:
-    local = line.item.name.name
-    pairs = [local_axis(axis, inner, line.span) for axis in line.item.axes]
-    scope = inner.scope(line.span)
-    assert line.item.value is not None, "the statement has a distribution"
-    name = local + inner.suffix
-    carried = bound.carried
-    tensor = Tensor(
-        name,
-        (*[Axis(i.low, i.high) for i in carried], *[axis for axis, _ in pairs]),
-        Role.RANDOM,
-        distribution=distribution(line.item.value, scope),
-        predict=None if line.predict is None else expression(line.predict, scope),
-        axis_names=(*[i.name for i in carried], *[letter for _, letter in pairs]),
-        position=span.source.position(tree.at),
-    )
-    set_tensor(inner.draft, tensor, span, tree.at)
-    inner.views[local] = View(name, tuple(axis for axis, _ in pairs), carried)
-
-
-def _declare_state(
-    inner: Place, line: StateLine, names: dict[str, str], owner: str, span: Span, tree: Apply
-) -> None:
-    local = line.item.name.name
-    pairs = [local_axis(axis, inner, line.span) for axis in line.item.axes]
-    axes = tuple(axis for axis, _ in pairs)
-    name = names.setdefault(local, f"{local}_{owner}")
-    inner.views[local] = View(name, axes)
-    if name in inner.draft.tensors:
-        return
-    _, values = read_value(inner.draft, line.item, Role.STATE, axes, inner.scope(line.span))
-    tensor = Tensor(
-        name,
-        axes,
-        Role.STATE,
-        values=Fraction(0) if values is None else values,
-        axis_names=tuple(letter for _, letter in pairs),
-        position=span.source.position(tree.at),
-    )
-    set_tensor(inner.draft, tensor, span, tree.at)
 
 
 # --- equations -----------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ from derivgen.algebra.expressions import Expr, IndexValue, Number
 from derivgen.algebra.network import Axis, Tensor
 from derivgen.errors import DerivgenError, Position, ShapeError, SyntaxProblem
 from derivgen.language.draft import Draft, declare_tensor
+from derivgen.language.indexing import index_form
 from derivgen.language.lines import Span
 from derivgen.language.ranges import Pending, axis_text
-from derivgen.language.resolve import expression, index_form
+from derivgen.language.resolve import expression
 from derivgen.language.rows import LayerRow, LossRow, Param
 from derivgen.language.scope import ELEMENTARY, Scope, View
 from derivgen.language.statements import keyword_argument

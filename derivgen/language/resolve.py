@@ -11,10 +11,9 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from derivgen.algebra.affine import Affine, Index, Lookup, affine, floor_div, mod
+from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import (
     Access,
-    Add,
     Along,
     And,
     Call,
@@ -33,11 +32,11 @@ from derivgen.algebra.expressions import (
     Reduce,
     Where,
     index_value,
-    mul,
-    neg,
 )
 from derivgen.algebra.network import Function
 from derivgen.errors import DerivgenError, EquationError, LimitError, ShapeError, SyntaxProblem
+from derivgen.language.arithmetic import minus, product, total
+from derivgen.language.indexing import index_form, infix_form, no_tensor, unbound, wrong_count
 from derivgen.language.ranges import Pending, find_range, range_index
 from derivgen.language.scope import ELEMENTARY, FOLDS, Scope, View, undefined
 from derivgen.language.statements import keyword_argument
@@ -55,14 +54,7 @@ from derivgen.language.syntax import (
     Word,
 )
 
-__all__ = ["Pending", "UnboundIndex", "condition", "expression", "index_form"]
 MAX_POWER = 1000  # digits of an exact power of two numbers
-
-
-class UnboundIndex(EquationError):
-    """An index of the right side is neither on the left nor folded away."""
-
-    letter: Index
 
 
 def expression(tree: Tree, scope: Scope) -> Expr:
@@ -91,7 +83,7 @@ def _word(tree: Word, scope: Scope) -> Expr:
     if name in scope.dims:
         return IndexValue(affine(scope.dims[name]))
     if name in scope.declared and view is None:
-        raise _unbound(scope, scope.declared[name], tree.at)
+        raise unbound(scope, scope.declared[name], tree.at)
     if view is not None:
         raise _needs_indices(scope, view, tree)
     if name == "pi":
@@ -99,17 +91,6 @@ def _word(tree: Word, scope: Scope) -> Expr:
     if name in scope.functions or name in ELEMENTARY:
         raise scope.problem(SyntaxProblem, f"{name} is a function.", f"Write {name}(...).", tree.at)
     raise undefined(scope, name, tree.at)
-
-
-def _unbound(scope: Scope, index: Index, at: int) -> UnboundIndex:
-    error = UnboundIndex(
-        scope.span.text,
-        f"Index {index.name} is neither on the left nor summed over.",
-        f"Write sum[{index.name}](...) around it.",
-        scope.position(at),
-    )
-    error.letter = index
-    return error
 
 
 def _needs_indices(scope: Scope, view: View, tree: Word) -> DerivgenError:
@@ -126,7 +107,7 @@ def _needs_indices(scope: Scope, view: View, tree: Word) -> DerivgenError:
 def _ref(tree: Ref, scope: Scope) -> Expr:
     view = scope.tensors.get(tree.name)
     if view is None:
-        raise _no_tensor(tree, scope)
+        raise no_tensor(tree, scope)
     if view.axes is not None and len(view.axes) != len(tree.items):
         raise wrong_count(scope, tree, len(view.axes))
     forms = tuple([index_form(item, scope) for item in tree.items])
@@ -139,149 +120,7 @@ def _ref(tree: Ref, scope: Scope) -> Expr:
     return access
 
 
-def wrong_count(scope: Scope, tree: Ref, expected: int) -> DerivgenError:
-    """Return the error for an access with too few or too many indices."""
-    plural = "index" if len(tree.items) == 1 else "indices"
-    axes = "axis" if expected == 1 else "axes"
-    return scope.problem(
-        ShapeError,
-        f"{tree.name} has {expected} {axes}, {len(tree.items)} {plural} are written.",
-        f"Write {tree.name} with {expected} indices." if expected else f"Write {tree.name} alone.",
-        tree.at,
-    )
-
-
-def _no_tensor(tree: Ref, scope: Scope) -> DerivgenError:
-    if tree.name in scope.functions or tree.name in FOLDS:
-        letters = tree.name + "[i](...)"
-        return scope.problem(
-            SyntaxProblem, f"{tree.name} is a function, not a tensor.", f"Write {letters}.", tree.at
-        )
-    return undefined(scope, tree.name, tree.at)
-
-
 # --- index expressions ---------------------------------------------------------------------------
-
-
-def index_form(tree: Tree, scope: Scope) -> Affine:
-    """Return an index expression as an affine form.
-
-    Raises: EquationError for an index that is neither free nor bound, or a form not affine.
-    """
-    if isinstance(tree, Word):
-        active = scope.active.get(tree.name)
-        return affine(active) if active is not None else _index_word(tree, scope)
-    reading = INDEX.get(type(tree))
-    if reading is None:
-        raise _not_affine(scope, tree)
-    return reading(tree, scope)
-
-
-def _index_word(tree: Word, scope: Scope) -> Affine:
-    name = tree.name
-    value = scope.values.get(name)
-    if isinstance(value, IndexValue):
-        return value.form
-    if isinstance(value, Number) and value.value.denominator == 1:
-        return affine(int(value.value))
-    if name in scope.declared:
-        raise _unbound(scope, scope.declared[name], tree.at)
-    if name in scope.dims:
-        return affine(scope.dims[name])
-    view = scope.tensors.get(name)
-    if view is not None and view.holds_indices:
-        return affine(Lookup(view.name, tuple(affine(i) for i in view.carried)))
-    if view is not None or value is not None:
-        raise _no_index(scope, name, tree.at)
-    raise scope.problem(
-        EquationError,
-        f"Index {name} is neither on the left nor bound by a reduction.",
-        f"Write sum[{name}](...) around the term, or declare index {name}: SIZE.",
-        tree.at,
-    )
-
-
-def _no_index(scope: Scope, name: str, at: int) -> DerivgenError:
-    return scope.problem(
-        EquationError,
-        f"{name} holds numbers, an index position takes whole numbers of an index.",
-        f"Declare it as input {name} of k, with index k the values it holds.",
-        at,
-    )
-
-
-def _index_number(tree: Num, scope: Scope) -> Affine:
-    if tree.value.denominator != 1:
-        raise _not_affine(scope, tree)
-    return affine(int(tree.value))
-
-
-def _index_ref(tree: Ref, scope: Scope) -> Affine:
-    view = scope.tensors.get(tree.name)
-    if view is None:
-        raise _no_tensor(tree, scope)
-    if not view.holds_indices:
-        raise _no_index(scope, tree.name, tree.at)
-    if tree.outside is not None:
-        raise _not_affine(scope, tree)
-    access = _ref(tree, scope)
-    assert isinstance(access, Access), "a reference is an access"
-    return affine(Lookup(access.tensor, access.indices))
-
-
-def _index_chain(tree: Chain, scope: Scope) -> Affine:
-    forms = [index_form(part, scope) for part in tree.parts]
-    if tree.ops[-1] == "*":
-        total = forms[0]
-        for form in forms[1:]:
-            total = _times(total, form, scope, tree)
-        return total
-    if tree.ops[-1] not in "+-":
-        raise _not_affine(scope, tree)
-    total = affine(0)
-    for op, form in zip(tree.ops, forms):
-        total = total + form if op == "+" else total - form
-    return total
-
-
-def _times(a: Affine, b: Affine, scope: Scope, tree: Tree) -> Affine:
-    if a.is_constant:
-        return b * a.constant
-    if b.is_constant:
-        return a * b.constant
-    raise _not_affine(scope, tree)
-
-
-def _index_infix(tree: Infix, scope: Scope) -> Affine:
-    left = index_form(tree.left, scope)
-    right = index_form(tree.right, scope)
-    if tree.op in ("//", "%") and right.is_constant and right.constant > 0:
-        return (floor_div if tree.op == "//" else mod)(left, right.constant)
-    if tree.op == "^" and left.is_constant and right.is_constant and 0 <= right.constant <= 64:
-        return affine(left.constant**right.constant)
-    if tree.op == "/" and left.is_constant and right.is_constant and right.constant:
-        quotient = Fraction(left.constant, right.constant)
-        if quotient.denominator == 1:
-            return affine(int(quotient))
-    raise _not_affine(scope, tree)
-
-
-def _not_affine(scope: Scope, tree: Tree) -> DerivgenError:
-    return scope.problem(
-        EquationError,
-        "An index is a sum of whole multiples of indices and sizes.",
-        "Write for example 2*i + u - 1; quotients are i//2 and remainders i%2, by whole numbers.",
-        tree.at,
-    )
-
-
-INDEX: dict[type, Callable[[Any, Scope], Affine]] = {
-    Num: _index_number,
-    Ref: _index_ref,
-    Chain: _index_chain,
-    Infix: _index_infix,
-    Negative: lambda tree, scope: index_form(tree.part, scope) * -1,
-}
 
 
 # --- arithmetic ----------------------------------------------------------------------------------
@@ -294,63 +133,16 @@ def _chain(tree: Chain, scope: Scope) -> Expr:
     parts = [expression(part, scope) for part in tree.parts]
     if op == "*":
         return product(parts)
-    return total([part if sign == "+" else _minus(part) for sign, part in zip(tree.ops, parts)])
-
-
-def _minus(part: Expr) -> Expr:
-    if isinstance(part, IndexValue):
-        return IndexValue(part.form * -1)
-    return neg(part)
-
-
-def total(parts: list[Expr]) -> Expr:
-    """Return a sum in the order written; neighbouring numbers and index values are added up."""
-    flat: list[Expr] = []
-    for term in parts:
-        for part in term.terms if isinstance(term, Add) else (term,):
-            if flat and (both := _added(flat[-1], part)) is not None:
-                flat[-1] = both
-            else:
-                flat.append(part)
-    return flat[0] if len(flat) == 1 else Add(tuple(flat))
-
-
-def _added(a: Expr, b: Expr) -> Expr | None:
-    if isinstance(a, Number) and isinstance(b, Number):
-        return Number(a.value + b.value)
-    if (left := _whole(a)) is not None and (right := _whole(b)) is not None:
-        return index_value(left + right)
-    return None
-
-
-def _whole(part: Expr) -> Affine | None:
-    if isinstance(part, IndexValue):
-        return part.form
-    if isinstance(part, Number) and part.value.denominator == 1:
-        return affine(int(part.value))
-    return None
-
-
-def product(parts: list[Expr]) -> Expr:
-    """Return a product; numbers come first, whole multiples of an index are one index value."""
-    result = parts[0]
-    for part in parts[1:]:
-        left, right = _whole(result), _whole(part)
-        if left is not None and right is not None and (left.is_constant or right.is_constant):
-            constant, other = (left, right) if left.is_constant else (right, left)
-            result = index_value(other * constant.constant)
-        else:
-            result = mul(result, part)
-    return result
+    return total([part if sign == "+" else minus(part) for sign, part in zip(tree.ops, parts)])
 
 
 def _negative(tree: Negative, scope: Scope) -> Expr:
-    return _minus(expression(tree.part, scope))
+    return minus(expression(tree.part, scope))
 
 
 def _infix(tree: Infix, scope: Scope) -> Expr:
     if tree.op in ("//", "%"):
-        return index_value(_index_infix(tree, scope))
+        return index_value(infix_form(tree, scope))
     if tree.op not in ("/", "^"):
         raise _no_condition_here(scope, tree.op_at)
     left, right = expression(tree.left, scope), expression(tree.right, scope)

@@ -1,0 +1,61 @@
+"""Sums and products as written: order kept, neighbouring numbers and index values folded."""
+
+from __future__ import annotations
+
+from derivgen.algebra.affine import Affine, affine
+from derivgen.algebra.expressions import (
+    Add,
+    Expr,
+    IndexValue,
+    Number,
+    index_value,
+    mul,
+    neg,
+)
+
+
+def minus(part: Expr) -> Expr:
+    if isinstance(part, IndexValue):
+        return IndexValue(part.form * -1)
+    return neg(part)
+
+
+def total(parts: list[Expr]) -> Expr:
+    """Return a sum in the order written; neighbouring numbers and index values are added up."""
+    flat: list[Expr] = []
+    for term in parts:
+        for part in term.terms if isinstance(term, Add) else (term,):
+            if flat and (both := _added(flat[-1], part)) is not None:
+                flat[-1] = both
+            else:
+                flat.append(part)
+    return flat[0] if len(flat) == 1 else Add(tuple(flat))
+
+
+def _added(a: Expr, b: Expr) -> Expr | None:
+    if isinstance(a, Number) and isinstance(b, Number):
+        return Number(a.value + b.value)
+    if (left := _whole(a)) is not None and (right := _whole(b)) is not None:
+        return index_value(left + right)
+    return None
+
+
+def _whole(part: Expr) -> Affine | None:
+    if isinstance(part, IndexValue):
+        return part.form
+    if isinstance(part, Number) and part.value.denominator == 1:
+        return affine(int(part.value))
+    return None
+
+
+def product(parts: list[Expr]) -> Expr:
+    """Return a product; numbers come first, whole multiples of an index are one index value."""
+    result = parts[0]
+    for part in parts[1:]:
+        left, right = _whole(result), _whole(part)
+        if left is not None and right is not None and (left.is_constant or right.is_constant):
+            constant, other = (left, right) if left.is_constant else (right, left)
+            result = index_value(other * constant.constant)
+        else:
+            result = mul(result, part)
+    return result
