@@ -2,7 +2,7 @@
 
 A block after ``<!-- file: NAME -->`` is written to a folder; one after ``<!-- run -->`` is Python
 and runs there; one after ``<!-- excerpt of: COMMAND -->`` holds lines that the command prints, in
-that order (``...`` stands for lines left out).
+that order (``...`` stands for lines left out; runs of spaces count as one).
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def run(command: list[str], folder: Path) -> str:
 
 def missing_line(excerpt: str, output: str) -> str | None:
     """Return the first line of an excerpt that the output lacks at its place."""
-    rest = [line.rstrip() for line in output.splitlines()]
-    for line in excerpt.splitlines():
-        if line.strip() in ("", "..."):
+    rest = [" ".join(line.split()) for line in output.splitlines()]
+    for line in (" ".join(line.split()) for line in excerpt.splitlines()):
+        if line in ("", "..."):
             continue
-        if line.rstrip() not in rest:
+        if line not in rest:
             return line
-        rest = rest[rest.index(line.rstrip()) + 1 :]
+        rest = rest[rest.index(line) + 1 :]
     return None
 
 
