@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from derivgen.calculus.engine import derive
+from derivgen.calculus.engine import derive, hessian_vector
 from derivgen.interpret import value_and_gradients
 from derivgen.language import parse
 from derivgen.values import Values, random_values
-from tests.oracle.exact import exact_gradients, real
+from tests.oracle.exact import exact_gradients, exact_hessian_vector, real
 
 NETWORKS = sorted((Path(__file__).parent / "networks").glob("*.dg"))
 EXACT = 1e-40  # both sides carry 60 digits
@@ -53,7 +53,44 @@ def test_derived_gradients_are_the_exact_ones(path):
     assert abs(float(loss) - double_loss) <= DOUBLE * max(1, abs(float(loss)))
     assert largest_difference(double, expected) <= DOUBLE
     assert abs(real(exact_loss) - loss) <= EXACT * max(1, abs(loss))
-    assert largest_difference(exact, expected) <= (FACT if derivation.facts else EXACT)
+    assert largest_difference(exact, expected) <= (FACT if network.facts else EXACT)
+
+
+SECOND = (
+    ("mlp_sigmoid", "V"),
+    ("softmax_cross_entropy", "W"),
+    ("rnn", "b"),
+    ("conv1d", "w"),
+    ("max_pool_overlap", "w"),
+    ("batch_norm", "gamma"),
+    ("crf", "A"),
+    ("masked_attention", "K"),
+    ("unknown_function", "W"),
+    ("embedding", "Emb"),
+    ("jacobian_norm", "W"),
+    ("product_reduction", "w"),
+    ("activations_a", "w"),
+    ("activations_b", "v"),
+    ("powers", "v"),
+    ("weight_sharing", "W"),
+)
+
+
+@pytest.mark.parametrize(("name", "wrt"), SECOND, ids=[name for name, _ in SECOND])
+def test_the_engine_applies_to_its_own_output(name, wrt):
+    path = next(p for p in NETWORKS if p.stem == name)
+    network = parse(path.read_text(encoding="utf-8"), path.name)
+    derivation = hessian_vector(network, wrt)
+    values = random_values(derivation.network, seed=5)
+    point = rational(values)
+    then = [tensor.name for tensor in network.parameters]
+
+    expected = exact_hessian_vector(network, point.dims, point.arrays, wrt, then)
+    _, found = value_and_gradients(derivation, values)
+    _, exact = value_and_gradients(derivation, point, exact=True)
+
+    assert largest_difference(found, expected) <= DOUBLE
+    assert largest_difference(exact, expected) <= (FACT if network.facts else EXACT)
 
 
 def test_the_oracle_sees_a_wrong_equation():
