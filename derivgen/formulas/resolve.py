@@ -7,7 +7,7 @@ exponential. Invariant: whatever has no meaning is a `FormulaError` that names t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -203,15 +203,23 @@ def _listed(first: Term, last: Term, reader: Reader, span: Span) -> tuple[str, T
     name = f"#{reader.fresh}"
     changed = 0
     body = last
-    for (path, one), (_, other) in zip(list(walk(first)), list(walk(last))):
-        if one.op != other.op or one == other:
-            continue
+    for path, one, other in _side_by_side(first, last, ()):
         if one.op == "element" and isinstance(other.data, Ref):
             body, more = _general_entry(body, path, one.data, other.data, name, reader)
             changed += more
     if not changed:
         raise FormulaError("...", "The entries do not show what runs.", "", span)
     return name, body
+
+
+def _side_by_side(
+    one: Term, other: Term, path: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, ...], Term, Term]]:
+    if one.op != other.op or len(one.args) != len(other.args):
+        return
+    yield path, one, other
+    for number, (a, b) in enumerate(zip(one.args, other.args)):
+        yield from _side_by_side(a, b, (*path, number))
 
 
 def _general_entry(

@@ -95,6 +95,9 @@ def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list
         for i, char in enumerate(text)
         if char in "（）［］｛｝＝＋－＊／"
     ]
+    notices += [
+        Notice("part-macro", found.span(), r"\part") for found in re.finditer(r"\\part(?![A-Za-z])", text)
+    ]
     pieces = _expanded(_pieces(text.translate(FULL_WIDTH)), dict(macros or {}), 0)
     found = list(islice(pieces, MAX_TOKENS + 1))
     if len(found) > MAX_TOKENS:

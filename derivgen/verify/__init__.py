@@ -1,0 +1,8 @@
+"""Proof-reading of hand-written formulas: scanner, judge, hints, report."""
+
+from __future__ import annotations
+
+from derivgen.verify.note import verify_text
+from derivgen.verify.report import Finding, Item, Report
+
+__all__ = ["Finding", "Item", "Report", "verify_text"]

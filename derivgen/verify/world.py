@@ -82,6 +82,20 @@ class World:
     memo: dict[Key, Any] = field(default_factory=dict)
     children: dict[tuple[Key, int, bool], World] = field(default_factory=dict)
     work: int = 0
+    parent: World | None = None
+    blocked: tuple[str, ...] = ()
+    variants: dict[tuple[str, ...], World] = field(default_factory=dict)
+
+    def without(self, *blocked: str) -> World:
+        """Return the world in which a dependence counts as constant when derivatives are taken.
+
+        ``(reader, read)`` blocks one tensor's dependence on another, ``("diagonal",)`` that of a
+        function along indices on other positions than its own.
+        """
+        if blocked not in self.variants:
+            made = World(self.network, self.numbers, self.moved, self.memo, blocked=blocked)
+            self.variants[blocked] = made
+        return self.variants[blocked]
 
     @property
     def samples(self) -> int:
@@ -120,7 +134,9 @@ class World:
             moved = dict(self.moved)
             moved[key] = moved.get(key, mp.mpf(0)) + sign * STEP
             kept = _untouched(self, key)
-            child = World(self.network, self.numbers, moved, kept)
+            child = World(
+                self.network, self.numbers, moved, kept, parent=self, blocked=self.blocked
+            )
             self.children[(key, sign, False)] = child
         return child
 
@@ -165,7 +181,7 @@ def _defined(world: World, tensor: str, place: tuple[int, ...], sample: int) -> 
             best = (len(at), equation, at)
     if best is None:
         raise NoValue(f"{tensor}{list(place)} has no value")
-    return _Evaluation(world, sample).value(best[1].rhs, best[2], {})
+    return _Evaluation(world, sample, tensor).value(best[1].rhs, best[2], {})
 
 
 _EQUATIONS: dict[int, tuple[Network, dict[str, list[Equation]]]] = {}
@@ -235,6 +251,7 @@ class _Evaluation:
 
     world: World
     sample: int
+    reader: str = ""
 
     def form(self, form: Affine, at: Mapping[Index, int]) -> int:
         total = form.constant
@@ -314,7 +331,10 @@ class _Evaluation:
             spans = self.world.shape(expr.tensor)
             if any(p not in span for p, span in zip(place, spans)):
                 return self.value(expr.outside, at, frame)
-        return self.world.element(expr.tensor, place, self.sample)
+        source = self.world
+        if source.blocked == (self.reader, expr.tensor) and source.parent is not None:
+            source = source.parent
+        return source.element(expr.tensor, place, self.sample)
 
     def _forced(self, later: _Later, at: Mapping[Index, int]) -> Any:
         inner = dict(later.at)
@@ -322,6 +342,9 @@ class _Evaluation:
             for index, value in at.items():
                 if index.name == name:
                     inner[target] = value
+        moved = any(inner.get(target) != later.at.get(target) for target in later.rename.values())
+        if moved and self.world.blocked == ("diagonal",) and self.world.parent is not None:
+            return _Evaluation(self.world.parent, self.sample).value(later.expr, inner, later.frame)
         return self.value(later.expr, inner, later.frame)
 
     def _reduce(self, expr: Reduce, at: Mapping[Index, int], frame: Frame) -> Any:

@@ -1,0 +1,155 @@
+"""Every sentence of the report, in English and Chinese.
+
+A key names a message; placeholders are filled by name. A key that lacks a language is a defect
+that the tests find, not something a reader meets.
+"""
+
+from __future__ import annotations
+
+LANGUAGES = ("en", "zh")
+
+_MESSAGES: dict[str, tuple[str, str]] = {
+    "summary": (
+        "{n} formulas: {proved} proved, {agrees} agree, {holds_if} hold if, {wrong} wrong,"
+        " {not_understood} not understood, {pictures} pictures not read.",
+        "{n} 个公式：{proved} 个已证明，{agrees} 个数值一致，{holds_if} 个有条件成立，{wrong} 个错误，"
+        "{not_understood} 个未读懂，{pictures} 张图片未读。",
+    ),
+    "proved": ("proved", "已证明"),
+    "agrees": ("agrees", "数值一致"),
+    "holds_if": ("holds if", "有条件成立"),
+    "wrong": ("wrong", "错误"),
+    "not_understood": ("not understood", "未读懂"),
+    "digits": (" to {digits} digits", "，{digits} 位有效数字"),
+    "assumption": ("It holds if {text}.", "成立的条件：{text}。"),
+    "mistake": ("Mistake: {text}.", "错误类型：{text}。"),
+    "correct": ("Right: {text}", "正确写法：{text}"),
+    "counterexample": ("For example {text}", "反例：{text}"),
+    "mentions": (
+        "{n} names and expressions claim nothing and were not judged.",
+        "{n} 处数学记号没有断言，未作判断。",
+    ),
+    "mistake:sign": ("the sign", "符号"),
+    "mistake:factor-2": ("a factor 2", "系数 2"),
+    "mistake:missing-factor": ("a missing factor", "缺少因子"),
+    "mistake:extra-factor": ("a factor too many", "多余因子"),
+    "mistake:missing-1-over-m": ("the 1/m is missing", "缺少 1/m"),
+    "mistake:sum-forgotten": ("a sum is forgotten", "漏了求和"),
+    "mistake:path-forgotten": ("a path of the chain rule is forgotten", "链式法则漏了一条路径"),
+    "mistake:sum-range": ("the range of the sum", "求和范围"),
+    "mistake:index-swap": ("indices are swapped", "下标颠倒"),
+    "mistake:missing-transpose": ("a transpose is missing", "缺少转置"),
+    "mistake:extra-transpose": ("a transpose too many", "多余转置"),
+    "mistake:order": ("the order of the factors", "因子次序"),
+    "mistake:missing-fprime": ("the slope f' is missing", "缺少激活函数导数 f'"),
+    "mistake:extra-fprime": ("a slope f' too many", "多余的导数 f'"),
+    "mistake:fprime-argument": ("the argument of f'", "f' 的自变量"),
+    "mistake:wrong-layer-fprime": ("f' of the wrong layer", "f' 的层号"),
+    "mistake:wrong-layer-weight": ("the weights of the wrong layer", "权重的层号"),
+    "mistake:softmax-diagonal": (
+        "only the diagonal of the softmax Jacobian",
+        "只用了 softmax 雅可比矩阵的对角线",
+    ),
+    "mistake:wrong-time-index": ("the time index", "时间下标"),
+    "mistake:wrong-variable": ("another quantity stands there", "变量写错"),
+    "mistake:indicator-dropped": ("the indicator is dropped", "漏了指示函数"),
+    "mistake:updated-weights-used": ("updated weights are used", "使用了更新后的权重"),
+    "mistake:digit": ("a digit", "数字"),
+    "mistake:notation": ("notation", "记号"),
+    "edit": ("Write {new} for {old}.", "把 {old} 改为 {new}。"),
+    "put": ("Put {new} there.", "补上 {new}。"),
+    "drop": ("Leave out {old}.", "去掉 {old}。"),
+    "unknown-name": ("{text}: nothing declares this name.", "{text}：没有声明这个名字。"),
+    "unread": ("{text}: {problem}", "{text}：{problem}"),
+    "definition": ("it defines {text}", "这是 {text} 的定义"),
+    "another-definition": (
+        "this is another definition, {factor} times that of the network",
+        "这是另一种定义，是网络中定义的 {factor} 倍",
+    ),
+    "normalised": ("the targets sum to 1", "目标之和为 1"),
+    "onehot": ("the targets are one-hot", "目标是 one-hot"),
+    "immediate": (
+        "the fraction means the immediate derivative, not the total one",
+        "偏导指直接偏导而不是全导数",
+    ),
+    "negative-delta": ("delta is the negative derivative of the loss", "delta 是损失导数的相反数"),
+    "approximation": ("the mini-batch stands for all samples", "用小批量近似全部样本"),
+    "rate-one": ("the learning rate is 1: it is missing", "学习率为 1：缺少学习率"),
+    "chain-alone": (
+        "{by} acts on {of} through {middle} alone",
+        "{by} 只通过 {middle} 影响 {of}",
+    ),
+    "network-values": ("the numbers need declared values", "这些数字需要给定的数值"),
+    "truncated": ("the last digit is cut, not rounded: {text}", "末位是截断而非四舍五入：{text}"),
+    "digit-wrong": ("the value is {text}", "数值应为 {text}"),
+    "follows": (
+        "it follows from the member before, which is wrong",
+        "由前面错误的一步得出",
+    ),
+    "axis-clash": (
+        "The index {text} runs over two different ranges.",
+        "下标 {text} 用于两个不同的范围。",
+    ),
+    "free-index": (
+        "The index {text} stands on the right alone.",
+        "下标 {text} 只出现在右边。",
+    ),
+    "limit-clash": (
+        "{text} is the upper limit here and an index elsewhere.",
+        "{text} 在这里是上限，在别处是下标。",
+    ),
+    "limit-is": ("{letter} runs to {text}", "{letter} 的上限是 {text}"),
+    "rebound": (
+        "The sum binds {text} again; it must run over {letter}.",
+        "求和又用了 {text}；应对 {letter} 求和。",
+    ),
+    "full-width": ("a full-width character {text}", "全角字符 {text}"),
+    "brace": ("a brace closes before its bracket", "花括号在括号之前关闭"),
+    "bracket-kind": ("brackets of different kinds {text}", "括号类型不匹配 {text}"),
+    "unknown-macro": ("{text} is no TeX macro", "{text} 不是 TeX 宏"),
+    "part-macro": (r"\part is no derivative sign in TeX", r"\part 在 TeX 中不是偏导符号"),
+    "no-bounds": ("a sum without an index", "求和没有下标"),
+    "no-start": ("a sum without a start", "求和没有起点"),
+    "dot": (r"\dot is an accent; write \cdot", r"\dot 是重音符号，应写 \cdot"),
+    "row-break": ("a row break inside a product", "乘积中间换行"),
+    "underscore": ("an underscore is missing", "缺少下划线"),
+    "bare-superscript": (
+        "{text} without brackets is a power if read literally",
+        "{text} 没有括号，按字面是幂",
+    ),
+    "layout-rows": ("vectors stand as rows", "向量按行排列"),
+    "other-world": ("the network is: {text}", "网络为：{text}"),
+    "shape": ("The shapes do not fit: {text}.", "形状不匹配：{text}。"),
+    "initialisation": (
+        "the scale of {text} is meant",
+        "指的是 {text} 的尺度",
+    ),
+    "variance": (
+        "1/n is the variance; the scale is {text}",
+        "1/n 是方差；标准差是 {text}",
+    ),
+    "bad-macro": ("\\{text} is not defined", "\\{text} 没有定义"),
+    "prediction-missing": (
+        "the prediction {text} does not occur",
+        "没有出现预测值 {text}",
+    ),
+    "binary": ("The file is not text.", "这不是文本文件。"),
+}
+
+
+def message(key: str, lang: str = "en", **values: object) -> str:
+    """Return the message of a key in a language, its placeholders filled."""
+    text = _MESSAGES[key][LANGUAGES.index(lang)]
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", str(value))
+    return text
+
+
+def keys() -> tuple[str, ...]:
+    """Return all keys, for the tests."""
+    return tuple(_MESSAGES)
+
+
+def complete(key: str) -> bool:
+    """Tell whether a key has all languages."""
+    return all(_MESSAGES[key])

@@ -1,0 +1,237 @@
+"""What verifying returns: a verdict for each formula, and the counts of the last line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from derivgen.formulas.tree import Span
+from derivgen.verify.messages import message
+
+VERDICTS = ("proved", "agrees", "holds_if", "wrong", "not_understood")
+# From best to worst: a formula is as good as its worst member.
+_RANK = {"proved": 0, "agrees": 1, "holds_if": 2, "not_understood": 3, "wrong": 4}
+MISTAKES = (
+    "sign", "factor-2", "missing-factor", "extra-factor", "missing-1-over-m", "sum-forgotten",
+    "path-forgotten", "sum-range", "index-swap", "missing-transpose", "extra-transpose", "order",
+    "missing-fprime", "extra-fprime", "fprime-argument", "wrong-layer-fprime", "wrong-layer-weight",
+    "softmax-diagonal", "wrong-time-index", "wrong-variable", "indicator-dropped",
+    "updated-weights-used", "digit", "notation",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on one member of a chain, or on a whole formula.
+
+    ``text`` is the member as written, ``span`` its place in the formula. ``assumption`` is what a
+    ``holds_if`` needs; ``mistake`` one of `MISTAKES`; ``hint`` the edit in words, ``correct`` the
+    right formula in the writer's notation; ``counterexample`` a point with both values.
+    """
+
+    verdict: str
+    text: str = ""
+    span: Span = (0, 0)
+    digits: int = 0
+    assumption: str = ""
+    mistake: str = ""
+    hint: str = ""
+    counterexample: str = ""
+    correct: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One formula of the text with its verdict; ``column`` and ``length`` place the finding."""
+
+    file: str
+    line: int
+    column: int
+    tag: str
+    latex: str
+    members: tuple[Finding, ...]
+    source_line: str = ""
+    length: int = 1
+
+    @property
+    def worst(self) -> Finding:
+        """Return the first of the worst findings."""
+        return max(self.members, key=lambda f: _RANK[f.verdict], default=Finding("not_understood"))
+
+    @property
+    def verdict(self) -> str:
+        return self.worst.verdict
+
+    def record(self) -> dict[str, Any]:
+        """Return the formula as the JSON report has it."""
+        worst = self.worst
+        return {
+            "file": self.file,
+            "line": self.line,
+            "tag": self.tag,
+            "latex": self.latex,
+            "members": [_member_record(member) for member in self.members],
+            "verdict": worst.verdict,
+            "digits": worst.digits,
+            "assumption": worst.assumption,
+            "mistake": worst.mistake,
+            "hint": worst.hint,
+            "counterexample": worst.counterexample,
+            "correct": worst.correct,
+        }
+
+
+def _member_record(finding: Finding) -> dict[str, Any]:
+    return {
+        "latex": finding.text,
+        "verdict": finding.verdict,
+        "digits": finding.digits,
+        "assumption": finding.assumption,
+        "mistake": finding.mistake,
+        "hint": finding.hint,
+        "counterexample": finding.counterexample,
+        "correct": finding.correct,
+        "reason": finding.reason,
+    }
+
+
+@dataclass(frozen=True)
+class Mention:
+    """Mathematics that claims nothing, kept so that nothing is skipped in silence."""
+
+    line: int
+    text: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything said about one text; ``lang`` is the language of its messages."""
+
+    items: tuple[Item, ...]
+    pictures: int = 0
+    mentions: tuple[Mention, ...] = ()
+    lang: str = "en"
+    strict: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def count(self, verdict: str) -> int:
+        """Return how many formulas have a verdict."""
+        return sum(item.verdict == verdict for item in self.items)
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 if nothing is wrong, 1 if something is, 4 if nothing was understood."""
+        if self.count("wrong"):
+            return 1
+        if self.items and self.count("not_understood") == len(self.items):
+            return 4
+        if not self.items:
+            return 4
+        return 1 if self.strict and self.count("not_understood") else 0
+
+    @property
+    def summary(self) -> str:
+        """Return the last line of the report."""
+        return message(
+            "summary",
+            self.lang,
+            n=len(self.items),
+            proved=self.count("proved"),
+            agrees=self.count("agrees"),
+            holds_if=self.count("holds_if"),
+            wrong=self.count("wrong"),
+            not_understood=self.count("not_understood"),
+            pictures=self.pictures,
+        )
+
+    def to_json(self) -> str:
+        """Return the list of formulas as JSON text."""
+        return json.dumps([item.record() for item in self.items], ensure_ascii=False, indent=2)
+
+    def to_text(self) -> str:
+        """Return the report for a terminal, the place of each finding underlined."""
+        lines = list(self.notes)
+        for item in self.items:
+            lines += _item_lines(item, self.lang)
+        lines += _mention_lines(self.mentions, self.lang)
+        return "\n".join([*lines, self.summary]) + "\n"
+
+    def to_markdown(self, text: str) -> str:
+        """Return a copy of the text with a remark below each formula that is not right."""
+        remarks: dict[int, list[str]] = {}
+        for item in self.items:
+            if item.verdict not in ("proved", "agrees"):
+                remarks.setdefault(_last_line(item, text), []).append(_remark(item, self.lang))
+        out: list[str] = []
+        for number, line in enumerate(text.split("\n"), 1):
+            out.append(line)
+            out += [part for remark in remarks.get(number, ()) for part in ("", remark, "")]
+        return "\n".join(out) + f"\n\n> {self.summary}\n"
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _last_line(item: Item, text: str) -> int:
+    """Return the line after which a remark may stand: the end of the display it belongs to."""
+    lines = text.split("\n")
+    fences = ("$$", r"\]", r"\end{")
+    inside = sum(line.count("$$") for line in lines[: item.line - 1]) % 2
+    if not inside and "$$" not in lines[item.line - 1] and r"\[" not in lines[item.line - 1]:
+        return item.line
+    for number in range(item.line, min(len(lines), item.line + 60) + 1):
+        if any(fence in lines[number - 1] for fence in fences) and (
+            number > item.line or lines[number - 1].count("$$") != 1 or inside
+        ):
+            return number
+    return item.line
+
+
+def _remark(item: Item, lang: str) -> str:
+    parts = [f"> **{message(item.verdict, lang)}**"]
+    parts += _details(item.worst, lang)
+    return "\n> ".join(parts)
+
+
+def _item_lines(item: Item, lang: str) -> list[str]:
+    worst = item.worst
+    tag = f" ({item.tag})" if item.tag else ""
+    head = f"{item.file}:{item.line}{tag}: {message(item.verdict, lang)}"
+    if worst.verdict in ("proved", "agrees") and worst.digits:
+        head += message("digits", lang, digits=worst.digits)
+    lines = [head]
+    if worst.verdict in ("proved", "agrees"):
+        return lines
+    if item.source_line:
+        lines.append("    " + item.source_line)
+        lines.append("    " + " " * (item.column - 1) + "^" * max(1, item.length))
+    return lines + ["  " + part for part in _details(worst, lang)]
+
+
+def _details(finding: Finding, lang: str) -> list[str]:
+    found: list[str] = []
+    if finding.assumption:
+        found.append(message("assumption", lang, text=finding.assumption))
+    if finding.mistake:
+        found.append(message("mistake", lang, text=message("mistake:" + finding.mistake, lang)))
+    if finding.hint:
+        found.append(finding.hint)
+    if finding.correct:
+        found.append(message("correct", lang, text=finding.correct))
+    if finding.counterexample:
+        found.append(message("counterexample", lang, text=finding.counterexample))
+    if finding.reason:
+        found.append(finding.reason)
+    return found
+
+
+def _mention_lines(mentions: Sequence[Mention], lang: str) -> list[str]:
+    if not mentions:
+        return []
+    troubled = [m for m in mentions if m.problem]
+    lines = [message("mentions", lang, n=len(mentions))]
+    return [f"{m.line}: {m.text}: {m.problem}" for m in troubled] + lines

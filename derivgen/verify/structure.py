@@ -1,0 +1,158 @@
+"""Findings about letters that need no network: limits, bindings, and how superscripts are written.
+
+In ``sum_{k=1}^{j}`` the limit j must not be an index elsewhere; a sum inside another must not bind
+its letter again while the body waits for another one. The rules look at letters alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from derivgen.formulas import tree
+from derivgen.formulas.scripts import atoms, unwrapped
+from derivgen.formulas.tree import Name, Span, Token, Tree
+
+
+@dataclass
+class Letters:
+    """What the letters of a whole note are used for."""
+
+    indices: dict[str, None] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)  # what k = 1, 2, ..., l declares
+    bracketed: dict[str, None] = field(default_factory=dict)  # names with an index in brackets above
+
+
+@dataclass(frozen=True)
+class Structural:
+    """One finding: a message key with values, where, and what would be right."""
+
+    key: str
+    values: Mapping[str, str]
+    span: Span
+    mistake: str = "sum-range"
+    correct: str = ""
+
+
+def learn(chain: tree.Chain, ranges: tuple[tuple[str, int, str], ...], letters: Letters) -> None:
+    """Note what a formula's letters are used for."""
+    for name, _, high in ranges:
+        letters.limits[name] = high
+        letters.indices[name] = None
+    for member in chain.members:
+        for node, _ in _walk(member, ()):
+            if isinstance(node, Name):
+                for atom in (*atoms(node.sub), *atoms(node.sup)):
+                    if atom.at is not None and len(atom.text) == 1 and atom.text.isalpha():
+                        letters.indices[atom.text] = None
+                if _bracketed_index(node.sup):
+                    letters.bracketed[node.base] = None
+            elif isinstance(node, tree.Big):
+                for name in _bound(node):
+                    letters.indices[name] = None
+
+
+def structural(chain: tree.Chain, letters: Letters) -> list[list[Structural]]:
+    """Return the findings of each member."""
+    return [list(_member_findings(member, letters)) for member in chain.members]
+
+
+def _member_findings(member: Tree, letters: Letters) -> Iterator[Structural]:
+    for node, outer in _walk(member, ()):
+        if not isinstance(node, tree.Big) or node.op not in ("sum", "prod"):
+            continue
+        yield from _limit_findings(node, letters)
+        yield from _rebound(node, outer)
+        if node.sup and not _has_start(node):
+            yield Structural("no-start", {}, node.span, "notation")
+
+
+def _has_start(node: tree.Big) -> bool:
+    return any(t.kind == "relation" for t in node.sub)
+
+
+def _limit_findings(node: tree.Big, letters: Letters) -> Iterator[Structural]:
+    limit = _letters_of(node.sup)
+    if len(limit) != 1 or not _has_start(node):
+        return
+    name = limit[0]
+    inner = {n for part, _ in _walk(node.body, ()) if isinstance(part, tree.Big) for n in _bound(part)}
+    bound = _bound(node)
+    declared = letters.limits.get(bound[0]) if bound else None
+    clash = name in inner or (name.islower() and name in letters.indices and name not in bound)
+    if not clash or (declared == name) or _is_running(node, name):
+        return
+    start = next((t.span[0] for t in node.sup), node.span[0])
+    correct = declared or ""
+    yield Structural(
+        "limit-clash", {"text": name, "limit": correct}, (start, start + 1), "sum-range", correct
+    )
+
+
+def _is_running(node: tree.Big, name: str) -> bool:
+    """A limit such as t in ``sum_{k=1}^{t}`` is meant where the letter stands for a time."""
+    return name in ("t", "n", "m", "N", "i") or name.isupper()
+
+
+def _rebound(node: tree.Big, outer: tuple[str, ...]) -> Iterator[Structural]:
+    """A letter bound again inside its own sum, while the body has another one that nothing binds."""
+    for name in _bound(node):
+        free = [n for n in _indices_in(node.body) if n not in (*_bound(node), *outer)]
+        if name in outer and len(free) == 1:
+            start = next((t.span[0] for t in node.sub), node.span[0])
+            values = {"text": name, "letter": free[0]}
+            yield Structural("rebound", values, (start, start + 1), "sum-range", free[0])
+
+
+def _indices_in(node: Tree) -> list[str]:
+    found: dict[str, None] = {}
+    for part, inner in _walk(node, ()):
+        if isinstance(part, Name):
+            for atom in atoms(part.sub):
+                if atom.at is not None and len(atom.text) == 1 and atom.text not in inner:
+                    if atom.text.isalpha():
+                        found[atom.text] = None
+    return list(found)
+
+
+def _bound(node: tree.Big) -> tuple[str, ...]:
+    names: list[str] = []
+    for token in node.sub:
+        if token.kind == "relation":
+            break
+        if token.kind in ("name", "command") and token.text.lstrip("\\").isalpha():
+            names.append(token.text.lstrip("\\"))
+    return tuple(names)
+
+
+def _letters_of(tokens: tuple[Token, ...]) -> list[str]:
+    return [t.text for t in tokens if t.kind == "name"]
+
+
+def _walk(node: Tree, bound: tuple[str, ...]) -> Iterator[tuple[Tree, tuple[str, ...]]]:
+    yield node, bound
+    inner = (*bound, *_bound(node)) if isinstance(node, tree.Big) else bound
+    for value in vars(node).values():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, tuple):
+                for deep in part:
+                    if hasattr(deep, "span") and not isinstance(deep, Token):
+                        yield from _walk(deep, inner)
+            elif hasattr(part, "span") and not isinstance(part, Token):
+                yield from _walk(part, inner)
+
+
+def _bracketed_index(sup: tuple[Token, ...]) -> bool:
+    inner, bracketed = unwrapped(sup)
+    return bracketed and len(inner) == 1 and inner[0].kind == "name"
+
+
+def bare_superscripts(member: Tree, letters: Letters) -> Iterator[tuple[str, Span]]:
+    """Yield names whose index above lacks the brackets it has elsewhere in the note."""
+    for node, _ in _walk(member, ()):
+        if not isinstance(node, Name) or node.base not in letters.bracketed or not node.sup:
+            continue
+        inner, bracketed = unwrapped(node.sup)
+        single = len(inner) == 1 and inner[0].kind == "name" and inner[0].text.islower()
+        if single and not bracketed:
+            yield node.base, node.span
