@@ -7,7 +7,7 @@ ones) and returns the first that leaves the axis.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -125,9 +125,11 @@ def _form(expr: Node) -> Affine | None:
 # --- point by point ------------------------------------------------------------------------------
 
 
-def sample_sizes(sizes: Mapping[Dim, int | None], derived: Mapping[Dim, Affine]) -> dict[Dim, int]:
+def sample_sizes(
+    sizes: Mapping[Dim, int | None], derived: Mapping[Dim, Affine]
+) -> dict[Dim | Index, int]:
     """Return a value for every size letter: the declared one, or a stand-in."""
-    made: dict[Dim, int] = {}
+    made: dict[Dim | Index, int] = {}
     spare = STAND_IN
     for dim, value in sizes.items():
         if value is None and dim not in derived:
@@ -135,12 +137,12 @@ def sample_sizes(sizes: Mapping[Dim, int | None], derived: Mapping[Dim, Affine])
         if value is not None:
             made[dim] = value
     for dim, form in derived.items():
-        made[dim] = evaluate_affine(form, made)  # type: ignore[arg-type]
+        made[dim] = evaluate_affine(form, {**made})
     return made
 
 
 def counterexample(
-    form: Affine, axis: Axis, around: Surroundings, sizes: Mapping[Dim, int]
+    form: Affine, axis: Axis, around: Surroundings, sizes: Mapping[Dim | Index, int]
 ) -> Outside | None:
     """Return the first point where ``form`` leaves ``axis`` at these sizes, if there is one."""
     low, high = _value(axis.low, sizes), _value(axis.high, sizes)
@@ -154,12 +156,14 @@ def counterexample(
         if guards:
             return None
         ranges = [range(r[0], r[-1] + 1, max(len(r) - 1, 1)) if r else r for r in ranges]
-    for values in product(*ranges):
-        point: dict[Dim | Index, int] = {**sizes, **dict(zip(involved, values))}
+    for place in product(*ranges):
+        point: dict[Dim | Index, int] = {}
+        point.update(sizes)
+        point.update(zip(involved, place))
         position = evaluate_affine(form, point)
         if low <= position < high or not all(holds(guard, point) for guard in guards):
             continue
-        named = tuple((index.name, value) for index, value in zip(involved, values))
+        named = tuple((index.name, value) for index, value in zip(involved, place))
         return Outside(named, position, low, high)
     return None
 
@@ -169,16 +173,16 @@ def _indices(condition: Node) -> Iterator[Index]:
         yield from indices_of(form)
 
 
-def _value(form: Affine, sizes: Mapping[Dim, int]) -> int:
-    return evaluate_affine(form, dict(sizes))
+def _value(form: Affine, sizes: Mapping[Dim | Index, int]) -> int:
+    return evaluate_affine(form, {**sizes})
 
 
-def _range(index: Index, around: Surroundings, sizes: Mapping[Dim, int]) -> range:
+def _range(index: Index, around: Surroundings, sizes: Mapping[Dim | Index, int]) -> range:
     axis = around.narrowed.get(index, Axis(index.low, index.high))
     return range(_value(axis.low, sizes), _value(axis.high, sizes))
 
 
-COMPARE = {
+COMPARE: dict[str, Callable[[int, int], bool]] = {
     "=": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "<": lambda a, b: a < b,

@@ -271,7 +271,7 @@ class Builder:
         return self._declare("const", name, axes, **more)
 
     def param(self, name: str, *axes: Any, value: Any = None) -> Tensor:
-        """Declare a parameter; ``value=`` numbers, or an initialiser such as ``f.normal(0, 0.1)``."""
+        """Declare a parameter; ``value=`` numbers or an initialiser, ``f.normal(0, 0.1)``."""
         return self._declare("param", name, axes, value=value)
 
     def random(self, name: str, *axes: Any, drawn: Term, predict: Any = None) -> Tensor:

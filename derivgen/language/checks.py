@@ -20,6 +20,7 @@ from derivgen.algebra.expressions import (
     Node,
     Reduce,
     Where,
+    accesses,
     affine_forms,
     children,
     is_index_only,
@@ -49,7 +50,7 @@ class Checker:
     """A network, values for its sizes, and where its equations were written."""
 
     network: Network
-    sizes: dict[Dim, int]
+    sizes: dict[Dim | Index, int]
     written: Sequence[Written]
 
     def subject(self, number: int) -> str | None:
@@ -250,7 +251,11 @@ def _leaves(
         return None
     point = counterexample(form, axis, around, checker.sizes)
     plain = form.plain
-    if plain is not None and _different_letters(plain, axis):
+    if (
+        plain is not None
+        and _different_letters(plain, axis)
+        and not (point is None and _shifted_elsewhere(checker.network, access.tensor, place, plain))
+    ):
         return _different_size(access, place, axis, plain, point)
     if point is None:
         return None
@@ -262,6 +267,20 @@ def _leaves(
 def _different_letters(index: Index, axis: Axis) -> bool:
     mine, theirs = letters_of((index.size,)), letters_of((axis.size,))
     return bool(mine) and bool(theirs) and mine != theirs
+
+
+def _shifted_elsewhere(network: Network, tensor: str, place: int, index: Index) -> bool:
+    """Tell whether the axis is also read at a shift of ``index``, as in ``x[i+1] - x[i]``.
+
+    Then its own, shorter range is meant; otherwise a letter of another size is a slip.
+    """
+    for equation in network.equations:
+        for part in accesses(equation.rhs):
+            if part.tensor != tensor or part.indices[place].plain is not None:
+                continue
+            if index in indices_of(part.indices[place]):
+                return True
+    return False
 
 
 def _different_size(

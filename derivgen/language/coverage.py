@@ -76,7 +76,7 @@ def _full_elsewhere(lhs: Access, base: Access, fixed: Mapping[int, Affine]) -> b
 
 
 def check_coverage(
-    network: Network, groups: Mapping[str, list[int]], sizes: Mapping[Dim, int]
+    network: Network, groups: Mapping[str, list[int]], sizes: Mapping[Dim | Index, int]
 ) -> None:
     """Raise EquationError for an element that no equation defines, or that two define."""
     for name, numbers in groups.items():
@@ -92,7 +92,7 @@ def _is_plain(lhs: Access) -> bool:
 
 
 def _check_tensor(
-    network: Network, name: str, equations: list[Equation], sizes: Mapping[Dim, int]
+    network: Network, name: str, equations: list[Equation], sizes: Mapping[Dim | Index, int]
 ) -> None:
     axes = network.tensors[name].axes
     kept = [a for a, axis in enumerate(axes) if not _same_everywhere(a, axis, equations)]
@@ -127,17 +127,22 @@ def _same_everywhere(place: int, axis: Axis, equations: list[Equation]) -> bool:
     return True
 
 
-def _numbers(low: Affine, high: Affine, sizes: Mapping[Dim, int]) -> range:
-    point: dict[Dim | Index, int] = dict(sizes)
+def _numbers(low: Affine, high: Affine, sizes: Mapping[Dim | Index, int]) -> range:
+    point: dict[Dim | Index, int] = {}
+    point.update(sizes)
     return range(evaluate_affine(low, point), evaluate_affine(high, point))
 
 
-def _positions(lhs: Access, kept: list[int], sizes: Mapping[Dim, int]) -> Iterator[tuple[int, ...]]:
+def _positions(
+    lhs: Access, kept: list[int], sizes: Mapping[Dim | Index, int]
+) -> Iterator[tuple[int, ...]]:
     forms = [lhs.indices[place] for place in kept]
     indices = list(dict.fromkeys(index for form in forms for index in indices_of(form)))
     ranges = [_numbers(index.low, index.high, sizes) for index in indices]
     for values in product(*ranges):
-        point: dict[Dim | Index, int] = {**sizes, **dict(zip(indices, values))}
+        point: dict[Dim | Index, int] = {}
+        point.update(sizes)
+        point.update(zip(indices, values))
         yield tuple(evaluate_affine(form, point) for form in forms)
 
 

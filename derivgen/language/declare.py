@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from derivgen.algebra.affine import Index, affine
-from derivgen.algebra.expressions import ONE, Access, Expr, Reduce
+from derivgen.algebra.expressions import ONE, Access, Reduce
 from derivgen.algebra.network import (
     Axis,
     Fact,
@@ -15,7 +15,7 @@ from derivgen.algebra.network import (
     StateUpdate,
     Tensor,
 )
-from derivgen.errors import NameProblem, ShapeError
+from derivgen.errors import NameProblem, Position, ShapeError
 from derivgen.language.draft import Draft, declare_index, declare_tensor
 from derivgen.language.functions import define, unknown_function
 from derivgen.language.lines import (
@@ -40,6 +40,7 @@ from derivgen.language.sizes import declare_batch, declare_range, declare_size, 
 from derivgen.language.starts import distribution, read_value
 from derivgen.language.syntax import (
     Ranged,
+    Ref,
     Tree,
     Word,
 )
@@ -235,26 +236,35 @@ def _assume(draft: Draft, line: AssumeLine) -> None:
 
 def _update(draft: Draft, line: StateLine) -> None:
     name = line.item.name.name
+    draft.tensors[name] = add_update(draft, line, name, draft.scope(line.span), None)
+
+
+def add_update(
+    draft: Draft, line: StateLine, name: str, scope: Scope, call: Position | None
+) -> Tensor:
+    """Add a state's next value and return its tensor, with its value at prediction.
+
+    Inside the update the bare name means the element that is updated.
+    """
     tensor = draft.tensors[name]
-    scope = draft.scope(line.span)
-    letters = axis_letters(tensor)
-    inside = scope.binding({i.name: i for i in letters})
+    letters = _update_letters(line, tensor)
     element = Access(name, tuple(affine(i) for i in letters))
-    bare = {name: element}
-    inside = Scope(
-        inside.span,
-        inside.declared,
-        inside.dims,
-        inside.tensors,
-        inside.functions,
-        inside.active,
-        bare,
-    )
-    rhs = expression(line.update[1], inside)
-    draft.updates.append(StateUpdate(element, rhs, scope.position(line.span.start)))
-    if line.predict is not None:
-        draft.tensors[name] = _with_predict(tensor, expression(line.predict, inside))
+    scope = scope.binding({i.name: i for i in letters})
+    scope = scope._replace(values={**scope.values, line.item.name.name: element})
+    known = any(update.lhs.tensor == name for update in draft.updates)  # a layer made once
+    if line.update is not None and not known:
+        rhs = expression(line.update[1], scope)
+        position = call or scope.position(line.span.start)
+        draft.updates.append(StateUpdate(element, rhs, position))
+    if line.predict is None:
+        return tensor
+    return replace(tensor, predict=expression(line.predict, scope))
 
 
-def _with_predict(tensor: Tensor, predict: Expr) -> Tensor:
-    return replace(tensor, predict=predict)
+def _update_letters(line: StateLine, tensor: Tensor) -> tuple[Index, ...]:
+    letters = axis_letters(tensor)
+    lhs = line.update[0] if line.update is not None else None
+    if not isinstance(lhs, Ref) or len(lhs.items) != len(letters):
+        return letters
+    names = [item.name if isinstance(item, Word) else "" for item in lhs.items]
+    return tuple(replace(i, name=name or i.name) for i, name in zip(letters, names))

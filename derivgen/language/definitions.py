@@ -129,7 +129,8 @@ def _optimiser(draft: Draft, line: OptimiserLine) -> Optimiser:
             value = part.item.value
             states.append((name, expression(value, scope) if value is not None else ZERO))
             known[name] = Access(name)
-            updates.append(_next_value(part.update[0].name, part.update[1], known, scope))
+            if part.update is not None:
+                updates.append(_next_value(part.update[0].name, part.update[1], known, scope))
         elif isinstance(part, EquationLine) and isinstance(part.lhs, Word):
             name = part.lhs.name
             if name.endswith("'"):

@@ -26,7 +26,7 @@ from derivgen.language.indexing import UnboundIndex, index_form
 from derivgen.language.lines import EquationLine, Line, OutputLine
 from derivgen.language.ranges import Pending, find_range, union
 from derivgen.language.resolve import expression
-from derivgen.language.rows import Shared
+from derivgen.language.rows import Shared, with_updates
 from derivgen.language.scope import Scope, View
 from derivgen.language.source import Source
 from derivgen.language.syntax import Ref, Tree, Word, parts_of
@@ -43,6 +43,7 @@ def lines_of(kind: type[L], lines: Iterable[Line]) -> list[L]:
 
 def elaborate(lines: Sequence[Line], draft: Draft, source: Source) -> Network:
     """Return the network the statements say."""
+    lines = with_updates(lines)
     declare_sizes(draft, lines)
     declare_macros(draft, lines)
     declare_tensors(draft, lines)

@@ -125,11 +125,11 @@ class RandomLine:
 
 @dataclass(frozen=True)
 class StateLine:
-    """``state mu[k] = 0: mu' = e, predict e``."""
+    """``state mu[k] = 0: mu' = e, predict e``; the update may stand on a line of its own."""
 
     span: Span
     item: TensorItem
-    update: tuple[Union[Word, Ref], Tree]
+    update: tuple[Word | Ref, Tree] | None
     predict: Tree | None
 
 

@@ -7,13 +7,11 @@ expression where it stands, averaged (or summed) over what it carries.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import Access, Expr, Reduce
-from derivgen.algebra.network import Axis, Equation, StateUpdate, Tensor
+from derivgen.algebra.network import Axis, Equation, Tensor
 from derivgen.errors import DerivgenError, SyntaxProblem
-from derivgen.language.declare import axis_letters
+from derivgen.language.declare import add_update
 from derivgen.language.draft import Draft, Written
 from derivgen.language.indexing import index_form
 from derivgen.language.lines import (
@@ -194,9 +192,11 @@ def _body_equations(
             continue
         _declare_local(inner, line, view, span, tree, out, written)
         _local_equation(inner, line, view, span)
-    for line in row.body:
-        if isinstance(line, StateLine):
-            _local_update(inner, line)
+    for part in row.body:
+        if isinstance(part, StateLine):
+            name = inner.views[part.item.name.name].name
+            scope = inner.scope(part.span)
+            inner.draft.tensors[name] = add_update(inner.draft, part, name, scope, inner.call)
     return inner.views[row.output]
 
 
@@ -310,17 +310,3 @@ def _local_equation(inner: Place, line: EquationLine, view: View, span: Span) ->
     predict = None if line.predict is None else expression(line.predict, scope)
     inner.draft.equations.append(Equation(lhs, rhs, inner.call, predict, inner.row, inner.number))
     inner.draft.written.append(Written(span, []))
-
-
-def _local_update(inner: Place, line: StateLine) -> None:
-    view = inner.views[line.item.name.name]
-    tensor = inner.draft.tensors[view.name]
-    letters = axis_letters(tensor)
-    element = Access(view.name, tuple(affine(i) for i in letters))
-    scope = inner.scope(line.span).binding({i.name: i for i in letters})
-    scope = scope._replace(values={**scope.values, line.item.name.name: element})
-    rhs = expression(line.update[1], scope)
-    inner.draft.updates.append(StateUpdate(element, rhs, inner.call))
-    if line.predict is not None:
-        predict = expression(line.predict, scope)
-        inner.draft.tensors[view.name] = replace(tensor, predict=predict)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
-from derivgen.errors import SyntaxProblem
+from derivgen.errors import NameProblem, SyntaxProblem
 from derivgen.language.lines import (
     DimLine,
     EquationLine,
@@ -69,8 +70,42 @@ class Shared:
     names: dict[str, str] = field(default_factory=dict)
 
 
+def with_updates(lines: Sequence[Line]) -> list[Line]:
+    """Return the statements with ``mu' = e`` moved into the ``state`` statement of ``mu``.
+
+    Raises: NameProblem, if there is no such state or it has two updates.
+    """
+    primed = {i: line for i, line in enumerate(lines) if _is_update(line)}
+    if not primed:
+        return list(lines)
+    updates: dict[str, EquationLine] = {}
+    for line in primed.values():
+        name = line.lhs.name.rstrip("'")
+        states = [s for s in lines if isinstance(s, StateLine) and s.item.name.name == name]
+        if len(states) != 1 or states[0].update is not None or name in updates:
+            raise NameProblem(
+                line.span.text,
+                f"{line.lhs.name} is the next value of no state, or has two.",
+                f"Write state {name} = 0: {line.lhs.name} = ...",
+                line.span.source.position(line.lhs.at),
+            )
+        updates[name] = line
+    made: list[Line] = []
+    for place, part in enumerate(lines):
+        if isinstance(part, StateLine) and (update := updates.get(part.item.name.name)):
+            made.append(replace(part, update=(update.lhs, update.rhs)))
+        elif place not in primed:
+            made.append(part)
+    return made
+
+
+def _is_update(line: Line) -> TypeGuard[EquationLine]:
+    return isinstance(line, EquationLine) and line.lhs.name.endswith("'")
+
+
 def layer_row(line: LayerLine) -> LayerRow:
     """Return the layer a statement defines."""
+    line = replace(line, body=tuple(with_updates(line.body)))
     allowed = (IndexLine, DimLine, TensorLine, RandomLine, StateLine, EquationLine, OutputLine)
     for part in line.body:
         wrong = not isinstance(part, allowed) or (

@@ -248,13 +248,15 @@ def _state(reader: Reader) -> Line:
     name, axes = _tensor_name(reader)
     value = read_expression(reader) if reader.take("=") else None
     example = f"Write state {name.name} = 0: {name.name}' = ..."
-    reader.expect(":", example)
+    item = TensorItem(name, axes, value)
+    if reader.take(":") is None:
+        return StateLine(span_of(reader), item, None, _predict(reader))
     lhs = read_expression(reader)
     if not isinstance(lhs, (Word, Ref)) or lhs.name != name.name + "'":
         raise reader.problem(f"Expected the next value {name.name}'.", example, lhs.at)
     reader.expect("=", example)
     update = (lhs, read_expression(reader))
-    return StateLine(span_of(reader), TensorItem(name, axes, value), update, _predict(reader))
+    return StateLine(span_of(reader), item, update, _predict(reader))
 
 
 def _train(reader: Reader) -> Line:

@@ -100,19 +100,13 @@ def parts_of(tree: Tree) -> tuple[Tree, ...]:
             return (a, b)
         case Negative(part=a) | NotTree(part=a):
             return (a,)
-        case Ref(items=items, outside=None):
-            return items
         case Ref(items=items, outside=outside):
-            return (*items, outside)
-        case Apply(items=None, args=args):
-            return args
+            return items if outside is None else (*items, outside)
         case Apply(items=items, args=args):
-            return (*items, *args)
+            return args if items is None else (*items, *args)
         case Bracket(parts=parts) | Chain(parts=parts):
             return parts
-        case Ranged(low=None, high=high):
-            return (high,)
         case Ranged(low=low, high=high):
-            return (low, high)
+            return (high,) if low is None else (low, high)
         case _:
             return ()
