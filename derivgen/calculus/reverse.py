@@ -26,6 +26,7 @@ from derivgen.algebra.expressions import (
     Or,
     Position,
     Where,
+    conjunction,
     index_value,
     quotient,
     quotient_factors,
@@ -41,6 +42,7 @@ from derivgen.calculus.lemmas import Lemmas
 from derivgen.calculus.names import Names
 from derivgen.calculus.partials import conditions_on_top, partials
 from derivgen.calculus.shorten import shortest
+from derivgen.calculus.support import support
 
 
 @dataclass
@@ -96,12 +98,14 @@ def pull_back(
     for access, slope, cited in _local(statement, forward):
         if not active(access.tensor):
             continue
+        body = times(upstream, slope)
         made = replace(
             statement,
             indices=adjoints.leading + statement.indices,
+            guard=conjunction((*statement.guard, *support(body))),
             lhs=adjoints.place(access),
             op="sum",
-            body=times(upstream, slope),
+            body=body,
         )
         if made.body != ZERO:
             yield Contribution(access, statement, upstream, slope, cited, made)
