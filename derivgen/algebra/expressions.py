@@ -523,3 +523,12 @@ def is_index_only(condition: Node) -> bool:
     return not any(isinstance(part, Access) for part in walk(condition)) and not any(
         isinstance(part, Lookup) for form in affine_forms(condition) for part in lookups_of(form)
     )
+
+
+def is_guard(condition: Node) -> bool:
+    """Tell whether a condition can guard a loop nest: on indices, sizes and index values only.
+
+    Such a condition is the same whatever real numbers the tensors hold; unlike `is_index_only` it
+    may look up index-valued tensors, as ``[y = k]`` does.
+    """
+    return not any(isinstance(part, Access) for part in walk(condition))

@@ -6,11 +6,12 @@ bound indices whose letter is already in use get another one. Nothing is multipl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from derivgen.algebra.affine import (
     Affine,
     Index,
+    Lookup,
     affine,
     surely_nonnegative,
 )
@@ -35,7 +36,7 @@ from derivgen.algebra.expressions import (
     transform,
     walk,
 )
-from derivgen.algebra.network import Function, Network
+from derivgen.algebra.network import Axis, Function, Network, Tensor
 from derivgen.calculus.names import Names
 from derivgen.errors import EquationError
 
@@ -128,12 +129,24 @@ def _padded(access: Access, network: Network) -> Expr:
     axes = network.tensors[access.tensor].axes
     tests: list[Condition] = []
     for form, axis in zip(access.indices, axes, strict=False):
-        tests += _range_tests(form, axis.low, axis.high)
+        if not looked_up_within(form, axis, network.tensors):
+            tests += _range_tests(form, axis.low, axis.high)
     inside = Access(access.tensor, access.indices)
     if not tests or access.outside is None:
         return inside
     condition = tests[0] if len(tests) == 1 else And(tuple(tests))
     return Where(condition, inside, access.outside)
+
+
+def looked_up_within(form: Affine, axis: Axis, tensors: Mapping[str, Tensor]) -> bool:
+    """Tell whether a form is an index value that by declaration lies on the axis."""
+    if form.constant or len(form.terms) != 1:
+        return False
+    atom, count = form.terms[0]
+    if not isinstance(atom, Lookup) or count != 1:
+        return False
+    values = tensors[atom.tensor].values_of
+    return values is not None and (values.low, values.high) == (axis.low, axis.high)
 
 
 def _range_tests(form: Affine, low: Affine, high: Affine) -> list[Condition]:

@@ -2,12 +2,13 @@
 
 ``adj_x[m] += [0 <= m-u < O] adj_z[m-u]*w[u]``. An index of coefficient 1 or -1 on the left is
 solved for (the first in the loop order, which is the one free on the forward left side), or
-``s*i + c`` is taken apart as quotient and remainder. Everything else is refused. Invariant: the same contributions arrive at the same entries.
+``s*i + c`` is taken apart as quotient and remainder. Everything else is refused.
+Invariant: the same contributions arrive at the same entries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from derivgen.algebra.affine import (
     Affine,
@@ -15,7 +16,6 @@ from derivgen.algebra.affine import (
     affine,
     floor_div,
     indices_of,
-    make_index,
     mod,
     substitute_affine,
     surely_nonnegative,
@@ -30,23 +30,20 @@ from derivgen.algebra.expressions import (
     index_value,
     substitute,
 )
-from derivgen.algebra.network import Axis
 from derivgen.algebra.statements import Statement
 
 Mapping = dict[Index, Affine]
 
 
-def gather(
-    statement: Statement, targets: Sequence[Index], axes: Sequence[Axis]
-) -> Statement | None:
+def gather(statement: Statement, targets: Sequence[Index]) -> Statement | None:
     """Return ``statement`` with the plain left side ``targets``, or ``None`` where it is refused.
 
-    ``targets`` are distinct and span ``axes``; none may occur in the statement except as the very
-    index standing at its own place. Entries of the left side without any index become conditions.
+    ``targets`` are distinct and span the tensor's axes; none may occur in the statement except as
+    the very index standing at its own place. Entries of the left side without any index become conditions.
     """
     mapping: Mapping = {}
     guard: list[Condition] = []
-    for target, form, axis in zip(targets, statement.lhs.indices, axes, strict=False):
+    for target, form in zip(targets, statement.lhs.indices, strict=True):
         left = substitute_affine(form, mapping)
         solved = _solve(left, target, statement, mapping)
         if solved is None:
@@ -171,7 +168,7 @@ def _opposite(found: bool | None) -> bool | None:
     return None if found is None else not found
 
 
-_ORDER = {
+_ORDER: dict[str, Callable[[Affine, Affine], bool | None]] = {
     "<=": _at_most,
     "<": _less,
     ">=": lambda a, b: _at_most(b, a),
@@ -179,19 +176,3 @@ _ORDER = {
     "=": _same,
     "!=": lambda a, b: _opposite(_same(a, b)),
 }
-
-
-def fresh_targets(statement: Statement, axes: Sequence[Axis]) -> tuple[Index, ...]:
-    """Return an index per axis: the statement's own where it stands plain, else a new letter."""
-    targets: list[Index] = []
-    taken = {index.name for index in statement.indices}
-    for form, axis in zip(statement.lhs.indices, axes, strict=False):
-        own = form.plain
-        fits = own is not None and (own.low, own.high) == (axis.low, axis.high)
-        if own is not None and fits and own not in targets:
-            targets.append(own)
-            continue
-        name = next(n for n in (*"mnpqrst", *(f"m{c}" for c in range(99))) if n not in taken)
-        taken.add(name)
-        targets.append(make_index(name, axis.size, axis.low))
-    return tuple(targets)

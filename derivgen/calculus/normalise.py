@@ -37,7 +37,7 @@ from derivgen.algebra.expressions import (
     children,
     conjunction,
     index_value,
-    is_index_only,
+    is_guard,
     mul,
     negation,
     rebuild,
@@ -59,6 +59,7 @@ from derivgen.calculus.parts import (
     constants,
     differs,
     guarded,
+    one_value,
     part_name,
     part_scope,
 )
@@ -149,10 +150,10 @@ class _Builder:
             case Div(numerator, denominator) if self._splits(expr):
                 deeper = replace(scale, denominator=(*scale.denominator, denominator))
                 self._sum(lhs, scope, deeper, numerator)
-            case Where(condition, yes, no) if is_index_only(condition):
+            case Where(condition, yes, no) if is_guard(condition):
                 self._sum(lhs, scope.where(condition), scale, yes)
                 self._sum(lhs, scope.where(negation(condition)), scale, no)
-            case Iverson(condition) if is_index_only(condition):
+            case Iverson(condition) if is_guard(condition):
                 self._emit(lhs, scope.where(condition), scale.apply(ONE))
             case _:
                 self._emit(lhs, scope, scale.apply(expr))
@@ -163,7 +164,7 @@ class _Builder:
             case Reduce("sum", _, _):
                 return True
             case Where(condition, _, _) | Iverson(condition):
-                return is_index_only(condition)
+                return is_guard(condition)
             case Add(terms):
                 return any(self._splits(term) for term in terms)
             case Div(numerator, denominator):
@@ -213,6 +214,8 @@ class _Builder:
             self._append(lhs, scope, "sum", body)
 
     def _append(self, lhs: Access, scope: Scope, op: str, body: Expr) -> None:
+        if op == "sum":
+            scope, body = one_value(scope, lhs, body, self.tensors)
         self.statements.append(Statement(scope.indices, scope.guard, lhs, op, body, self.equation))
 
     # --- other folds ---
@@ -241,7 +244,7 @@ class _Builder:
             case Call():
                 return self._call(expr, scope, top)
             case Where(condition, yes, no):
-                if is_index_only(condition) and not top:
+                if is_guard(condition) and not top:
                     return self.name_part(expr, scope, "argument")
                 condition = self._condition(condition, scope)
                 return where(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from derivgen.algebra.affine import Affine, Index, affine, indices_of, surely_nonnegative
@@ -30,13 +30,14 @@ from derivgen.algebra.expressions import (
     div,
     free_indices,
     index_value,
-    is_index_only,
+    is_guard,
     mul,
     substitute,
     walk,
     where,
 )
-from derivgen.algebra.network import Network, Tensor
+from derivgen.algebra.network import Axis, Network, Tensor
+from derivgen.calculus.expand import looked_up_within
 
 IDENTITY = {"sum": ZERO, "prod": ONE}
 
@@ -82,13 +83,54 @@ def guarded(expr: Expr) -> bool:
     """Tell whether a factor, or the top of a quotient, is conditional on indices alone."""
     match expr:
         case Where(condition, _, _) | Iverson(condition):
-            return is_index_only(condition)
+            return is_guard(condition)
         case Mul(factors):
             return any(guarded(factor) for factor in factors)
         case Div(numerator, _):
             return guarded(numerator)
         case _:
             return False
+
+
+def one_value(
+    scope: Scope, lhs: Access, body: Expr, tensors: Mapping[str, Tensor]
+) -> tuple[Scope, Expr]:
+    """Put in the one value that a guard ``[y = k]`` leaves to a summed index."""
+    written = {i for form in lhs.indices for i in indices_of(form)}
+    for condition in scope.guard:
+        for index, form in _equation_for(condition):
+            axis = Axis(index.low, index.high)
+            inside = looked_up_within(form, axis, tensors) or (
+                surely_nonnegative(form - index.low) and surely_nonnegative(index.high - 1 - form)
+            )
+            if index in scope.indices and index not in written and inside:
+                mapping = {index: form}
+                rest = (c for c in scope.guard if c is not condition)
+                guard = tuple(substitute(c, mapping) for c in rest)
+                indices = tuple(i for i in scope.indices if i != index)
+                smaller = replace(scope, indices=indices, guard=guard)
+                return one_value(smaller, lhs, substitute(body, mapping), tensors)
+    return scope, body
+
+
+def _equation_for(condition: Condition) -> Iterator[tuple[Index, Affine]]:
+    """Yield ``index, form`` for a condition ``index = form`` read either way."""
+    if not isinstance(condition, Compare) or condition.op != "=":
+        return
+    sides = (condition.left, condition.right)
+    for mine, other in (sides, sides[::-1]):
+        form = _form(other)
+        index = mine.form.plain if isinstance(mine, IndexValue) else None
+        if index is not None and form is not None and index not in set(indices_of(form)):
+            yield index, form
+
+
+def _form(expr: Expr) -> Affine | None:
+    if isinstance(expr, IndexValue):
+        return expr.form
+    if isinstance(expr, Number) and expr.value.denominator == 1:
+        return affine(int(expr.value))
+    return None
 
 
 def base_cases(network: Network) -> dict[str, tuple[Access, ...]]:

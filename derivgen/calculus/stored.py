@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from derivgen.algebra.affine import Affine, Index, affine
+from derivgen.algebra.affine import Affine, Index, affine, surely_nonnegative
 from derivgen.algebra.expressions import (
     Access,
     Call,
@@ -42,7 +42,14 @@ class Stored:
                 return None
         if any(substitute(c, mapping) not in guard for c in self.guard):
             return None
+        if not all(_within(form, index) for index, form in mapping.items()):
+            return None
         return substitute(self.value, mapping)
+
+
+def _within(form: Affine, index: Index) -> bool:
+    """Tell whether a place lies in the range that the stored value was computed for."""
+    return surely_nonnegative(form - index.low) and surely_nonnegative(index.high - 1 - form)
 
 
 def stored_values(forward: Forward) -> dict[Expr, list[Stored]]:
