@@ -22,7 +22,7 @@ from derivgen.targets.cpp_functions import (
 )
 from derivgen.targets.cpp_names import TAKEN, Names
 from derivgen.targets.cpp_optimisers import rule_call, rule_line, rule_lines, rules_of
-from derivgen.targets.cpp_text import comment
+from derivgen.targets.cpp_text import WIDTH, comment, wrapped
 from derivgen.targets.emit import file_stem, render
 
 Lines = tuple[str, ...]
@@ -53,11 +53,11 @@ class CppView:
     training: bool
     constants: Lines
     sizes: Lines
-    size_table: str
+    size_table: Lines
     commands: str
     parameter_members: Lines
-    parameter_list: str
-    state_list: str
+    parameter_list: Lines
+    state_list: Lines
     parameter_info: Lines
     parameter_count: int
     batch_members: Lines
@@ -162,7 +162,7 @@ class _Printer:
             sizes=tuple(
                 f"constexpr int {self.scope.sizes[name]} = {value};" for name, value in program.dims
             ),
-            size_table=_braced(f'{{"{name}", {value}}}' for name, value in program.dims),
+            size_table=_wrapped(f'{{"{name}", {value}}},' for name, value in program.dims),
             commands=_braced(f'"{name}"' for name in (COMMANDS if self.training else ("predict",))),
             code=code,
             routines=routines,
@@ -226,11 +226,11 @@ class _Printer:
         lines += [self._sized(name) for name in states]
         return {
             "parameter_members": tuple(lines),
-            "parameter_list": _braced(f"&{tensors[name]}" for name in names),
-            "state_list": _braced(f"&{tensors[name]}" for name in (*names, *states)),
+            "parameter_list": _listed(f"&{tensors[name]}" for name in names),
+            "state_list": _listed(f"&{tensors[name]}" for name in (*names, *states)),
             "parameter_info": tuple(self._info(name) + "," for name in (*names, *states)),
             "parameter_count": len(names),
-            "initial": tuple(self._initial()),
+            "initial": _wrapped(self._initial()),
         }
 
     def _initial(self) -> Iterable[str]:
@@ -276,7 +276,7 @@ class _Printer:
             place = everything.index(random.name)
             draws += [*comment(draw_text(random)), *draw_lines(random, place, self.scope)]
         return {
-            "batch_members": tuple(members),
+            "batch_members": _wrapped(members),
             "batch_sizes": tuple(self._resized(n) for n in sampled),
             "data_visits": tuple(visits[: len(data)]),
             "tensor_visits": tuple(visits),
@@ -284,7 +284,7 @@ class _Printer:
             "input_count": len(program.inputs),
             "data_count": len(data),
             "draws": tuple(draws),
-            "examples": tuple(_example_line(k, program.examples.get(n)) for k, n in enumerate(data)),
+            "examples": _wrapped(_example_line(program.examples.get(name)) for name in data),
         }
 
     def _constant(self, name: str, start: Start) -> str:
@@ -348,7 +348,7 @@ class _Printer:
         tensors = self.scope.tensors
         return {
             "rule_names": ", ".join(rule.name for rule in rules),
-            "rules": tuple(rule_line(rule) for rule in rules),
+            "rules": _wrapped(rule_line(rule) for rule in rules),
             "rule_functions": tuple(lines),
             "rule_calls": tuple(rule_call(rule, self.rule_functions) for rule in rules),
             "state_updates": tuple(
@@ -384,7 +384,7 @@ def _header(program: Program, dtype: str, training: bool) -> dict[str, object]:
         "header": tuple(lines),
         "namespace": _namespace(program.name),
         "dtype": dtype,
-        "constants": (
+        "constants": _wrapped((
             f"constexpr const char* network_name = {_quoted(program.name)};",
             f"constexpr const char* network_hash = {_quoted(program.hash)};",
             f"constexpr const char* derivgen_version = {_quoted(program.version)};",
@@ -392,12 +392,17 @@ def _header(program: Program, dtype: str, training: bool) -> dict[str, object]:
             f"constexpr const char* default_optimiser = {_quoted(optimiser)};",
             f"constexpr int default_epochs = {names[1]};",
             f"constexpr int default_batch = {names[2]};",
-        ),
+        )),
     }
 
 
 def _braced(parts: Iterable[str]) -> str:
     return "{" + ", ".join(parts) + "}"
+
+
+def _listed(parts: Iterable[str]) -> Lines:
+    """Return the line that returns a list, broken where it is too long."""
+    return tuple(wrapped(f"    return {_braced(parts)};"))
 
 
 def _namespace(name: str) -> str:
@@ -433,6 +438,11 @@ def _start_line(variable: str, start: Start, stream: int, words: str) -> str:
     return f"{variable} = {{{', '.join(f'real({n})' for n in numbers)}}};{words}"
 
 
-def _example_line(position: int, start: Start | None) -> str:
+def _wrapped(lines: Iterable[str]) -> Lines:
+    """Return lines broken where they are too long for a list inside a function."""
+    return tuple(part for line in lines for part in wrapped(line, WIDTH - 6))
+
+
+def _example_line(start: Start | None) -> str:
     numbers = ", ".join(repr(n) for n in start.numbers) if start else ""
     return f"{{{numbers}}},"

@@ -13,7 +13,7 @@ from derivgen.lowering.program import Block, FactCheck, Fill, Loop, Nest, Progra
 from derivgen.targets.cpp_expressions import Scope, expression, operand
 from derivgen.targets.cpp_loops import block_lines
 from derivgen.targets.cpp_names import Names
-from derivgen.targets.cpp_text import comment, indented
+from derivgen.targets.cpp_text import WIDTH, comment, indented, wrapped
 
 Lines = list[str]
 
@@ -39,8 +39,21 @@ def function_lines(
     ]
     if gradients:
         arguments.append(_argument("Parameters<real>&", "gradients", "gradients." in whole))
-    head = f"void {name}({', '.join(arguments)}) {{"
-    return ["template <typename real>", head, *indented([*pointers, *body]), "}"]
+    head = head_lines(f"void {name}(", arguments)
+    lines = [part for line in indented([*pointers, *body]) for part in wrapped(line)]
+    return ["template <typename real>", *head, *lines, "}"]
+
+
+def head_lines(start: str, arguments: list[str]) -> Lines:
+    """Return the first lines of a function, its arguments below each other if they must."""
+    lines = [start]
+    for number, argument in enumerate(arguments):
+        text = argument + (", " if number + 1 < len(arguments) else ") {")
+        if len(lines[-1]) + len(text.rstrip()) > WIDTH:
+            lines[-1] = lines[-1].rstrip()
+            lines.append(" " * len(start))
+        lines[-1] += text
+    return lines
 
 
 def _argument(kind: str, name: str, used: bool) -> str:

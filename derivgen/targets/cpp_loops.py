@@ -107,7 +107,7 @@ def nest_lines(nest: Nest, scope: Scope, fixed: tuple[Index, ...]) -> Lines:
     if statement.indices and scope.sizes:
         scope = scope.with_highs((statement.lhs, *accesses(statement.body)))
     work = _Work(nest, scope, fixed)
-    return lines + (product_lines(nest, scope, work.free_fixed) or work.lines())
+    return lines + (work.product() or work.lines())
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,13 @@ class _Work:
     @property
     def sets(self) -> bool:
         return self.nest.write is Write.SET
+
+    def product(self) -> Lines:
+        """Return the call of a matrix product, if the statement is one at every step."""
+        if any(i not in self.free_fixed for c in self.guard for i in used_indices(c)):
+            return []
+        lines = product_lines(self.nest, self.scope, self.free_fixed)
+        return self._level([], list(self.guard), set(), lines) if lines else []
 
     def lines(self) -> Lines:
         """Return the nest: loops over the left side's indices around the fold over the others."""
@@ -204,10 +211,20 @@ class _Work:
         outer = self._conditions_of(left)
         name = {"sum": "sum", "prod": "product", "max": "largest", "min": "smallest"}
         kept = name[self.statement.op]
-        inner = self._nested(bound, self._fold_into(kept, self.statement.body), skip=outer)
         kind = "int" if self.scope.array(self.statement.lhs.tensor).integer else "real"
-        lines = [f"{kind} {kept} = {IDENTITIES[self.statement.op]};", *inner, self._store(kept)]
+        body, divisor = self._parted(bound)
+        inner = self._nested(bound, self._fold_into(kept, body), skip=outer)
+        whole = f"{kept} / {expression(divisor, self.scope)}" if divisor is not None else kept
+        lines = [f"{kind} {kept} = {IDENTITIES[self.statement.op]};", *inner, self._store(whole)]
         return self._scoped(left, self._nested(left, lines, only=outer))
+
+    def _parted(self, bound: tuple[Index, ...]) -> tuple[Expr, Expr | None]:
+        """Return a sum's body and a common divisor, which is applied once to the sum."""
+        match self.statement.body:
+            case Div(numerator, IndexValue() as divisor) if self.statement.op == "sum":
+                if not any(i in bound for i in used_indices(divisor)):
+                    return numerator, divisor
+        return self.statement.body, None
 
     def _store(self, kept: str) -> str:
         if self.sets:

@@ -14,10 +14,11 @@ from derivgen.algebra.text import text
 from derivgen.errors import EquationError
 from derivgen.lowering.program import Program
 from derivgen.targets.cpp_expressions import Scope, expression
+from derivgen.targets.cpp_functions import head_lines
 from derivgen.targets.cpp_names import Names
-from derivgen.targets.cpp_text import comment
+from derivgen.targets.cpp_text import comment, wrapped
 
-OWN = ("size", "i", "optimiser", "real")
+OWN = ("p", "i", "optimiser", "real")
 
 
 def rules_of(program: Program) -> dict[str, Optimiser]:
@@ -47,9 +48,7 @@ def _start(rule: Optimiser, name: str, value: Expr) -> str:
 
 def rule_call(rule: Optimiser, names: Names) -> str:
     """Return the line of `update` that applies a rule to parameter ``p``."""
-    states = "".join(f", optimiser.state({k}, p)" for k in range(len(rule.states)))
-    name = names[f"{rule.name}_step"]
-    call = f"{name}(optimiser, w.size(), g.data(), w.data(){states});"
+    call = f"{names[f'{rule.name}_step']}(optimiser, p, g, w);"
     return f'if (optimiser.rule.name == "{rule.name}") {call}'
 
 
@@ -73,16 +72,18 @@ def rule_lines(rule: Optimiser, program: Program, functions: Names) -> list[str]
         stores.append(f"    {variables[plain]}[i] = {following};")
     used = [name for name in settings if _is_read(name, rule)]
     lines = ["", *comment(_rule_text(rule)), "template <typename real>"]
-    states = "".join(f", real* {variables[name]}" for name, _ in rule.states)
-    lines.append(
-        f"void {functions[f'{rule.name}_step']}(const Optimiser<real>& optimiser, std::size_t size, "
-        f"const real* {variables['g']}, real* {variables['w']}{states}) {{"
-    )
+    arguments = ["Optimiser<real>& optimiser", "[[maybe_unused]] std::size_t p"]
+    if rule.states:
+        arguments[1] = "std::size_t p"
+    arguments += ["const std::vector<real>& g", "std::vector<real>& w"]
+    lines += head_lines(f"void {functions[f'{rule.name}_step']}(", arguments)
+    for number, (name, _) in enumerate(rule.states):
+        lines.append(f"  real* const {variables[name]} = optimiser.state({number}, p);")
     lines += [f"  {_setting(name, settings[name], rule)}" for name in used]
     outside = _scope(program, {}, settings, names)
     lines += [f"  const real {n} = {expression(e, outside)};" for e, n in hoisted.items()]
-    lines += ["  for (std::size_t i = 0; i < size; ++i) {", *body, *stores, "  }", "}"]
-    return lines
+    lines += ["  for (std::size_t i = 0; i < w.size(); ++i) {", *body, *stores, "  }", "}"]
+    return [part for line in lines for part in wrapped(line)]
 
 
 def _scope(

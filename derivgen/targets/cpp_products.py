@@ -66,7 +66,10 @@ class Product:
 
 
 def product_lines(nest: Nest, scope: Scope, fixed: tuple[Index, ...]) -> list[str]:
-    """Return a call of the matrix kernel with its loops, or nothing if it is no such product."""
+    """Return a call of the matrix kernel with its loops, or nothing if it is no such product.
+
+    Conditions of the statement are the caller's; they may concern ``fixed`` indices alone.
+    """
     found = _recognise(nest, scope, fixed)
     if found is None:
         return []
@@ -115,7 +118,7 @@ def _matrix(
 
 def _recognise(nest: Nest, scope: Scope, fixed: tuple[Index, ...]) -> Product | None:
     statement = nest.statement
-    if statement.op != "sum" or statement.guard or len(fixed) != len(set(fixed)):
+    if statement.op != "sum":
         return None
     factors, scale = product_of(statement.body)
     if len(factors) != 2:

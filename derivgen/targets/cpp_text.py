@@ -14,6 +14,32 @@ def indented(lines: Iterable[str], depth: int = 1) -> list[str]:
     return [pad + line if line and not line.startswith("#") else line for line in lines]
 
 
+def wrapped(line: str, width: int = WIDTH) -> list[str]:
+    """Return a line of code, broken behind operators or commas where it is too long."""
+    lines: list[str] = []
+    pad = " " * (len(line) - len(line.lstrip()) + 4)
+    while len(line) > width and not line.lstrip().startswith("//"):
+        found = _break(line, len(pad) + 1, width)
+        if found is None:
+            break
+        lines.append(line[:found].rstrip())
+        line = pad + line[found:].lstrip()
+    return [*lines, line]
+
+
+def _break(line: str, start: int, width: int) -> int | None:
+    """Return where to break: after an assignment, if the rest fits then, else at an operator."""
+    for mark in (" = ", " += "):
+        place = line.find(mark, start)
+        if 0 < place < width and len(line) - place + start <= width:
+            return place + len(mark)
+    for marks in ((" + ", " - "), (" ? ", " : "), (", ",), (" * ", " / ")):
+        place = max(line.rfind(mark, start, width) for mark in marks)
+        if place > start:
+            return place + (2 if marks == (", ",) else 1)
+    return None
+
+
 def comment(text: str, width: int = WIDTH - 12) -> list[str]:
     """Return ``text`` as comment lines; a line never ends in a backslash, which C++ would join."""
     wrapped = textwrap.wrap(text.replace("\\", "/"), width, subsequent_indent="    ")
