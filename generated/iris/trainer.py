@@ -1,0 +1,1456 @@
+"""Trainer of the network iris: forward and backward pass, updates, data, commands.
+
+Made by derivgen 0.1.0: derivgen emit NET --target numpy --dtype float32
+Emitted code belongs to those who emit it. It needs Python 3.9 and NumPy alone.
+
+    python iris.py train --data FILE    also: predict, check, eval, bench; --help says more
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import math
+import os
+import struct
+import sys
+import time
+
+import numpy as np
+
+# The network as it was written:
+#   # Fisher's irises: four measurements, three kinds.
+#   network iris
+#   input  x[4]
+#   target y[3] onehot
+#   h    = dense(x, 16, tanh)
+#   yhat = dense(h, 3, softmax)
+#   loss E = cross_entropy(yhat, y)
+#   train with adam(lr = 0.01), epochs 60, batch 16
+
+NETWORK = "iris"
+HASH = "eab857811fd237ff4047596c0093f6664ac36e4af8893d42bb51e4868819488e"
+VERSION = "0.1.0"
+DTYPE = "float32"
+
+SIZES = {}
+
+# Each trained tensor: its shape, the stream of its random numbers, how it starts.
+PARAMETERS = {
+    "W_h": ((16, 4), 1000, ("uniform", -0.5477225575051661, 0.5477225575051661)),  # glorot
+    "b_h": ((16,), 1001, ("constant", 0.0)),  # constant(0.0)
+    "W_yhat": ((3, 16), 1002, ("uniform", -0.5619514869490163, 0.5619514869490163)),  # glorot
+    "b_yhat": ((3,), 1003, ("constant", 0.0)),  # constant(0.0)
+}
+# What is kept between steps but not trained, and what never changes.
+STATES = {}
+CONSTANTS = {}
+# Values that stand in the network's text.
+DECLARED = {}
+# The shape of one sample of everything data supply; where samples lie among a tensor's axes.
+INPUTS = {
+    "x": (4,),
+}
+TARGETS = {
+    "y": (3,),
+}
+RANDOMS = {}
+SAMPLE_AXIS = {
+    "x": 0,
+    "y": 0,
+    "yhat": 0,
+}
+# Tensors that hold index values: the least value, and the one after the largest.
+RANGES = {}
+ONE_HOT = ("y",)
+OUTPUT, OUTPUT_SHAPE = "yhat", (3,)
+
+
+class Failure(Exception):
+    """An error the user can mend: what it is about, what is wrong, what to do; an exit code."""
+
+    def __init__(self, code, subject, problem="", advice=""):
+        super().__init__("\n  ".join(part for part in (subject, problem, advice) if part))
+        self.code = code
+
+
+USAGE, DATA, FILES = 2, 3, 5
+
+
+# --- random numbers: a hash of seed, stream and position, the same bits in every language ---
+
+
+def mix(words):
+    """Return the words scrambled, as at the end of splitmix64 (Steele, Lea, Flood 2014)."""
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))
+
+
+def random_bits(seed, stream, positions):
+    """Return 64 random bits for each position."""
+    golden = 0x9E3779B97F4A7C15
+    seed = np.array([(seed + golden) % 2**64], np.uint64)
+    stream = np.array([(stream * 0xD1B54A32D192ED03 + golden) % 2**64], np.uint64)
+    return mix(mix(mix(seed) + stream) + positions.astype(np.uint64) * np.uint64(golden))
+
+
+def uniform(seed, stream, shape):
+    """Return numbers evenly spread over [0, 1)."""
+    words = random_bits(seed, stream, np.arange(math.prod(shape)))
+    return ((words >> np.uint64(11)) * 2.0**-53).reshape(shape)
+
+
+def normal(seed, stream, shape):
+    """Return standard normal numbers (Box and Muller 1958)."""
+    pairs = uniform(seed, stream, (math.prod(shape), 2))
+    values = np.sqrt(-2 * np.log(1 - pairs[:, 0])) * np.cos(2 * np.pi * pairs[:, 1])
+    return values.reshape(shape)
+
+
+def started(name, shape, stream, start, seed):
+    """Return the first values of a tensor: drawn, constant, or those of the network's text."""
+    kind, *numbers = start
+    if kind == "values":
+        return np.array(DECLARED[name]).reshape(shape)
+    if kind == "constant":
+        return np.full(shape, numbers[0])
+    if kind == "uniform":
+        return numbers[0] + (numbers[1] - numbers[0]) * uniform(seed, stream, shape)
+    return numbers[0] + numbers[1] * normal(seed, stream, shape)
+
+
+def parameters(seed=0, dtype=DTYPE):
+    """Return parameters, states and constants as at the beginning, by name."""
+    p = {name: started(name, *row, seed) for name, row in PARAMETERS.items()}
+    for name, (shape, start) in {**STATES, **CONSTANTS}.items():
+        p[name] = started(name, shape, 0, start, seed)
+    return {name: np.array(values, dtype) for name, values in p.items()}
+
+
+# --- the network ---
+
+
+# Branches that are not taken may overflow; their values are not used.
+@np.errstate(all="ignore")
+def forward(p, batch):
+    """Return the tensors computed from the inputs: the output, and what the gradients need."""
+    W_h = p["W_h"]
+    x = batch["x"]
+    b_h = p["b_h"]
+    W_yhat = p["W_yhat"]
+    b_yhat = p["b_yhat"]
+    # z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
+    z_h = x @ W_h.T
+    # z_h[n,o] += b_h[o]
+    z_h += b_h
+    # h[n,o] = tanh(z_h[n,o])
+    h = np.tanh(z_h)
+    # z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
+    z_yhat = h @ W_yhat.T
+    # z_yhat[n,o] += b_yhat[o]
+    z_yhat += b_yhat
+    # max_sum_yhat[n] = max[o2](z_yhat[n,o2])
+    max_sum_yhat = z_yhat.max(axis=1)
+    # sum_yhat[n] = sum[o2](exp(z_yhat[n,o2] - max_sum_yhat[n]))
+    sum_yhat = np.exp(z_yhat - max_sum_yhat[:, None]).sum(axis=1)
+    # yhat[n,o] = exp(z_yhat[n,o] - max_sum_yhat[n])/sum_yhat[n]
+    yhat = np.exp(z_yhat - max_sum_yhat[:, None]) / sum_yhat[:, None]
+    return {
+        "h": h,
+        "z_yhat": z_yhat,
+        "max_sum_yhat": max_sum_yhat,
+        "sum_yhat": sum_yhat,
+        "yhat": yhat,
+    }
+
+
+@np.errstate(all="ignore")
+def loss(p, batch, v):
+    """Return the mean loss of a batch; what the gradients need of it is added to ``v``."""
+    y = batch["y"]
+    z_yhat = v["z_yhat"]
+    max_sum_yhat = v["max_sum_yhat"]
+    sum_yhat = v["sum_yhat"]
+    # E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_sum_yhat[n] - log(sum_yhat[n])))
+    E = -(y * (z_yhat - max_sum_yhat[:, None] - np.log(sum_yhat[:, None]))).sum(axis=1)
+    v |= {
+        "E": E,
+    }
+    return E.mean()
+
+
+def predict(p, batch):
+    """Return the output."""
+    return forward(p, batch)[OUTPUT]
+
+
+def evaluate(p, batch):
+    """Return the loss and the output."""
+    v = forward(p, batch)
+    return loss(p, batch, v), v[OUTPUT]
+
+
+@np.errstate(all="ignore")
+def backward(p, batch, v):
+    """Return the gradient of the loss by every parameter; ``adj_A`` is the derivative by ``A``."""
+    yhat = v["yhat"]
+    y = batch["y"]
+    W_yhat = p["W_yhat"]
+    h = v["h"]
+    x = batch["x"]
+    N = len(batch["x"])
+    # adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
+    adj_z_yhat = yhat - y
+    # adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
+    adj_h = adj_z_yhat @ W_yhat
+    # adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
+    adj_z_h = adj_h * (1 - h**2)
+    # adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
+    adj_b_yhat = adj_z_yhat.sum(axis=0) / N
+    # adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
+    adj_W_yhat = adj_z_yhat.T @ h / N
+    # adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+    adj_b_h = adj_z_h.sum(axis=0) / N
+    # adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+    adj_W_h = adj_z_h.T @ x / N
+    return {
+        "W_h": adj_W_h,
+        "b_h": adj_b_h,
+        "W_yhat": adj_W_yhat,
+        "b_yhat": adj_b_yhat,
+    }
+
+
+def loss_and_gradients(p, batch):
+    """Return the loss, its gradients by name, and all tensors of the forward pass."""
+    v = forward(p, batch)
+    value = loss(p, batch, v)
+    return value, backward(p, batch, v), v
+
+
+FACTS = {}
+
+
+# --- updates ---
+
+
+def sgd_step(w, g, state, t, lr):
+    """w' = w - lr*g."""
+    w -= lr * g
+
+
+def momentum_step(w, g, state, t, lr, mu):
+    """v' = mu*v + g; w' = w - lr*v'."""
+    v = state["v"]
+    v *= mu
+    v += g
+    w -= lr * v
+
+
+def nesterov_step(w, g, state, t, lr, mu):
+    """v' = mu*v + g; w' = w - lr*(g + mu*v')."""
+    v = state["v"]
+    v *= mu
+    v += g
+    w -= lr * (g + mu * v)
+
+
+def adagrad_step(w, g, state, t, lr, eps):
+    """s' = s + g^2; w' = w - (lr*g/(sqrt(s') + eps))."""
+    s = state["s"]
+    s += g**2
+    w -= lr * g / (np.sqrt(s) + eps)
+
+
+def rmsprop_step(w, g, state, t, lr, alpha, eps):
+    """s' = alpha*s + (1 - alpha)*g^2; w' = w - (lr*g/(sqrt(s') + eps))."""
+    s = state["s"]
+    s *= alpha
+    s += (1 - alpha) * g**2
+    w -= lr * g / (np.sqrt(s) + eps)
+
+
+def adam_step(w, g, state, t, lr, beta1, beta2, eps):
+    """One step of the rule, in place."""
+    m = state["m"]
+    v = state["v"]
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * g**2
+    w -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+
+
+def adamw_step(w, g, state, t, lr, beta1, beta2, eps, weight_decay):
+    """One step of the rule, in place."""
+    m = state["m"]
+    v = state["v"]
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * g**2
+    w *= 1 - lr * weight_decay
+    w -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+
+
+# Each rule: its function, its settings, the first values of its states.
+OPTIMISERS = {
+    "sgd": (
+        sgd_step,
+        {"lr": 0.001},
+        {},
+    ),
+    "momentum": (
+        momentum_step,
+        {"lr": 0.001, "mu": 0.9},
+        {"v": 0},
+    ),
+    "nesterov": (
+        nesterov_step,
+        {"lr": 0.001, "mu": 0.9},
+        {"v": 0},
+    ),
+    "adagrad": (
+        adagrad_step,
+        {"lr": 0.01, "eps": 1e-10},
+        {"s": 0},
+    ),
+    "rmsprop": (
+        rmsprop_step,
+        {"lr": 0.01, "alpha": 0.99, "eps": 1e-08},
+        {"s": 0},
+    ),
+    "adam": (
+        adam_step,
+        {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-08},
+        {"m": 0, "v": 0},
+    ),
+    "adamw": (
+        adamw_step,
+        {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-08, "weight_decay": 0.01},
+        {"m": 0, "v": 0},
+    ),
+}
+OPTIMISER = "adam"
+SETTINGS = {
+    "lr": 0.01,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "eps": 1e-08,
+}
+EPOCHS, BATCH = 60, 16
+STATE_UPDATES = {}
+
+
+class Optimiser:
+    """An update rule with its settings and, for every parameter, its states."""
+
+    def __init__(self, p, name=OPTIMISER, settings=None, frozen=()):
+        self.rule, defaults, states = OPTIMISERS[name]
+        own = SETTINGS if name == OPTIMISER else {}
+        self.settings = {**defaults, **own, **(settings or {})}
+        self.trained = [key for key in PARAMETERS if key not in frozen]
+        self.states = {
+            key: {state: np.full_like(p[key], value) for state, value in states.items()}
+            for key in self.trained
+        }
+        self.step = 0
+
+
+def update(p, gradients, optimiser, v=None):
+    """Change the parameters in place by one step; ``v`` also gives the states their next values."""
+    optimiser.step += 1
+    for name in optimiser.trained:
+        state = optimiser.states[name]
+        optimiser.rule(p[name], gradients[name], state, optimiser.step, **optimiser.settings)
+    for name, following in STATE_UPDATES.items():
+        p[name][...] = v[following]
+
+
+# --- data files ---
+
+
+class Source:
+    """Samples as a file holds them: numbers of the features, texts of the target columns."""
+
+    def __init__(self, file, features, names, targets, target_names):
+        self.file, self.features, self.names = file, features, names
+        self.targets, self.target_names = targets, target_names
+        self.rows = len(features)
+
+
+class Encoding:
+    """How texts and raw numbers become numbers for the network; kept in a saved model."""
+
+    def __init__(self):
+        self.classes, self.scale, self.shift, self.divisor = [], "none", None, None
+
+
+def sizes(shapes):
+    """Return how many numbers of one sample each tensor takes."""
+    return {name: math.prod(shape) for name, shape in shapes.items()}
+
+
+def bad_cell(file, row, column, expected, found):
+    """Return the failure of one cell; rows count from 1 below the header."""
+    return Failure(
+        DATA, f"{file}, row {row}, column {column}", f"Expected {expected}, found {found}."
+    )
+
+
+def read_bytes(file):
+    """Return a file's bytes, unpacked if its name ends in .gz."""
+    try:
+        with gzip.open(file) if file.endswith(".gz") else open(file, "rb") as stream:
+            return stream.read()
+    except (OSError, EOFError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise Failure(FILES, file, f"It cannot be read: {reason}.") from problem
+
+
+def number_in(text):
+    """Return the finite number that a text says, else None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and "_" not in text else None
+
+
+def read_csv(file, columns, with_targets):
+    """Return the samples of a table; the named columns, or else the last, are the targets."""
+    try:
+        lines = read_bytes(file).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as problem:
+        raise Failure(DATA, file, f"It is not UTF-8 text: byte {problem.start}.") from problem
+    table = [row for row in csv.reader(lines, skipinitialspace=True) if any(map(str.strip, row))]
+    if not table:
+        raise Failure(DATA, file, "The file is empty.", "Write a header line and rows.")
+    header, *rows = [[field.strip() for field in row] for row in table]
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(header):
+            fields = f"Expected {len(header)} fields as in the header, found {len(row)}."
+            raise Failure(DATA, f"{file}, row {number}", fields)
+    if not rows:
+        raise Failure(DATA, file, "There are no rows below the header.")
+    chosen = target_columns(file, header, columns, with_targets)
+    kept = [place for place in range(len(header)) if place not in chosen]
+    features = features_in(file, header, rows, kept)
+    for number, row in enumerate(rows, 1):
+        for place in chosen:
+            if not row[place]:
+                raise bad_cell(file, number, header[place], "a label or number", "nothing")
+    targets = [[row[place] for row in rows] for place in chosen]
+    names = [header[place] for place in kept]
+    return Source(file, features, names, targets, [header[place] for place in chosen])
+
+
+def target_columns(file, header, columns, with_targets):
+    """Return the places of the target columns."""
+    if not columns:
+        wanted = with_targets or len(header) != sum(sizes(INPUTS).values())
+        return [len(header) - 1] if wanted and TARGETS else []
+    for column in columns:
+        if column not in header:
+            names = f"Its columns are: {', '.join(header)}."
+            raise Failure(DATA, file, f"There is no column '{column}'.", names)
+    return [header.index(column) for column in columns]
+
+
+def features_in(file, header, rows, kept):
+    """Return the numbers of the feature columns."""
+    try:
+        features = np.array([[row[place] for place in kept] for row in rows], np.float64)
+        if np.isfinite(features).all():
+            return features.reshape(len(rows), len(kept))
+    except ValueError:
+        pass
+    for number, row in enumerate(rows, 1):
+        for place in kept:
+            if number_in(row[place]) is None:
+                raise bad_cell(file, number, header[place], "a number", f"'{row[place]}'")
+    return np.array([[number_in(row[place]) for place in kept] for row in rows])
+
+
+def read_idx(file):
+    """Return the array of bytes in an IDX file."""
+    content = read_bytes(file)
+    if len(content) < 4 or content[:2] != b"\0\0":
+        begins = "Expected an IDX file, which begins with two zero bytes."
+        advice = "Give one CSV file, or an IDX file of images and one of labels."
+        raise Failure(DATA, file, begins, advice)
+    if content[2] != 8:
+        raise Failure(DATA, file, f"Expected unsigned bytes (type 8), found type {content[2]}.")
+    start = 4 + 4 * content[3]
+    if len(content) < start:
+        raise Failure(DATA, file, "The file ends within its sizes.")
+    shape = struct.unpack(f">{content[3]}I", content[4:start])
+    if not shape or len(content) - start != math.prod(shape):
+        found = f"Expected {math.prod(shape)} bytes of data, found {len(content) - start}."
+        raise Failure(DATA, file, found)
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def read_idx_pair(images_file, labels_file):
+    """Return the samples of an IDX file of images and one of labels."""
+    images, labels = read_idx(images_file), read_idx(labels_file)
+    if labels.ndim != 1 or len(labels) != len(images):
+        expected = f"Expected {len(images)} labels, one for each image of {images_file}"
+        raise Failure(DATA, labels_file, f"{expected}, found {labels.size}.")
+    features = images.reshape(len(images), -1).astype(np.float64)
+    names = [f"pixel {place}" for place in range(features.shape[1])]
+    return Source(images_file, features, names, [list(map(str, labels.tolist()))], ["label"])
+
+
+def read_npz(file, with_targets):
+    """Return the samples of an NPZ file: an array for every input and target, samples first."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError) as problem:
+        raise Failure(FILES, file, f"It cannot be read as NPZ: {problem}.") from problem
+    wanted = [*INPUTS, *(TARGETS if with_targets else ())]
+    for name in wanted:
+        if name not in found:
+            raise Failure(DATA, file, f"There is no array {name}; it has: {', '.join(found)}.")
+    rows = len(found[wanted[0]])
+    flat = {name: found[name].reshape(rows, -1) for name in wanted if len(found[name]) == rows}
+    for name in wanted:
+        if name not in flat:
+            counts = f"Expected {rows} samples as in {wanted[0]}, found {len(found[name])}."
+            raise Failure(DATA, f"{file}, {name}", counts)
+    features = np.concatenate([flat[name] for name in INPUTS], axis=1).astype(np.float64)
+    names = [f"{name} {k}" for name in INPUTS for k in range(flat[name].shape[1])]
+    columns = [(name, column) for name in wanted[len(INPUTS) :] for column in flat[name].T]
+    targets = [[repr(value) for value in column.tolist()] for _, column in columns]
+    return Source(file, features, names, targets, [name for name, _ in columns])
+
+
+def read_source(files, columns, with_targets):
+    """Return the samples of one CSV or NPZ file, or of a pair of IDX files."""
+    if len(files) == 2:
+        return read_idx_pair(*files)
+    if len(files) > 2:
+        raise Failure(USAGE, "--data", f"Expected one file or two, found {len(files)} files.")
+    if files[0].endswith(".npz"):
+        return read_npz(files[0], with_targets)
+    return read_csv(files[0], columns, with_targets)
+
+
+# --- from columns to inputs and targets ---
+
+
+def fit_scale(encoding, source, rule, every=0):
+    """Find shift and divisor of every feature; rows held out are not looked at."""
+    rows = source.features
+    if every:
+        rows = rows[np.arange(len(rows)) % every != 0]
+    count = rows.shape[1]
+    encoding.scale, encoding.shift, encoding.divisor = rule, np.zeros(count), np.ones(count)
+    if rule == "standard":
+        encoding.shift, width = rows.mean(axis=0), rows.std(axis=0)
+    elif rule == "minmax":
+        encoding.shift, width = rows.min(axis=0), np.ptp(rows, axis=0)
+    else:
+        width = np.full(count, 1.0 if rule == "none" else float(rule))
+    encoding.divisor = np.where((width > 0) | (rule not in ("standard", "minmax")), width, 1.0)
+
+
+def checked(name, values, file, columns):
+    """Return values as they are, or as index values, which must lie in their range."""
+    if name not in RANGES:
+        return values
+    low, high = RANGES[name]
+    wrong = (values != np.floor(values)) | (values < low) | (values >= high)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        expected = f"an integer from {low} to {high - 1}"
+        raise bad_cell(file, row + 1, columns[column], expected, f"{values[row, column]:g}")
+    return values.astype(np.int64)
+
+
+def encode_inputs(source, encoding, dtype):
+    """Return the inputs, the feature columns dealt out in order of declaration."""
+    expected = sum(sizes(INPUTS).values())
+    if source.features.shape[1] != expected:
+        raise Failure(
+            DATA,
+            source.file,
+            f"Expected {expected} feature columns for the inputs, "
+            f"found {source.features.shape[1]}.",
+            "Name the target columns with --target, or use other data.",
+        )
+    scaled = (source.features - encoding.shift) / encoding.divisor
+    arrays, begin = {}, 0
+    for name, size in sizes(INPUTS).items():
+        own = slice(begin, begin + size)
+        values = source.features if name in RANGES else scaled
+        values = checked(name, values[:, own], source.file, source.names[own])
+        kind = np.int64 if name in RANGES else dtype
+        arrays[name] = values.astype(kind).reshape(-1, *INPUTS[name])
+        begin += size
+    return arrays
+
+
+def class_count(name):
+    """Return how many classes a target tells apart, 0 for a target of numbers."""
+    if name in RANGES and TARGETS[name] == ():
+        return RANGES[name][1] - RANGES[name][0]
+    vector = name in ONE_HOT or (name not in RANGES and len(TARGETS[name]) == 1)
+    return TARGETS[name][-1] if vector and TARGETS[name] and TARGETS[name][-1] > 1 else 0
+
+
+def find_classes(source, column, count):
+    """Return the labels in order of appearance; none where they are the classes' numbers."""
+    classes = []
+    texts = source.targets[column]
+    if all(is_class(text, count) for text in texts):
+        return classes
+    for row, text in enumerate(texts, 1):
+        if text not in classes:
+            classes.append(text)
+        if len(classes) > count:
+            expected = f"at most {count} different labels"
+            column = source.target_names[column]
+            raise bad_cell(source.file, row, column, expected, f"another one, '{text}'")
+    return classes
+
+
+def is_class(text, count):
+    """Tell whether a text is the number of a class."""
+    value = number_in(text)
+    return value is not None and value == int(value) and 0 <= value < count
+
+
+def labels_in(source, column, encoding, count):
+    """Return the class of every row."""
+    known = {text: number for number, text in enumerate(encoding.classes)}
+    labels = []
+    for row, text in enumerate(source.targets[column], 1):
+        if text in known:
+            labels.append(known[text])
+        elif not known and is_class(text, count):
+            labels.append(int(float(text)))
+        else:
+            expected = "a label of the training data"
+            if not known:
+                expected = f"an integer from 0 to {count - 1}"
+            raise bad_cell(source.file, row, source.target_names[column], expected, f"'{text}'")
+    return np.array(labels)
+
+
+def numbers_in(source, column, encoding):
+    """Return the number in every row of a target column."""
+    if encoding.classes:
+        return labels_in(source, column, encoding, len(encoding.classes)).astype(np.float64)
+    numbers = [number_in(text) for text in source.targets[column]]
+    if None in numbers:
+        row = numbers.index(None)
+        found = f"'{source.targets[column][row]}'"
+        raise bad_cell(source.file, row + 1, source.target_names[column], "a number", found)
+    return np.array(numbers)
+
+
+def encode_targets(source, encoding, labels, learn, dtype):
+    """Return the targets; on training data (``learn``) the classes are found."""
+    everything = sum(sizes(TARGETS).values())
+    arrays, column = {}, 0
+    for name, size in sizes(TARGETS).items():
+        count = class_count(name)
+        as_label = count > 0 and labels is not False
+        if as_label and labels is None:
+            as_label = size == 1 or len(source.targets) != everything
+        width = 1 if as_label else size
+        if column + width > len(source.targets):
+            raise Failure(
+                DATA,
+                source.file,
+                f"Expected {everything} target columns of numbers or one of labels for {name}, "
+                f"found {len(source.targets)}.",
+                "Name them: --target COLUMN, once for each.",
+            )
+        texts = size == 1 and number_in(source.targets[column][0]) is None
+        if learn and (as_label or texts):
+            most = count if as_label else max(2, count)
+            encoding.classes = find_classes(source, column, most) or encoding.classes
+        own = source.target_names[column : column + width]
+        if as_label:
+            values = encode_labels(name, labels_in(source, column, encoding, count))
+        else:
+            places = range(column, column + width)
+            numbers = [numbers_in(source, place, encoding) for place in places]
+            values = checked(name, np.stack(numbers, axis=1), source.file, own)
+        kind = np.int64 if name in RANGES else dtype
+        arrays[name] = values.astype(kind).reshape(-1, *TARGETS[name])
+        column += width
+    if column != len(source.targets):
+        taken = f"The targets take {column} columns, found {len(source.targets)}."
+        raise Failure(DATA, source.file, taken, "Name the right columns with --target.")
+    return arrays
+
+
+def encode_labels(name, labels):
+    """Return classes as index values or as one-hot vectors."""
+    if name in RANGES:
+        return RANGES[name][0] + labels
+    return np.eye(TARGETS[name][-1])[labels]
+
+
+class Dataset:
+    """Samples ready for the network: arrays by name, samples first; and the file they are from."""
+
+    def __init__(self, file, arrays):
+        self.file, self.arrays = file, arrays
+        self.rows = max((len(values) for values in arrays.values()), default=1)
+
+    def choose(self, chosen):
+        """Return some of the rows."""
+        return Dataset(self.file, {name: a[chosen] for name, a in self.arrays.items()})
+
+    def batch(self, rows=slice(None)):
+        """Return rows as the functions of the network take them."""
+        return {name: placed(name, values[rows]) for name, values in self.arrays.items()}
+
+
+def placed(name, values):
+    """Return an array with its samples moved from the front to the axis the network has them on."""
+    axis = SAMPLE_AXIS[name]
+    if axis is None:
+        return values[0]
+    return np.moveaxis(values, 0, axis) if axis else values
+
+
+def in_front(name, values, rows):
+    """Return an array of the network with its samples first."""
+    axis = SAMPLE_AXIS[name]
+    if axis is None:
+        return np.broadcast_to(values, (rows, *np.shape(values)))
+    return np.moveaxis(values, axis, 0)
+
+
+def declared_data(dtype):
+    """Return the samples that stand in the network's text."""
+    arrays = {}
+    for name, shape in {**INPUTS, **TARGETS}.items():
+        if name not in DECLARED:
+            missing = f"The network gives no values for {name}."
+            raise Failure(USAGE, "--data", missing, "Name the data: --data FILE.")
+        kind = np.int64 if name in RANGES else dtype
+        arrays[name] = np.array(DECLARED[name]).astype(kind).reshape(-1, *shape)
+    return Dataset(NETWORK, arrays)
+
+
+# --- saved models: safetensors ---
+
+
+def save_model(file, p, encoding):
+    """Write parameters and states: a header's length, the header in JSON, the numbers."""
+    scale = {"kind": encoding.scale, "shift": [], "divisor": []}
+    if encoding.shift is not None:
+        scale["shift"], scale["divisor"] = encoding.shift.tolist(), encoding.divisor.tolist()
+    metadata = {"network": NETWORK, "hash": HASH, "derivgen": VERSION}
+    metadata |= {"classes": json.dumps(encoding.classes), "scale": json.dumps(scale)}
+    header, body = {"__metadata__": metadata}, b""
+    chunks = []
+    begin = 0
+    for name in [*PARAMETERS, *STATES]:
+        values = np.ascontiguousarray(p[name])
+        chunk = values.astype(values.dtype.newbyteorder("<")).tobytes()
+        offsets = [begin, begin + len(chunk)]
+        kind = "F32" if values.dtype == np.float32 else "F64"
+        header[name] = {"dtype": kind, "shape": list(values.shape), "data_offsets": offsets}
+        chunks.append(chunk)
+        begin += len(chunk)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    body = struct.pack("<Q", len(text)) + text + b"".join(chunks)
+    write_whole(file, body)
+
+
+def write_whole(file, content):
+    """Write a file beside its place and move it there, so that it is never half written."""
+    beside = f"{file}.{os.getpid()}"
+    try:
+        with open(beside, "wb") as stream:
+            stream.write(content)
+        os.replace(beside, file)
+    except OSError as problem:
+        raise Failure(FILES, file, f"It cannot be written: {problem.strerror}.") from problem
+
+
+def load_model(file, p):
+    """Set parameters and states to those of a file and return how its data were encoded."""
+    content = read_bytes(file)
+    length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
+    try:
+        header = json.loads(content[8 : 8 + length]) if length else {}
+    except ValueError:
+        header = {}
+    if not isinstance(header, dict) or not header:
+        raise Failure(DATA, file, "Expected a safetensors file, found something else.")
+    metadata = header.get("__metadata__", {})
+    if metadata.get("hash", HASH) != HASH:
+        found = f"found {metadata.get('network', '?')} with hash {metadata['hash']}"
+        expected = f"expected {NETWORK} with hash {HASH}"
+        raise Failure(DATA, file, f"It holds another network: {expected}, {found}.")
+    for name in [*PARAMETERS, *STATES]:
+        if name not in header:
+            raise Failure(DATA, file, f"There is no tensor {name} in it.")
+        p[name][...] = stored_tensor(file, content, 8 + length, name, header[name], p[name].shape)
+    encoding = Encoding()
+    encoding.classes = json.loads(metadata.get("classes") or "[]")
+    scale = json.loads(metadata.get("scale") or "{}")
+    if scale.get("shift"):
+        encoding.scale = scale["kind"]
+        encoding.shift, encoding.divisor = np.array(scale["shift"]), np.array(scale["divisor"])
+    return encoding
+
+
+def stored_tensor(file, content, body, name, entry, shape):
+    """Return one tensor of a safetensors file."""
+    place = f"{file}, tensor {name}"
+    try:
+        kind, found = entry["dtype"], tuple(entry["shape"])
+        begin, end = entry["data_offsets"]
+    except (KeyError, TypeError, ValueError):
+        raise Failure(DATA, place, "Expected dtype, shape and data_offsets.") from None
+    if kind not in ("F32", "F64"):
+        raise Failure(DATA, place, f"Expected dtype F32 or F64, found {kind}.")
+    if found != shape:
+        raise Failure(DATA, place, f"Expected shape {list(shape)}, found {list(found)}.")
+    dtype = np.dtype("<f4" if kind == "F32" else "<f8")
+    if end - begin != dtype.itemsize * math.prod(shape) or body + end > len(content):
+        raise Failure(DATA, place, "The file ends too early.")
+    return np.frombuffer(content[body + begin : body + end], dtype).reshape(shape)
+
+
+# --- predict ---
+
+CHUNK = 1000  # samples computed at once
+
+
+def outputs(p, data):
+    """Return the output of every sample."""
+    parts = []
+    for begin in range(0, data.rows, CHUNK):
+        end = min(data.rows, begin + CHUNK)
+        output = predict(p, data.batch(slice(begin, end)))
+        parts.append(in_front(OUTPUT, output, end - begin))
+    return np.concatenate(parts)
+
+
+def predict_command(options):
+    """Print the output for every row of the data, or of the network's own samples."""
+    dtype = np.dtype(options.dtype)
+    p, encoding = parameters(options.seed, dtype), Encoding()
+    if options.load:
+        encoding = load_model(options.load, p)
+    if options.data:
+        source = read_source(options.data, options.target, with_targets=False)
+        if encoding.shift is None or options.scale:
+            fit_scale(encoding, source, options.scale or "none")
+        data = Dataset(source.file, encode_inputs(source, encoding, dtype))
+    else:
+        data = declared_data(dtype)
+    found = outputs(p, data)
+    text = output_json(found, encoding) if options.json else output_csv(found, encoding)
+    if options.output:
+        write_whole(options.output, text.encode())
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def output_json(found, encoding):
+    """Return outputs and names of classes as one JSON object."""
+    return json.dumps({"output": found.tolist(), "classes": encoding.classes}) + "\n"
+
+
+def output_csv(found, encoding):
+    """Return outputs as comma-separated values, with the class where there are names for it."""
+    flat = found.reshape(len(found), -1)
+    names = [OUTPUT] if not OUTPUT_SHAPE else [f"{OUTPUT}_{k}" for k in range(flat.shape[1])]
+    with_class = bool(encoding.classes) and flat.shape[1] == len(encoding.classes)
+    digits = 9 if found.dtype == np.float32 else 17
+    lines = [",".join([*names, *(["class"] if with_class else [])])]
+    for row in flat:
+        fields = [f"{value:.{digits}g}" for value in row.tolist()]
+        if with_class:
+            fields.append(encoding.classes[int(row.argmax())])
+        lines.append(",".join(fields))
+    return "\n".join(lines) + "\n"
+
+
+# --- gradient check: central differences with a bound on their error ---
+
+VERDICTS = ("pass", "kink", "inconclusive", "fail")  # from good to bad
+
+
+def extrapolate(differences, order, noise):
+    """Return the limit of differences at the steps h, h/4, h/16, ... and a bound on its error.
+
+    Extrapolated from every starting window; the entry of the smallest estimated error is kept.
+    ``order`` is that of the leading error term (Ridders 1982, Adv. Eng. Software 4).
+    """
+    value, bound, row, step = 0.0, math.inf, [], FIRST_STEP
+    for difference in differences:
+        following, ratio = [difference], 1.0
+        for before in row:
+            ratio *= 4.0**order
+            last = following[-1]
+            made = last + (last - before) / (ratio - 1)
+            error = max(abs(made - last), abs(made - before))
+            following.append(made)
+            if math.isfinite(made) and 10 * error + noise / step < bound:
+                value, bound = made, 10 * error + noise / step
+        row, step = following, step / 4
+    return value, bound
+
+
+FIRST_STEP, STEPS = 0.1, 9
+
+
+def judge(at, gradient, scale):
+    """Compare a directional derivative with the losses ``at(h)`` along its line."""
+    here = at(0.0)
+    steps = [FIRST_STEP / 4**k for k in range(STEPS)]
+    losses = [(at(step), at(-step)) for step in steps]
+    seen = [abs(loss) for pair in losses for loss in pair if math.isfinite(loss)]
+    noise = 4 * np.finfo(float).eps * max([abs(here), *seen])
+    central = [(a - b) / (2 * h) for (a, b), h in zip(losses, steps)]
+    slope, bound = extrapolate(central, 2, noise)
+    right = extrapolate([(a - here) / h for (a, _), h in zip(losses, steps)], 1, 2 * noise)
+    left = extrapolate([(here - b) / h for (_, b), h in zip(losses, steps)], 1, 2 * noise)
+    slack = 1e-12 * scale
+    error = abs(gradient - slope)
+    if abs(right[0] - left[0]) > right[1] + left[1] + slack:
+        low = min(left[0] - left[1], right[0] - right[1]) - slack
+        high = max(left[0] + left[1], right[0] + right[1]) + slack
+        note = f"kink: slope {left[0]:.6g} below, {right[0]:.6g} above, gradient {gradient:.6g}"
+        return "kink" if low <= gradient <= high else "fail", error, note
+    if not bound <= 1e-4 * scale + 1e-12:
+        return "inconclusive", error, f"the error bound {bound:.3g} is too large"
+    if not error <= bound + slack:
+        note = f"gradient {gradient:.9g}, slope of the loss {slope:.9g} +- {bound:.3g}"
+        return "fail", error, note
+    return "pass", error, ""
+
+
+def entries_to_check(gradient, count, seed):
+    """Return every entry of a small network, else drawn ones, the largest and some zeros."""
+    if count <= 2000:
+        return range(gradient.size)
+    flat = gradient.ravel()
+    drawn = random_bits(seed, 30_000_000, np.arange(20)) % np.uint64(flat.size)
+    zeros = np.flatnonzero(flat == 0)[:3]
+    return [int(np.abs(flat).argmax()), *drawn.tolist(), *zeros.tolist()]
+
+
+def check_parameter(name, p, batch, gradient, scale, count, seed):
+    """Check one gradient entry by entry, and in a large network along random directions."""
+    values, start = p[name], p[name].copy()
+    lines = []
+    for entry in entries_to_check(gradient, count, seed):
+        along = np.zeros(start.size)
+        along[entry] = 1.0
+        lines.append((f"entry {entry}", along))
+    for direction in range(3 if count > 2000 else 0):
+        along = normal(seed, 40_000_000 + direction, start.shape).ravel()
+        lines.append((f"direction {direction}", along / math.sqrt(start.size)))
+    report = {"verdict": "pass", "entries": len(lines), "largest_error": 0.0, "note": ""}
+    for place, along in lines:
+
+        def at(step, along=along.reshape(start.shape)):
+            values[...] = start + step * along
+            value = float(loss(p, batch, forward(p, batch)))
+            values[...] = start
+            return value
+
+        verdict, error, note = judge(at, float(along @ gradient.ravel()), scale)
+        report["largest_error"] = max(report["largest_error"], error)
+        if VERDICTS.index(verdict) > VERDICTS.index(report["verdict"]):
+            report |= {"verdict": verdict, "note": f"{place}: {note}"}
+    return report
+
+
+def random_data(seed, rows, dtype):
+    """Return drawn samples: normal numbers, one-hot vectors, index values."""
+    arrays = {}
+    for place, (name, shape) in enumerate({**INPUTS, **TARGETS}.items()):
+        stream, whole = 20_000_000 + place, (rows, *shape)
+        words = random_bits(seed, stream, np.arange(math.prod(whole))).reshape(whole)
+        if name in RANGES:
+            low, high = RANGES[name]
+            arrays[name] = low + (words % np.uint64(high - low)).astype(np.int64)
+        elif name in ONE_HOT:
+            groups = np.arange(math.prod(whole[:-1]))
+            label = random_bits(seed, stream, groups) % np.uint64(shape[-1])
+            arrays[name] = np.eye(shape[-1])[label.astype(np.int64)].reshape(whole).astype(dtype)
+        else:
+            arrays[name] = normal(seed, stream, whole).astype(dtype)
+    return Dataset(NETWORK, arrays)
+
+
+def check_point(options, seed):
+    """Return random parameters, and a few samples: of the files, drawn, or of the text."""
+    p = parameters(seed, np.float64)
+    for name, (shape, stream, _) in PARAMETERS.items():
+        p[name] = 0.5 * normal(seed, stream, shape)
+    if options.data:
+        data = read_samples(options, Encoding(), np.float64)[0].choose(slice(0, 3))
+    else:
+        data = random_data(seed, 3, np.float64)
+        if violation(data):
+            data = declared_data(np.float64)
+    return p, with_draws(p, data.batch(), seed, 1)
+
+
+def check_gradients(options, seed):
+    """Return a report for every parameter."""
+    p, batch = check_point(options, seed)
+    gradients = loss_and_gradients(p, batch)[1]
+    gradients = {name: np.asarray(gradient) for name, gradient in gradients.items()}
+    scale = max((np.abs(g).max(initial=0.0) for g in gradients.values()), default=0.0)
+    count = sum(g.size for g in gradients.values())
+    return {
+        name: check_parameter(name, p, batch, gradient, scale, count, seed)
+        for name, gradient in gradients.items()
+    }
+
+
+def check_command(options):
+    """Check every gradient; where a point says nothing, another is drawn. Kinks do not fail."""
+    for draw_number in range(3):
+        reports = check_gradients(options, options.seed + draw_number)
+        worst = max((VERDICTS.index(r["verdict"]) for r in reports.values()), default=0)
+        if VERDICTS[worst] != "inconclusive":
+            break
+    verdict = "pass" if VERDICTS[worst] == "kink" else VERDICTS[worst]
+    if options.json:
+        print(json.dumps({"verdict": verdict, "parameters": reports}))
+    else:
+        for name, report in reports.items():
+            text = f"{report['entries']} entries, largest error {report['largest_error']:.3g}"
+            note = f"; {report['note']}" if report["note"] else ""
+            print(f"{name:12} {report['verdict']:12} {text}{note}")
+        print(f"verdict {verdict}")
+    return 0 if verdict == "pass" else 1
+
+
+# --- train ---
+
+
+def with_draws(p, batch, seed, step):
+    """Return a batch with the random tensors of a training step."""
+    return batch
+
+
+def violation(data):
+    """Return a row that breaks a fact the derivation uses, with the fact; None if all hold."""
+    for fact, difference in FACTS.items():
+        gap = np.abs(np.asarray(difference(data.batch())))
+        gap = gap.reshape(len(gap), -1).max(axis=1, initial=0.0) if gap.ndim else gap[None]
+        if (gap > 1e-6).any():
+            row = int((gap > 1e-6).argmax())
+            return row, fact, float(gap[row])
+    return None
+
+
+def check_facts(data, word="row"):
+    """Refuse data that break a declared fact, naming the row."""
+    found = violation(data)
+    if found:
+        row, fact, gap = found
+        raise Failure(
+            DATA,
+            f"{data.file}, {word} {row + 1}",
+            f"Expected {fact}, found a difference of {gap:.6g}.",
+            "The derivation uses this fact; give data that fulfil it, or remove the fact.",
+        )
+
+
+def read_samples(options, loaded, dtype):
+    """Return what --data, --test and --holdout ask for: training and test samples, encoding."""
+    encoding, test = loaded, None
+    if options.data:
+        source = read_source(options.data, options.target, with_targets=True)
+        every = round(1 / options.holdout) if options.holdout else 0
+        if loaded.shift is None or options.scale:
+            fit_scale(encoding, source, options.scale or "none", every)
+        data = encoded(source, encoding, options.one_hot, not loaded.classes, dtype)
+        if every:
+            out = np.arange(data.rows) % every == 0
+            data, test = data.choose(~out), data.choose(out)
+    else:
+        data = declared_data(dtype)
+        if encoding.shift is None:
+            encoding.scale = "none"
+    if options.test:
+        source = read_source(options.test, options.target, with_targets=True)
+        test = encoded(source, encoding, options.one_hot, False, dtype)
+    for samples in (data, test):
+        if samples is not None:
+            check_facts(samples)
+    return data, test, encoding
+
+
+def encoded(source, encoding, labels, learn, dtype):
+    """Return a source's samples as inputs and targets."""
+    inputs = encode_inputs(source, encoding, dtype)
+    targets = encode_targets(source, encoding, labels, learn, dtype)
+    return Dataset(source.file, {**inputs, **targets})
+
+
+def right_answers(output, truth, name):
+    """Return for each sample whether its class is found; None where there are no classes."""
+    rows = len(output)
+    if name in RANGES:
+        low, high = RANGES[name]
+        if truth.ndim > 1 or math.prod(OUTPUT_SHAPE) != high - low:
+            return None
+        return output.reshape(rows, -1).argmax(axis=1) == truth - low
+    if not np.isin(truth, (0, 1)).all():
+        return None
+    if OUTPUT_SHAPE and OUTPUT_SHAPE == TARGETS[name] and truth.ndim == 2 and truth[0].size > 1:
+        return output.argmax(axis=1) == truth.argmax(axis=1)
+    single = math.prod(OUTPUT_SHAPE) == 1 and truth[0].size == 1
+    if not single or output.min() < 0 or output.max() > 1:
+        return None
+    return (output.reshape(rows) > 0.5) == (truth.reshape(rows) == 1)
+
+
+def measure(p, data):
+    """Return the mean loss as at prediction, the accuracy if targets hold classes, the count."""
+    total, found = 0.0, []
+    for begin in range(0, data.rows, CHUNK):
+        rows = slice(begin, min(data.rows, begin + CHUNK))
+        batch = with_draws(p, data.batch(rows), 0, 0)
+        value, output = evaluate(p, batch)
+        total += float(value) * (rows.stop - begin) / data.rows
+        if TARGETS:
+            name = next(iter(TARGETS))
+            output = in_front(OUTPUT, output, rows.stop - begin)
+            found.append(right_answers(output, data.arrays[name][rows], name))
+    metrics = {"loss": total}
+    if found and all(part is not None for part in found):
+        metrics["accuracy"] = float(np.concatenate(found).mean())
+    return {**metrics, "samples": data.rows}
+
+
+def gradient_norm(gradients, optimiser):
+    """Return the Euclidean norm of the gradients of what is trained."""
+    squares = (np.square(gradients[n], dtype=np.float64).sum() for n in optimiser.trained)
+    return math.sqrt(sum(squares))
+
+
+def epoch_order(rows, seed, epoch):
+    """Return the order of an epoch: rows sorted by a random number each."""
+    return np.argsort(random_bits(seed, 1_000_000 + epoch, np.arange(rows)), kind="stable")
+
+
+def fit(p, data, optimiser, epochs, batch, seed=0, shuffle=True, stop=0.0, report=None):
+    """Train in place and return how many epochs and steps it took.
+
+    ``stop`` ends training when the gradient's norm falls below it; ``report(epoch, loss, done)``
+    is called after every epoch.
+    """
+    for epoch in range(epochs):
+        order = epoch_order(data.rows, seed, epoch) if shuffle else np.arange(data.rows)
+        total = 0.0
+        for begin in range(0, data.rows, batch):
+            rows = order[begin : begin + batch]
+            step = with_draws(p, data.batch(rows), seed, optimiser.step + 1)
+            value, gradients, v = loss_and_gradients(p, step)
+            update(p, gradients, optimiser, v)
+            total += float(value) * len(rows)
+            if stop and gradient_norm(gradients, optimiser) < stop:
+                return epoch + 1, optimiser.step
+        if report:
+            report(epoch + 1, total / data.rows)
+    return epochs, optimiser.step
+
+
+class Progress:
+    """Tells on stderr, twice a second at most, how far training is."""
+
+    def __init__(self, epochs, rows):
+        self.epochs, self.rows, self.start, self.shown = epochs, rows, time.perf_counter(), 0.0
+
+    def __call__(self, epoch, value):
+        """Show one epoch."""
+        now = time.perf_counter()
+        if epoch < self.epochs and now - self.shown < 0.5:
+            return
+        self.shown = now
+        rate = epoch * self.rows / (now - self.start)
+        line = f"epoch {epoch}/{self.epochs}  loss {value:.5g}  {rate:.0f} samples/s"
+        print(line, file=sys.stderr, flush=True)
+
+
+def optimiser_for(options, p):
+    """Return the update rule that the flags ask for."""
+    if options.optimiser not in OPTIMISERS:
+        known = f"There are: {', '.join(OPTIMISERS)}."
+        raise Failure(USAGE, f"--optimiser {options.optimiser}", "There is no such rule.", known)
+    settings = dict(options.set)
+    if options.lr is not None:
+        settings["lr"] = options.lr
+    known = OPTIMISERS[options.optimiser][1]
+    for name in settings:
+        if name not in known:
+            rule = f"{options.optimiser} has no setting {name}; it has: {', '.join(known)}."
+            raise Failure(USAGE, f"--set {name}", rule)
+    for name in options.freeze:
+        if name not in PARAMETERS:
+            raise Failure(USAGE, f"--freeze {name}", "There is no parameter of this name.")
+    return Optimiser(p, options.optimiser, settings, options.freeze)
+
+
+def train_command(options):
+    """Train on the data, measure, save."""
+    dtype = np.dtype(options.dtype)
+    p, encoding = parameters(options.seed, dtype), Encoding()
+    if options.load:
+        encoding = load_model(options.load, p)
+    optimiser = optimiser_for(options, p)
+    data, test, encoding = read_samples(options, encoding, dtype)
+    start = time.perf_counter()
+    epochs, steps = fit(
+        p,
+        data,
+        optimiser,
+        options.epochs,
+        options.batch,
+        options.seed,
+        options.shuffle,
+        options.stop_gradient_norm,
+        Progress(options.epochs, data.rows),
+    )
+    seconds = time.perf_counter() - start
+    results = {"train": measure(p, data)}
+    if test is not None:
+        results["test"] = measure(p, test)
+    if options.save:
+        save_model(options.save, p, encoding)
+    if options.json:
+        course = {"epochs": epochs, "steps": steps, "seconds": round(seconds, 3)}
+        print(json.dumps({"network": NETWORK, **course, **results}))
+        return 0
+    for name, metrics in results.items():
+        accuracy = f"  accuracy {metrics['accuracy']:.4f}" if "accuracy" in metrics else ""
+        print(f"{name} loss {metrics['loss']:.6g}{accuracy}  ({metrics['samples']} samples)")
+    return 0
+
+
+# --- eval: loss and gradients at given values; bench: the time of a training step ---
+
+
+def read_values(file):
+    """Return the sections of a JSON file of values."""
+    try:
+        values = json.loads(read_bytes(file))
+    except (ValueError, RecursionError) as problem:
+        raise Failure(DATA, file, f"It is not JSON: {problem}.") from problem
+    sections = {"dims": {}, "params": {}, "inputs": {}}
+    if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
+        raise Failure(DATA, file, 'Write {"params": {NAME: lists}, "inputs": {NAME: lists}}.')
+    for section in values:
+        if section not in sections:
+            known = f"There is no section {section}; there are: {', '.join(sections)}."
+            raise Failure(DATA, file, known)
+    return {**sections, **values}
+
+
+def given_array(file, name, lists, shape, kind):
+    """Return nested lists as an array of the shape of one sample, or with samples first."""
+    place = f"{file}, {name}"
+    try:
+        values = np.array(lists, np.float64)
+    except (ValueError, TypeError):
+        wrong = "Expected nested lists of numbers, all of equal length."
+        raise Failure(DATA, place, wrong) from None
+    if values.shape != shape and values.shape[1:] != shape:
+        leading = f"Expected shape {list(shape)}, with a leading axis of samples or without"
+        raise Failure(DATA, place, f"{leading}, found {list(values.shape)}.")
+    if not np.isfinite(values).all():
+        raise Failure(DATA, place, "Expected finite numbers.")
+    rows = 1 if values.shape == shape else len(values)
+    flat = values.reshape(rows, math.prod(shape))
+    columns = [name] * flat.shape[1]
+    return checked(name, flat, file, columns).astype(kind).reshape(values.shape)
+
+
+def given_point(file, p, dtype):
+    """Return the samples that a file gives, after setting the parameters that it gives."""
+    values = read_values(file) if file else {"dims": {}, "params": {}, "inputs": {}}
+    shared = [*PARAMETERS, *STATES, *CONSTANTS]
+    shapes = {**INPUTS, **TARGETS, **RANDOMS}
+    arrays = {name: np.array(DECLARED[name]) for name in shapes if name in DECLARED}
+    for name, size in values["dims"].items():
+        if SIZES.get(name) != size:
+            built = f"This program was made for {name} = {SIZES.get(name)}, found {size}."
+            raise Failure(DATA, f"{file}, {name}", built, "Emit it again with that size.")
+    for name, lists in {**values["params"], **values["inputs"]}.items():
+        if name in shared:
+            p[name][...] = given_array(file, name, lists, p[name].shape, dtype)
+        elif name in shapes:
+            kind = np.int64 if name in RANGES else dtype
+            arrays[name] = given_array(file, name, lists, shapes[name], kind)
+        else:
+            raise Failure(DATA, f"{file}, {name}", "The network has no tensor of this name here.")
+    for name in {**INPUTS, **TARGETS}:
+        if name not in arrays:
+            missing = f"There are no values for {name}."
+            raise Failure(DATA, file or NETWORK, missing, 'Give them under "inputs".')
+    return arranged(file, arrays, shapes, dtype)
+
+
+def arranged(file, arrays, shapes, dtype):
+    """Return arrays with samples first; what is given once serves every sample."""
+    rows, made = 1, {}
+    for name, values in arrays.items():
+        whole = values.reshape(-1, *shapes[name]) if SAMPLE_AXIS[name] is not None else values[None]
+        made[name] = whole.astype(np.int64 if name in RANGES else dtype)
+        if len(whole) != 1 and rows not in (1, len(whole)):
+            counts = f"Expected {rows} samples as elsewhere, found {len(whole)}."
+            raise Failure(DATA, f"{file}, {name}", counts)
+        rows = max(rows, len(whole))
+    return {
+        name: np.repeat(values, rows // len(values), axis=0)
+        if SAMPLE_AXIS[name] is not None
+        else values
+        for name, values in made.items()
+    }
+
+
+def eval_command(options):
+    """Print the loss and its gradients at given values."""
+    dtype = np.dtype(options.dtype)
+    p = parameters(options.seed, dtype)
+    if options.load:
+        load_model(options.load, p)
+    data = Dataset(options.values or NETWORK, given_point(options.values, p, dtype))
+    check_facts(data, "sample")
+    batch = data.batch()
+    batch = {**with_draws(p, batch, options.seed, 1), **batch}
+    value, gradients, _ = loss_and_gradients(p, batch)
+    lists = {name: np.asarray(gradient).tolist() for name, gradient in gradients.items()}
+    print(json.dumps({"loss": float(value), "gradients": lists}))
+    return 0
+
+
+def bench_command(options):
+    """Print how long a training step takes on drawn data."""
+    dtype = np.dtype(options.dtype)
+    p = parameters(options.seed, dtype)
+    optimiser = optimiser_for(options, p)
+    data = random_data(options.seed, options.batch, dtype)
+    batch = with_draws(p, data.batch(), options.seed, 1)
+    steps, start, seconds = -10, time.perf_counter(), 0.0
+    while steps < 1 or seconds < options.seconds:
+        if steps == 0:
+            start = time.perf_counter()
+        gradients, v = loss_and_gradients(p, batch)[1:]
+        update(p, gradients, optimiser, v)
+        steps += 1
+        seconds = time.perf_counter() - start
+    each = seconds / steps
+    found = {"us_per_step": 1e6 * each, "samples_per_s": options.batch / each}
+    print(json.dumps({**found, "steps": steps, "batch": options.batch}))
+    return 0
+
+
+# --- command line ---
+
+
+def positive(text):
+    """Return a whole number from 1."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def setting(text):
+    """Return the name and the number of NAME=VALUE."""
+    name, _, value = text.partition("=")
+    return name, float(value)
+
+
+def fraction(text):
+    """Return a number above 0 and up to 1/2."""
+    value = float(text)
+    if not 0 < value <= 0.5:
+        raise ValueError
+    return value
+
+
+def scaling(text):
+    """Return a way of scaling: a word, or a number to divide by."""
+    if text not in ("none", "standard", "minmax") and not math.isfinite(1 / float(text)):
+        raise ValueError
+    return text
+
+
+def parser():
+    """Return the reader of the command line."""
+    made = argparse.ArgumentParser(
+        description="The network iris, made by derivgen 0.1.0.",
+        epilog="Exit codes: 0 ok, 1 a check failed or says nothing, 2 usage, 3 data, 5 files.",
+        allow_abbrev=False,
+    )
+    made.add_argument("command", choices=[*COMMANDS])
+    add = made.add_argument
+    add("--data", nargs="+", metavar="FILE", help="CSV, NPZ, or images and labels in IDX (.gz too)")
+    add("--target", action="append", metavar="COLUMN", help="CSV column to predict (the last)")
+    add("--scale", type=scaling, metavar="none|standard|minmax|X", help="inputs; X divides")
+    add("--load", metavar="FILE", help="start from a saved model (safetensors)")
+    add("--seed", type=int, default=0, help="seed of weights, batches and random tensors (0)")
+    add("--dtype", choices=["float32", "float64"], default=DTYPE, help=f"precision ({DTYPE})")
+    add("--json", action="store_true", help="print one JSON object")
+    add("--output", metavar="FILE", help="write predictions there")
+    add("--test", nargs="+", metavar="FILE", help="data to test on")
+    add("--holdout", type=fraction, metavar="X", help="every round(1/X)-th row, from 0, is a test")
+    add("--epochs", type=positive, default=EPOCHS, help=f"passes over the data ({EPOCHS})")
+    add("--batch", type=positive, default=BATCH, help=f"samples a step ({BATCH})")
+    add("--lr", type=float, help="learning rate")
+    add("--optimiser", default=OPTIMISER, metavar="NAME", help=", ".join(OPTIMISERS))
+    add("--set", action="append", type=setting, default=[], metavar="NAME=X", help="its setting")
+    add("--freeze", action="append", default=[], metavar="NAME", help="leave a parameter alone")
+    add("--stop-gradient-norm", type=float, default=0.0, metavar="X", help="stop below this norm")
+    add("--save", metavar="FILE", help="write the model (safetensors)")
+    add("--one-hot", action="store_true", default=None, help="a target column holds labels")
+    add("--no-one-hot", action="store_false", dest="one_hot", help="target columns hold numbers")
+    add("--no-shuffle", action="store_false", dest="shuffle", help="rows in the file's order")
+    add("--values", metavar="FILE", help="JSON with params and inputs (eval)")
+    add("--seconds", type=float, default=1.0, help="how long to measure (bench)")
+    return made
+
+
+COMMANDS = {
+    "train": train_command,
+    "predict": predict_command,
+    "check": check_command,
+    "eval": eval_command,
+    "bench": bench_command,
+}
+
+
+def main(arguments=None):
+    """Run a command and return its exit code."""
+    options = parser().parse_args(arguments)
+    if options.target:
+        options.target = [name for text in options.target for name in next(csv.reader([text]))]
+    try:
+        return COMMANDS[options.command](options)
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return failure.code
+    except MemoryError:
+        print("error: The memory does not suffice; use fewer samples.", file=sys.stderr)
+        return FILES
+
+
+if __name__ == "__main__":
+    sys.exit(main())
