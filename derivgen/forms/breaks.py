@@ -11,15 +11,32 @@ PRODUCTS = ("times", "cdot", "odot", "circ", "otimes", "star")
 def broken(math: Math, limit: int) -> list[Math]:
     """Return the formula in pieces of at most ``limit`` rough characters where that can be done.
 
-    A piece after the first begins with its operator. A product broken at a blank gets a dot there.
+    A piece after the first begins with its operator. A product broken at a blank gets a dot there;
+    a sum in parentheses is broken inside them if nothing else helps.
     """
     if width(math) <= limit or not isinstance(math, Row):
         return [math]
-    for keys in (SIGNS, PRODUCTS):
-        chunks = _chunks(math.items, keys)
-        if len(chunks) > 1:
-            return _packed(chunks, limit)
-    return [math]
+    chunks = _chunks(math.items, SIGNS)
+    if len(chunks) == 1:
+        chunks = _chunks(math.items, PRODUCTS)
+    finer = [piece for chunk in chunks for piece in _finer(chunk, limit)]
+    return _packed(finer, limit) if len(finer) > 1 else [math]
+
+
+def _finer(chunk: list[Math], limit: int) -> list[list[Math]]:
+    """Break a chunk that is too long for a line at its products, then inside its parentheses."""
+    if width(row(*chunk)) <= limit:
+        return [chunk]
+    factors = _chunks(tuple(chunk), PRODUCTS)
+    if len(factors) > 1:
+        return [piece for factor in factors for piece in _finer(factor, limit)]
+    *before, last = chunk
+    if isinstance(last, Fenced) and last.kind == "(" and isinstance(last.body, Row):
+        inner = broken(last.body, limit - 6)
+        if len(inner) > 1:
+            opened = [*before, Fenced("opened", inner[0])]
+            return [opened, *([p] for p in inner[1:-1]), [Fenced("closed", inner[-1])]]
+    return [chunk]
 
 
 def _chunks(items: tuple[Math, ...], keys: tuple[str, ...]) -> list[list[Math]]:

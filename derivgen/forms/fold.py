@@ -204,12 +204,12 @@ def _declared(tensor: Tensor, place: int, axis: Axis, taken: list[Index]) -> Ind
 def _gathered(statement: Statement, targets: tuple[Index, ...], tensor: Tensor) -> Statement | Expr:
     """Return the statement with ``targets`` on the left, or a term with an Iverson bracket."""
     statement = _apart_from(statement, targets)
-    found = gather(statement, targets, tensor.axes)
+    found = gather(statement, targets)
     if found is not None:
         return found
     arrives = tuple(
         Compare("=", index_value(affine(t)), index_value(form))
-        for t, form in zip(targets, statement.lhs.indices)
+        for t, form in zip(targets, statement.lhs.indices, strict=True)
         if form.plain != t
     )
     kept = tuple(i for i in statement.indices if i not in targets)
@@ -223,7 +223,7 @@ def _apart_from(statement: Statement, targets: tuple[Index, ...]) -> Statement:
     mapping: dict[Index, Affine] = {}
     taken = {i.name for i in statement.indices} | set(places)
     for index in statement.indices:
-        in_place = any(o == index == t for o, t in zip(own, targets))
+        in_place = any(o == index == t for o, t in zip(own, targets, strict=True))
         if index.name in places and not in_place:
             name = next(n for n in (f"{index.name}{c}" for c in count(2)) if n not in taken)
             taken.add(name)

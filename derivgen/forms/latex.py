@@ -65,6 +65,7 @@ OPERATORS = {
     "transpose": r"\top",
     "T": "T",
     "plus": "+",
+    "vdots": r"\vdots",
     "ellipsis": r"\ldots",
     "mod": r" \bmod ",
 }
@@ -89,12 +90,20 @@ FUNCTIONS = frozenset(
 SYMBOLS = {"partial": r"\partial", "ell": r"\ell", "nabla": r"\nabla", "infty": r"\infty"}
 FENCES = {
     "(": (r"\left(", r"\right)"),
+    "opened": (r"\left(", r"\right."),
+    "closed": (r"\left.", r"\right)"),
     "[": (r"\left[", r"\right]"),
     "|": (r"\left|", r"\right|"),
     "floor": (r"\left\lfloor ", r"\right\rfloor"),
     "{": (r"\left\{", r"\right\}"),
 }
-SMALL_FENCES = {"(": ("(", ")"), "[": ("[", "]"), "|": ("|", "|")}
+SMALL_FENCES = {
+    "(": ("(", ")"),
+    "opened": ("(", ""),
+    "closed": ("", ")"),
+    "[": ("[", "]"),
+    "|": ("|", "|"),
+}
 BIG = {"sum": r"\sum", "prod": r"\prod", "max": r"\max", "min": r"\min"}
 ACCENTS = {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde"}
 SPECIAL = {
@@ -142,14 +151,14 @@ def _sym(math: Sym) -> str:
     greek = text in GREEK
     body = "\\" + text if greek else text.replace("_", r"\_")
     if math.font == "bold":
-        return (r"\boldsymbol{%s}" if greek else r"\mathbf{%s}") % body
+        return ("\\boldsymbol{" if greek else "\\mathbf{") + body + "}"
     if math.font == "function":
-        return "\\" + text if text in FUNCTIONS else r"\operatorname{%s}" % body
+        return "\\" + text if text in FUNCTIONS else rf"\operatorname{{{body}}}"
     if math.font == "upright":
-        return r"\mathrm{%s}" % body
+        return rf"\mathrm{{{body}}}"
     if math.font == "script":
-        return r"\mathcal{%s}" % body
-    return body if greek or len(text) == 1 else r"\mathit{%s}" % body
+        return rf"\mathcal{{{body}}}"
+    return body if greek or len(text) == 1 else rf"\mathit{{{body}}}"
 
 
 def _row(math: Row) -> str:
@@ -201,7 +210,7 @@ def _fenced(math: Fenced) -> str:
 def _big(math: Big) -> str:
     lower = "_{" + script(math.lower) + "}" if math.lower is not None else ""
     upper = "^{" + script(math.upper) + "}" if math.upper is not None else ""
-    head = BIG.get(math.op) or r"\operatorname*{%s}" % math.op
+    head = BIG.get(math.op) or rf"\operatorname*{{{math.op}}}"
     return f"{head}{lower}{upper} {_print(math.body)}"
 
 

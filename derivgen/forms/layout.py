@@ -61,6 +61,7 @@ from derivgen.forms.math import (
     row,
 )
 from derivgen.forms.notation import Notation, partial_symbol, symbol
+from derivgen.forms.numbers import number_math
 from derivgen.forms.plain import plain
 
 SUM, PRODUCT, FACTOR, BASE = range(4)
@@ -153,7 +154,7 @@ def _compact(text: str) -> str:
 
 
 def ranges(index: Index, context: Context) -> tuple[Math, Math]:
-    """Return the first and last value of an index as shown; ``1..K`` where nothing counts from 0."""
+    """Return the first and last value as shown; ``1..K`` where nothing counts from 0."""
     low, high = index.low, index.high - 1
     if (
         low == Affine((), 0)
@@ -171,33 +172,6 @@ def _number(expr: Number, context: Context) -> tuple[Math, int]:
     if expr.value < 0:
         return row(Op("neg"), math), SUM
     return math, PRODUCT if isinstance(math, Frac) else BASE
-
-
-def number_math(value: Fraction) -> Math:
-    """Return a number as a whole, a small fraction, or the decimals its writer would use."""
-    if value < 0:
-        return row(Op("neg"), number_math(-value))
-    if value.denominator == 1:
-        return Num(str(value.numerator))
-    digits = decimal_digits(value)
-    if digits is None or value.denominator in (2, 4, 8):
-        return Frac(Num(str(value.numerator)), Num(str(value.denominator)))
-    return Num(digits)
-
-
-def decimal_digits(value: Fraction) -> str | None:
-    """Return the finite decimal expansion of a positive number, or ``None``."""
-    rest, places = value.denominator, 0
-    twos = fives = 0
-    while rest % 2 == 0:
-        rest, twos = rest // 2, twos + 1
-    while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
-    places = max(twos, fives)
-    if rest != 1 or places > 12:
-        return None
-    digits = str(value.numerator * 10**places // value.denominator).rjust(places + 1, "0")
-    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
 def _add(expr: Add, context: Context) -> tuple[Math, int]:

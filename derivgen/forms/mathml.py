@@ -61,6 +61,7 @@ OPERATORS = {
     "ellipsis": "\u2026",
     "mod": "mod",
     "plus": "+",
+    "vdots": "\u22ee",
 }
 GREEK = {
     "alpha": "α",
@@ -103,7 +104,15 @@ GREEK = {
     "infty": "∞",
 }
 BIG = {"sum": "\u2211", "prod": "\u220f"}
-FENCES = {"(": "()", "[": "[]", "|": "||", "floor": "\u230a\u230b", "{": "{}"}
+FENCES = {
+    "(": "()",
+    "opened": "( ",
+    "closed": " )",
+    "[": "[]",
+    "|": "||",
+    "floor": "\u230a\u230b",
+    "{": "{}",
+}
 ACCENTS = {"hat": "^", "bar": "\u00af", "tilde": "~"}
 
 
@@ -164,10 +173,11 @@ def _fenced(math: Fenced) -> str:
 
 
 def _between(kind: str, body: str, flat: bool) -> str:
-    left, right = FENCES[kind]
+    left, right = FENCES[kind][0], FENCES[kind][1]
     tight = ' stretchy="false"' if flat else ""
-    before = f'<mo form="prefix"{tight}>{left}</mo>'
-    return f'<mrow>{before}{body}<mo form="postfix"{tight}>{right}</mo></mrow>'
+    before = f'<mo form="prefix"{tight}>{left}</mo>' if left != " " else ""
+    after = f'<mo form="postfix"{tight}>{right}</mo>' if right != " " else ""
+    return f"<mrow>{before}{body}{after}</mrow>"
 
 
 def _big(math: Big) -> str:

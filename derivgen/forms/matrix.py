@@ -171,11 +171,10 @@ def _pow(expr: Pow, shapes: Shapes) -> Shaped:
 
 def _call(expr: Call, shapes: Shapes) -> Shaped:
     args = [_convert(arg, shapes) for arg in expr.args]
-    shapes = {arg.axes for arg in args if arg.axes}
-    if len(shapes) != 1:
+    found = list(dict.fromkeys(arg.axes for arg in args if arg.axes))
+    if len(found) != 1:
         raise NoMatrixForm("kind", expr.name)
-    axes = next(iter(shapes))
-    return Shaped(axes, Map(expr, tuple(arg.tree for arg in args)))
+    return Shaped(found[0], Map(expr, tuple(arg.tree for arg in args)))
 
 
 def _along(expr: Along, shapes: Shapes) -> Shaped:
@@ -203,7 +202,7 @@ def _where(expr: Where, shapes: Shapes) -> Shaped:
     return _contract([*parts[1:], parts[0]], ())
 
 
-_CONVERTERS: dict[type, Callable[[Any, Ranges], Shaped]] = {
+_CONVERTERS: dict[type, Callable[[Any, Shapes], Shaped]] = {
     Access: _access,
     Number: _number,
     IndexValue: _number,

@@ -49,7 +49,7 @@ def paper_name(name: str, latex: str | None = None) -> PaperName:
 
 
 def _from_latex(text: str) -> PaperName | None:
-    """Read ``\\hat{y}``, ``W^{(1)}``, ``\\alpha_h``, ``z_{o1}^{(2)}``; anything else is ``None``."""
+    """Read ``\\hat{y}``, ``W^{(1)}``, ``\\alpha_h``; anything else is ``None``."""
     head = _LATEX.match(text.strip())
     if head is None:
         return None
@@ -91,7 +91,9 @@ def base_math(name: PaperName, bold: bool) -> Math:
 
 
 def label_math(text: str) -> Math:
-    """Return a label such as ``l-1``, ``o1`` or ``h`` as it stands in a script."""
+    """Return a label such as ``l-1``, ``o1``, ``h`` or ``yhat`` as it stands in a script."""
+    if found := _ACCENTED.fullmatch(text):
+        return Accent(found[2], Sym(found[1]))
     parts: list[Math] = []
     for piece in re.findall(r"[A-Za-z]+\d*|\d+|[-+,]", text):
         parts.append(Op(piece) if piece in "-+," else Sym(piece))

@@ -42,7 +42,7 @@ class Notation:
     """A style with everything it needs to know of a network.
 
     ``names``: paper names by tensor. ``deltas``: labels of deltas by pre-activation.
-    ``from_zero``: letters in index arithmetic, whose ranges are shown as they are. ``layer_letter``:
+    ``from_zero``: letters in index arithmetic, whose ranges show as they are. ``layer_letter``:
     the letter of an index that counts layers and stands as a superscript. ``written``: the index
     letters of the network's text. ``partials``: stand-ins for ``d out / d in`` in a chain rule.
     ``texts``: names in plain text, where they are not the tensors' own.
@@ -70,16 +70,19 @@ def make_notation(
     from_zero: frozenset[str] = frozenset(),
     written: frozenset[str] = frozenset(),
     layers: Mapping[str, int] | None = None,
+    invented: Mapping[str, PaperName] | None = None,
 ) -> Notation:
     """Return the notation of a style for the given tensors.
 
     ``layers`` numbers the outputs of library layers: ``h3`` of layer 3 is the layer's ``h``.
+    ``invented`` are paper names of tensors the engine named.
     """
     names = {
         name: paper_name(name, tensor.latex)
         for name, tensor in tensors.items()
         if name not in adjoints
     }
+    names.update(invented or {})
     for name, layer in (layers or {}).items():
         paper = names[name]
         if not paper.layer and paper.tag == str(layer):

@@ -5,9 +5,10 @@ Full precision stays underneath: what is printed is never computed with.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
-from derivgen.forms.math import DOT, Grid, Math, Num, Op, Row, Scripts, parenthesised, row
+from derivgen.forms.math import DOT, Frac, Grid, Math, Num, Op, Row, Scripts, parenthesised, row
 
 SCALAR_DIGITS = 9
 ENTRY_DIGITS = 4
@@ -51,3 +52,30 @@ def _cut(line: list[Math]) -> tuple[Math, ...]:
     if len(line) <= LARGEST_SIDE:
         return tuple(line)
     return (*line[: LARGEST_SIDE - 1], Op("ellipsis"))
+
+
+def number_math(value: Fraction) -> Math:
+    """Return a number as a whole, a small fraction, or the decimals its writer would use."""
+    if value < 0:
+        return row(Op("neg"), number_math(-value))
+    if value.denominator == 1:
+        return Num(str(value.numerator))
+    digits = decimal_digits(value)
+    if digits is None or value.denominator in (2, 4, 8):
+        return Frac(Num(str(value.numerator)), Num(str(value.denominator)))
+    return Num(digits)
+
+
+def decimal_digits(value: Fraction) -> str | None:
+    """Return the finite decimal expansion of a positive number, or ``None``."""
+    rest, places = value.denominator, 0
+    twos = fives = 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    places = max(twos, fives)
+    if rest != 1 or places > 12:
+        return None
+    digits = str(value.numerator * 10**places // value.denominator).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits

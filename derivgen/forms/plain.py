@@ -64,6 +64,7 @@ OPERATORS = {
     "transpose": "T",
     "T": "T",
     "plus": "+",
+    "vdots": ":",
     "ellipsis": "...",
     "mod": " % ",
 }
@@ -105,6 +106,8 @@ def _scripts(math: Scripts) -> str:
 def _fenced(math: Fenced) -> str:
     left, right = {
         "(": ("(", ")"),
+        "opened": ("(", ""),
+        "closed": ("", ")"),
         "[": ("[", "]"),
         "|": ("abs(", ")"),
         "floor": ("floor(", ")"),

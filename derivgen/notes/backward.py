@@ -33,7 +33,7 @@ from derivgen.notes.inline import Recursion, recursions
 from derivgen.notes.lemmas import lemma_label
 from derivgen.notes.stacks import Stack, relative, stack_of_step
 from derivgen.notes.view import PREFIX, View, display, side, steps_shown, where
-from derivgen.notes.words import join, listed, say
+from derivgen.notes.words import listed, parted, say
 
 
 def backward_label(quantity: str) -> str:
@@ -309,16 +309,21 @@ def _replaced(current: list[Statement], rewrite: Rewrite) -> list[Statement]:
     return kept + pending
 
 
+SILENT = ("forward value", "earlier adjoint")  # rules that say no more than what they used
+
+
 def _rules(view: View, rewrites: tuple[Rewrite, ...]) -> Prose:
     """Return what was done and by which equations, for the margin."""
-    told: list[Prose] = []
-    for rewrite in rewrites:
-        words = say(view.lang, f"rule {rewrite.rule}")
-        refs = [ref for name in rewrite.uses if (ref := _source(view, name))]
-        text: Prose = join((*words, " ", *listed(view.lang, refs))) if refs else words
-        if text not in told:
-            told.append(text)
-    return listed(view.lang, told)
+    refs = dict.fromkeys(
+        ref for rewrite in rewrites for name in rewrite.uses if (ref := _source(view, name))
+    )
+    words = dict.fromkeys(
+        say(view.lang, f"rule {rewrite.rule}") for rewrite in rewrites if rewrite.rule not in SILENT
+    )
+    told: list[Prose] = list(words)
+    if refs:
+        told.insert(0, say(view.lang, "by eq", ref=listed(view.lang, list(refs))))
+    return parted(view.lang, told)
 
 
 def _source(view: View, name: str) -> Prose:

@@ -6,6 +6,7 @@ from derivgen.algebra.expressions import tensors_read
 from derivgen.notes.backward import backward_label, backward_section
 from derivgen.notes.document import Block, Document, Section
 from derivgen.notes.forward import forward_label, forward_section, network_section
+from derivgen.notes.graph import figure_section
 from derivgen.notes.lemmas import lemma_section
 from derivgen.notes.stacks import Stack, aliases, stacks
 from derivgen.notes.summary import algorithm, summary_section
@@ -21,6 +22,7 @@ def build(
     name = view.derivation.network.name
     found = stacks(view)
     body: list[Block] = [network_section(view, found), forward_section(view, found)]
+    body += figure_section(view, example)
     if view.detail != "result":
         body += lemma_section(view)
     body.append(backward_section(view, wrt, found))

@@ -15,7 +15,7 @@ from derivgen.calculus.derivation import Contribution, Derivation, Step
 from derivgen.forms.notation import partial_name
 from derivgen.notes.view import View
 
-LONGEST = 16  # factors; beyond, the derivative found before stands for its part
+LONGEST = 12  # factors; beyond, the derivative found before stands for its part
 
 
 @dataclass(frozen=True)

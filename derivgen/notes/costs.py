@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from derivgen.algebra.affine import Affine, Index, affine
-from derivgen.algebra.expressions import Add, Call, Div, Expr, Mul, Number, Pow, Reduce, children
+from derivgen.algebra.affine import Affine
+from derivgen.algebra.expressions import Div, Expr, Mul, Number, Pow, Reduce, children
 from derivgen.forms.fold import Equality
 from derivgen.forms.layout import affine_math
 from derivgen.forms.math import DOT, Math, Num, Op, Row, joined, parenthesised, row
@@ -13,7 +13,9 @@ from derivgen.notes.view import View
 def cost(view: View, equality: Equality) -> Math:
     """Return the multiplications (divisions and powers too) of all entries of an equation."""
     counts: dict[tuple[Affine, ...], int] = {}
-    sizes = tuple(index.size for index in equality.indices)
+    axis = view.layer_axis(equality.lhs.tensor)
+    skipped = None if axis is None else equality.lhs.indices[axis].plain
+    sizes = tuple(index.size for index in equality.indices if index != skipped)
     _count(equality.rhs, sizes, counts)
     terms = [_term(view, sizes, number) for sizes, number in counts.items() if number]
     return joined(terms, Op("+")) if terms else Num("0")
@@ -47,21 +49,3 @@ def _term(view: View, sizes: tuple[Affine, ...], number: int) -> Math:
         return Num(str(constant))
     shown = joined(letters, DOT)
     return shown if constant == 1 else row(Num(str(constant)), DOT, shown)
-
-
-def operations(expr: Expr) -> dict[str, int]:
-    """Return how often each kind of operation occurs in an expression, sums not unrolled."""
-    found: dict[str, int] = {}
-    pending: list[Expr] = [expr]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, (Add, Mul)):
-            key = "add" if isinstance(part, Add) else "mul"
-            found[key] = found.get(key, 0) + len(children(part)) - 1
-        elif isinstance(part, Call):
-            found["call"] = found.get("call", 0) + 1
-        pending.extend(children(part))
-    return found
-
-
-__all__ = ["Index", "affine", "cost", "operations"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from derivgen.algebra.affine import Dim, affine
-from derivgen.algebra.expressions import Access, Iverson, walk
+from derivgen.algebra.affine import Dim
+from derivgen.algebra.expressions import Access
 from derivgen.algebra.network import Role, Tensor
-from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Named
 from derivgen.forms.fold import Equality
 from derivgen.forms.layout import affine_math
@@ -19,7 +18,6 @@ from derivgen.forms.math import (
     joined,
     parenthesised,
     row,
-    walk_math,
 )
 from derivgen.forms.matrix import NoMatrixForm
 from derivgen.forms.notation import loss_symbol, symbol
@@ -41,7 +39,9 @@ from derivgen.notes.words import join, listed, say, word
 
 def network_section(view: View, found: tuple[Stack, ...]) -> Section:
     """Return the section on sizes, symbols and given facts."""
-    body: list[Block] = [symbol_table(view, found), Items(tuple(conventions(view)))]
+    body: list[Block] = [symbol_table(view, found)]
+    if told := conventions(view):
+        body.append(Items(tuple(told)))
     return Section(say(view.lang, "network"), tuple(body))
 
 
@@ -85,16 +85,16 @@ def entry_math(view: View, tensor: str) -> Math:
 
 
 def shape(view: View, tensor: Tensor) -> Math:
-    """Return a tensor's shape, ``K x S``."""
-    if not tensor.axes:
+    """Return a tensor's shape, ``K x S``; of one layer, if an axis counts layers."""
+    skipped = view.layer_axis(tensor.name)
+    axes = [axis for place, axis in enumerate(tensor.axes) if place != skipped]
+    if not axes:
         return Num("1")
     context = view.context()
     sizes: list[Math] = []
-    for axis in tensor.axes:
+    for axis in axes:
         size = affine_math(axis.size, context)
-        sizes.append(
-            parenthesised(size) if isinstance(size, Row) and len(tensor.axes) > 1 else size
-        )
+        sizes.append(parenthesised(size) if isinstance(size, Row) and len(axes) > 1 else size)
     return joined(sizes, Op("cross"))
 
 
@@ -108,7 +108,7 @@ def conventions(view: View) -> list[Prose]:
     batch = view.derivation.network.batch
     if batch is not None:
         found.append(say(lang, "batch", index=Formula(Sym(batch.name))))
-    else:
+    elif view.derivation.network.of_role(Role.INPUT):
         found.append(say(lang, "one sample", loss=loss))
     found += _deltas(view, loss)
     found += [_fact(view, number) for number in range(len(view.derivation.network.facts))]
@@ -247,7 +247,7 @@ def _named(view: View, named: Named) -> Equation:
 
 
 def matrix_equation(view: View, equality: Equality, label: str) -> list[Block]:
-    """Return the matrix form as an equation, if there is one and it says more than the index form."""
+    """Return the matrix form as an equation, or the reason why there is none."""
     if not equality.lhs.indices:
         return []
     try:
@@ -264,16 +264,3 @@ def _refusal(view: View, refused: NoMatrixForm) -> Paragraph:
         subject = (Formula(symbol(view.notation, refused.subject)),)
     reason = say(view.lang, f"reason {refused.reason}", subject=subject)
     return Paragraph(say(view.lang, "no matrix", reason=reason))
-
-
-def has_bracket(statements: tuple[Statement, ...]) -> bool:
-    """Tell whether an Iverson bracket will be seen."""
-    return any(s.guard or any(isinstance(p, Iverson) for p in walk(s.body)) for s in statements)
-
-
-def uses_operator(maths: list[Math], key: str) -> bool:
-    """Tell whether an operator occurs in any of the formulas."""
-    return any(part == Op(key) for math in maths for part in walk_math(math))
-
-
-__all__ = ["Role", "Row", "affine", "forward_section", "network_section", "where"]

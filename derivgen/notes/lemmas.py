@@ -17,7 +17,7 @@ def lemma_label(name: str) -> str:
 
 def lemma_section(view: View) -> list[Block]:
     """Return the section on slopes, if any function was differentiated."""
-    lemmas = [lemma for lemma in view.derivation.lemmas.values()]
+    lemmas = list(view.derivation.lemmas.values())
     if not lemmas:
         return []
     body: list[Block] = [Paragraph(say(view.lang, "lemma intro"))]
@@ -62,6 +62,6 @@ def _slope(view: View, lemma: Lemma, place: int, arguments: tuple[Expr, ...]) ->
 
 
 def _rules(view: View, lemma: Lemma) -> Prose:
-    known = [rule for rule in dict.fromkeys(lemma.rules)]
+    known = list(dict.fromkeys(lemma.rules))
     keys = {"in terms of the output": "rule output", "known function": "rule known function"}
     return listed(view.lang, [say(view.lang, keys[rule]) for rule in known if rule in keys])

@@ -146,7 +146,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "rule earlier adjoint": ("put in from before", "代入前面的结果"),
     "rule tidy": ("simplified", "化简"),
     "rule outside the sum": ("factors moved out of the sum", "将公因子移出求和号"),
-    "rule declared fact": ("by the given fact", "由已知事实"),
+    "rule declared fact": ("the given fact", "由已知事实"),
     "rule merge": ("terms collected", "合并同类项"),
     "rule zero": ("a term is zero", "某项为零"),
     "html hint": (
@@ -183,6 +183,17 @@ PHRASES: dict[str, tuple[str, str]] = {
     "stack down": (
         "for {letter} from {last} down to {first}",
         "令 {letter} 从 {last} 递减到 {first}",
+    ),
+    "figures": ("Pictures", "图示"),
+    "diagram": ("The network.", "网络结构。"),
+    "graph plain": (
+        "The computation graph: each arrow leads from a quantity to one computed from it.",
+        "计算图：箭头从一个量指向由它算出的量。",
+    ),
+    "graph values": (
+        "The computation graph: above each node its value, below it the derivative of the loss by "
+        "it, on each arrow the local derivative.",
+        "计算图：结点上方为其值，下方为损失对它的导数，箭头上为局部导数。",
     ),
     "inserted": ("with {ref} put in", "代入 {ref}"),
 }

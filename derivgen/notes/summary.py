@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from derivgen.algebra.statements import Assign, Block as Nest, Scan
+from derivgen.algebra.statements import Assign, Scan
+from derivgen.algebra.statements import Block as Nest
 from derivgen.calculus.derivation import Step
 from derivgen.calculus.schedule import schedule
 from derivgen.forms.fold import Equality

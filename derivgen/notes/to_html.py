@@ -1,4 +1,4 @@
-"""Print a document as one HTML page that needs nothing else: MathML, inline drawings, no network."""
+"""Print a document as one HTML page that needs nothing else: MathML and inline drawings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from derivgen.forms.breaks import broken
-from derivgen.forms.math import Math, Op, row, width
+from derivgen.forms.math import Op, row, width
 from derivgen.forms.mathml import mathml
 from derivgen.notes.document import (
     Block,
@@ -190,5 +190,3 @@ _PRINTERS: dict[type, Callable[[Any, Numbers, str], str]] = {
     Code: _code,
     Figure: _figure,
 }
-
-__all__ = ["Math", "fragment_html", "prose_html", "to_html"]

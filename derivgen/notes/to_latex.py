@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from derivgen.forms.breaks import broken
 from derivgen.forms.latex import OPERATORS, escape, latex
-from derivgen.forms.math import Math, width
+from derivgen.forms.math import width
+from derivgen.forms.plain import plain
 from derivgen.notes.document import (
     Block,
     Code,
@@ -15,6 +17,7 @@ from derivgen.notes.document import (
     Equation,
     Figure,
     Formula,
+    Inline,
     Items,
     Line,
     Literal,
@@ -32,8 +35,9 @@ from derivgen.notes.templates import framed
 from derivgen.notes.words import word
 from derivgen.version import VERSION
 
+TABLE = 84  # rough characters of a row of a table
+NARROW = 16  # columns up to this wide never wrap
 LINE = 74  # rough characters of mathematics that fit in a line of the article
-WHY = 26
 Numbers = dict[str, int]
 HEADINGS = {1: "section", 2: "subsection", 3: "paragraph"}
 
@@ -41,7 +45,7 @@ HEADINGS = {1: "section", 2: "subsection", 3: "paragraph"}
 def to_latex(document: Document, fragment: bool = False) -> str:
     """Return the document as LaTeX that compiles as it is, or as a fragment."""
     counts = numbers(document)
-    body = "\n\n".join(part for b in document.body if (part := _print(b, counts, document.lang)))
+    body = "\n\n".join(_body(document.body, counts, document.lang))
     if fragment:
         return body + "\n"
     figures = any(isinstance(block, Figure) for block in blocks(document.body))
@@ -82,14 +86,11 @@ def _print(block: Block, counts: Numbers, lang: str) -> str:
 
 def _section(section: Section, counts: Numbers, lang: str) -> str:
     heading = rf"\{HEADINGS[section.level]}{{{_heading(section.title, counts)}}}"
-    parts = [part for b in section.body if (part := _print(b, counts, lang))]
-    return "\n\n".join([heading, *parts])
+    return "\n\n".join([heading, *_body(section.body, counts, lang)])
 
 
 def _heading(prose: Prose, counts: Numbers) -> str:
     """Return a heading; formulas in it need a plain stand-in for the bookmarks."""
-    from derivgen.forms.plain import plain
-
     parts: list[str] = []
     for part in prose:
         if isinstance(part, Formula):
@@ -104,25 +105,55 @@ def _paragraph(paragraph: Paragraph, counts: Numbers, lang: str) -> str:
     return prose_latex(paragraph.prose, counts)
 
 
+def _body(body: tuple[Block, ...], counts: Numbers, lang: str) -> list[str]:
+    """Return blocks as LaTeX; equations that follow each other share one alignment."""
+    parts: list[str] = []
+    together: list[Equation] = []
+    for block in (*body, None):
+        if isinstance(block, Equation):
+            together.append(block)
+            continue
+        if together:
+            parts.append(_align(together, counts, lang))
+            together = []
+        if block is not None and (part := _print(block, counts, lang)):
+            parts.append(part)
+    return parts
+
+
+def _align(together: list[Equation], counts: Numbers, lang: str) -> str:
+    rows = [_rows(equation, counts, lang) for equation in together]
+    return "\\begin{align}\n" + " \\\\[3pt]\n".join(rows) + "\n\\end{align}"
+
+
 def _equation(equation: Equation, counts: Numbers, lang: str) -> str:
+    return _align([equation], counts, lang)
+
+
+def _rows(equation: Equation, counts: Numbers, lang: str) -> str:
+    """Return the rows of an equation; its number stands at the last one."""
     number = counts[equation.label]
     lines: list[str] = []
     for place, line in enumerate(equation.lines):
         last = place == len(equation.lines) - 1
-        lines += line_latex(line, equation.boxed and last, prose_latex(line.why, counts))
-    if equation.where is not None:
-        lines[-1] += rf" \qquad \text{{{word(lang, 'where for')}}} {latex(equation.where)}"
-    body = " \\\\\n".join(lines)
-    return (
-        f"\\begin{{equation}}\\tag{{{number}}}\\label{{eq:{number}}}\n"
-        f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n\\end{{equation}}"
-    )
+        tail = prose_latex(line.why, counts)
+        if last and equation.where is not None:
+            about = f"{word(lang, 'where for')} ${latex(equation.where)}$"
+            tail = f"{tail},\\quad {about}" if tail else about
+        lines += line_latex(line, equation.boxed and last, tail)
+    lines[-1] += rf" \tag{{{number}}}\label{{eq:{number}}}"
+    return " \\\\\n".join(line if r"\tag" in line else line + r" \notag" for line in lines)
 
 
-def line_latex(line: Line, boxed: bool, why: str, limit: int = LINE) -> list[str]:
-    """Return a line of an aligned equation, broken where it is too long; ``why`` stands right."""
+def line_latex(
+    line: Line, boxed: bool, why: str, limit: int = LINE, column: str = r" \qquad "
+) -> list[str]:
+    """Return a line of an aligned equation, broken where it is too long.
+
+    ``why`` stands to the right after ``column``, or on a line of its own where there is no room.
+    """
     left = "" if line.left is None else latex(line.left) + " "
-    room = limit - (WHY if why else 0) - (width(line.left) if line.left is not None else 10)
+    room = limit - (width(line.left) if line.left is not None else 10)
     pieces = broken(line.right, max(room, 30))
     relation = OPERATORS[line.relation].strip()
     if len(pieces) == 1:
@@ -131,9 +162,16 @@ def line_latex(line: Line, boxed: bool, why: str, limit: int = LINE) -> list[str
     else:
         shown = [f"{left}&{relation} {latex(pieces[0])}"]
         shown += [rf"&\qquad {{}} {latex(piece)}" for piece in pieces[1:]]
-    if why:
-        shown[-1] += rf" && \text{{{why}}}"
+    if why and width(pieces[-1]) + _length(why) + 4 > room:
+        shown.append(rf"&\qquad \text{{({why})}}")
+    elif why:
+        shown[-1] += rf"{column}\text{{{why}}}"
     return shown
+
+
+def _length(why: str) -> int:
+    """Return a rough width of prose, commands counted as the few characters they print."""
+    return len(re.sub(r"\\eqref\{eq:(\d+)\}|[$\\{}]", r"(\1)", why)) * 5 // 6
 
 
 def _items(items: Items, counts: Numbers, lang: str) -> str:
@@ -142,14 +180,46 @@ def _items(items: Items, counts: Numbers, lang: str) -> str:
 
 
 def _table(table: Table, counts: Numbers, lang: str) -> str:
-    columns = "l" * len(table.head)
+    columns = _columns(table, counts)
     lines = [" & ".join(prose_latex(cell, counts) for cell in line) for line in table.rows]
     head = " & ".join(prose_latex(cell, counts) for cell in table.head)
-    body = " \\\\[2pt]\n".join(lines)
-    return (
-        f"{{\\small\n\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{head} \\\\\n"
-        f"\\midrule\n\\endhead\n{body} \\\\\n\\bottomrule\n\\end{{longtable}}}}"
+    return "\n".join(
+        [
+            r"{\small\setlength{\extrarowheight}{3pt}",
+            rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
+            r"\toprule",
+            head + r" \\",
+            r"\midrule\endhead",
+            *(line + r" \\[2pt]" for line in lines),
+            r"\bottomrule",
+            r"\end{longtable}}",
+        ]
     )
+
+
+def _columns(table: Table, counts: Numbers) -> str:
+    """Return the column types: formulas that would not fit beside each other may wrap."""
+    rows = (table.head, *table.rows)
+    widths = [max(_cell_width(line[c], counts) for line in rows) for c in range(len(table.head))]
+    if sum(widths) + 2 * len(widths) <= TABLE:
+        return "l" * len(widths)
+    narrow = sum(w for w in widths if w <= NARROW) + 2.6 * len(widths)
+    wide = sum(w for w in widths if w > NARROW)
+    room = max(0.3, 1 - narrow / TABLE)
+    return "".join(
+        "l"
+        if w <= NARROW
+        else rf">{{\raggedright\arraybackslash}}p{{{room * w / wide:.2f}\linewidth}}"
+        for w in widths
+    )
+
+
+def _cell_width(cell: Prose, counts: Numbers) -> int:
+    return sum(width(p.math) if isinstance(p, Formula) else len(_bare(p, counts)) for p in cell)
+
+
+def _bare(part: Inline, counts: Numbers) -> str:
+    return "(00)" if isinstance(part, Ref) else part if isinstance(part, str) else "x" * 8
 
 
 def _pseudocode(block: Pseudocode, counts: Numbers, lang: str) -> str:
@@ -167,11 +237,6 @@ def _code(block: Code, counts: Numbers, lang: str) -> str:
 def _figure(block: Figure, counts: Numbers, lang: str) -> str:
     caption = prose_latex(block.caption, counts)
     return f"\\begin{{center}}\n{block.tikz}\n\n\\smallskip\n{caption}\n\\end{{center}}"
-
-
-def is_wide(math: Math) -> bool:
-    """Tell whether a formula needs more than one line."""
-    return width(math) > LINE
 
 
 _PRINTERS: dict[type, Callable[[Any, Numbers, str], str]] = {

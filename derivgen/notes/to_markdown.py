@@ -164,10 +164,11 @@ def _equation(equation: Equation, frame: _Frame) -> str:
     lines: list[str] = []
     for place, line in enumerate(equation.lines):
         last = place == len(equation.lines) - 1
-        lines += line_latex(line, equation.boxed and last, _plain_refs(line.why, frame), LINE)
+        why = _plain_refs(line.why, frame)
+        lines += line_latex(line, equation.boxed and last, why, LINE, r" && ")
     if equation.where is not None:
         condition = latex(equation.where)
-        lines[-1] += rf" \qquad \text{{{word(frame.lang, 'where for')}}} {condition}"
+        lines[-1] += rf" \qquad \text{{{word(frame.lang, 'where for')} }} {condition}"
     body = " \\\\\n".join(_shielded(line) for line in lines)
     if len(lines) > 1 or "&&" in body:
         body = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from derivgen.forms.math import Math
 from derivgen.forms.plain import plain
 from derivgen.notes.document import (
     Block,
@@ -148,5 +147,3 @@ _PRINTERS: dict[type, Callable[[Any, Numbers], str]] = {
     Code: _code,
     Figure: _figure,
 }
-
-__all__ = ["Math", "prose_text", "to_text"]

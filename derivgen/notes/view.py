@@ -32,6 +32,7 @@ from derivgen.forms.math import Math, Op, joined
 from derivgen.forms.matrix import NoMatrixForm, matrix_form
 from derivgen.forms.matrix_layout import matrix_math, whole
 from derivgen.forms.matrix_tree import Matrix, as_rows
+from derivgen.forms.names import PaperName
 from derivgen.forms.notation import Adjoint, Notation, layer_axis, make_notation
 from derivgen.forms.style import Style
 
@@ -124,12 +125,26 @@ def make_view(
         if not step.auxiliary:
             adjoints[step.adjoint] = Adjoint(step.quantity, step.is_delta, loss)
     written = frozenset(index.name for index in network.indices)
+    invented = _invented(derivation)
     layers = {e.lhs.tensor: e.layer for e in network.equations if e.layer}
     notation = make_notation(
-        style, loss, derivation.tensors, adjoints, _from_zero(derivation), written, layers
+        style, loss, derivation.tensors, adjoints, _from_zero(derivation), written, layers, invented
     )
     view = View(derivation, notation, Tables(derivation), lang, detail)
     return replace(view, layout=layout or _layout(view))
+
+
+LETTERS = {"sum": "s", "mean": "m", "max": "m", "min": "m", "prod": "p", "logsumexp": "s"}
+
+
+def _invented(derivation: Derivation) -> dict[str, PaperName]:
+    """Return paper names for parts the engine named: a sum in ``yhat`` is s with that label."""
+    found: dict[str, PaperName] = {}
+    for name in derivation.named:
+        fold_name, _, owner = name.partition("_")
+        if fold_name in LETTERS and owner:
+            found[name] = PaperName(LETTERS[fold_name], tag=owner)
+    return found
 
 
 def _from_zero(derivation: Derivation) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from derivgen.notes.document import Formula, Inline, Literal, Prose, Ref, Strong
+from derivgen.notes.document import Inline, Prose
 from derivgen.notes.phrases import PHRASES
 
 LANGUAGES = ("en", "zh")
@@ -45,6 +45,14 @@ def join(prose: Prose) -> Prose:
     return tuple(found)
 
 
+def parted(lang: str, items: list[Prose]) -> Prose:
+    """Return items one after the other, commas between them."""
+    parts: list[Inline] = []
+    for item in items:
+        parts += [word(lang, "comma"), *item] if parts else list(item)
+    return join(tuple(parts))
+
+
 def listed(lang: str, items: list[Prose]) -> Prose:
     """Return items as an enumeration: ``a, b and c``."""
     parts: list[Inline] = []
@@ -54,6 +62,3 @@ def listed(lang: str, items: list[Prose]) -> Prose:
             parts.append(word(lang, "and" if last else "comma"))
         parts.extend(item)
     return join(tuple(parts))
-
-
-__all__ = ["LANGUAGES", "Formula", "Literal", "Ref", "Strong", "join", "listed", "say", "word"]

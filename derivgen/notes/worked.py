@@ -196,7 +196,7 @@ def _backward(view: View, example: Example) -> list[Block]:
 def _scalar_backward(view: View, example: Example) -> list[Block]:
     chains = make_chains(view.derivation)
     seen = named_view(view, chains)
-    local = _local_values(view.derivation, chains, example)
+    local = local_values(view.derivation, example)
     found: list[Block] = [Paragraph(say(view.lang, "worked local"))]
     for name, (_, below) in chains.pairs.items():
         if below not in view.derivation.gradients and below not in chains.passed:
@@ -208,8 +208,9 @@ def _scalar_backward(view: View, example: Example) -> list[Block]:
     return found
 
 
-def _local_values(derivation: Derivation, chains: Chains, example: Example) -> dict[str, Any]:
-    """Return the values of the local derivatives, computed by the interpreter."""
+def local_values(derivation: Derivation, example: Example) -> dict[str, Any]:
+    """Return the values of a scalar net's local derivatives, computed by the interpreter."""
+    chains = make_chains(derivation)
     tensors = dict(derivation.tensors)
     nests: list[Statement] = []
     for name, partial in chains.partials.items():
