@@ -78,7 +78,7 @@ class Definitions:
 def _has_factor(body: Expr) -> bool:
     match body:
         case Call(name):
-            return name == "exp"
+            return name in GROWING
         case Mul(factors):
             return any(_has_factor(factor) for factor in factors)
         case Div(above, below):

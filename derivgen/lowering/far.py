@@ -37,6 +37,7 @@ from derivgen.algebra.expressions import (
     power,
     transform,
     walk,
+    where,
 )
 from derivgen.lowering.definitions import Definitions
 from derivgen.lowering.exponents import Scaled, as_expr, exp_of, largest, linear, plus
@@ -86,7 +87,7 @@ def balanced(expr: Expr, definitions: Definitions) -> Expr:
     above, below = parts_of(expr)
     if not _may_meet(above, below, definitions):
         return expr
-    if len(above) == len(below) == 1 and (found := _tanh(above[0], below[0])):
+    if found := _tanh(above, below, definitions):
         return found
     return _scaled_product(expr, definitions).whole()
 
@@ -114,11 +115,22 @@ def _grows(expr: Expr, definitions: Definitions) -> bool:
     return False
 
 
-def _tanh(above: Expr, below: Expr) -> Expr | None:
-    match above, below:
-        case Call("sinh", args), Call("cosh", others) if args == others:
-            return Call("tanh", args)
+def _tanh(above: list[Expr], below: list[Expr], definitions: Definitions) -> Expr | None:
+    """Return ``sinh(u)/cosh(u)`` as ``tanh(u)``."""
+    up = [_named(part, definitions) for part in above if part != ONE]
+    down = [_named(part, definitions) for part in below]
+    for place, part in enumerate(up):
+        match part, down:
+            case Call("sinh", args), [Call("cosh", others)] if args == others:
+                return mul(*up[:place], Call("tanh", args), *up[place + 1 :])
     return None
+
+
+def _named(expr: Expr, definitions: Definitions) -> Expr:
+    """Return what a name stands for, if it is an exponential."""
+    if isinstance(expr, Access) and definitions.opens(expr):
+        return definitions.body(expr) or expr
+    return expr
 
 
 def scaled(expr: Expr, definitions: Definitions) -> Scaled:
@@ -179,7 +191,7 @@ def logarithms(expr: Expr, definitions: Definitions) -> Expr:
     match expr:
         case Call("log", (argument,)):
             return log_of(argument, definitions)
-        case Call("log1p", (Call("exp", (u,)),)):
+        case Call("log1p", (Call("exp", (u,)),)) if not _is_negative(u):
             return softplus(u)
     return expr
 
@@ -189,6 +201,8 @@ def log_of(expr: Expr, definitions: Definitions) -> Expr:
     if not definitions.growing(expr):
         return _plain_log(expr)
     match expr:
+        case Where(condition, yes, no):
+            return Where(condition, log_of(yes, definitions), log_of(no, definitions))
         case Call("exp", (argument,)):
             return argument
         case Call("cosh", (argument,)):
@@ -212,7 +226,7 @@ def log_of(expr: Expr, definitions: Definitions) -> Expr:
 
 def _opened(expr: Expr, body: Expr, definitions: Definitions) -> Expr:
     """Return the logarithm of what a name stands for, if that helps."""
-    if isinstance(body, (Where, Add)) and not _sums_exponentials(body, definitions):
+    if isinstance(body, Add) and not _sums_exponentials(body, definitions):
         return _plain_log(expr)
     return log_of(body, definitions)
 
@@ -223,6 +237,8 @@ def _sums_exponentials(body: Expr, definitions: Definitions) -> bool:
 
 def _plain_log(expr: Expr) -> Expr:
     match expr:
+        case Number(value) if value == 1:
+            return ZERO
         case Add(terms) if ONE in terms:
             rest = list(terms)
             rest.remove(ONE)
@@ -256,9 +272,20 @@ def _log_of_sum(terms: tuple[Expr, ...], definitions: Definitions) -> Expr:
     return add(as_expr(whole.exponent), Call("log", (whole.core,)))
 
 
+def _is_negative(u: Expr) -> bool:
+    """Tell whether an exponent is ``-|u|``, so that its exponential is at most 1."""
+    match u:
+        case Mul((Number(value), Call("abs", _))):
+            return value < 0
+    return False
+
+
 def softplus(u: Expr) -> Expr:
     """Return ``log(1 + exp(u))`` as ``max(u, 0) + log1p(exp(-|u|))``."""
     size = Call("abs", (u,))
+    match u:
+        case Mul((Number(value), *rest)) if value == -1:
+            size = Call("abs", (mul(*rest),))
     return add(Call("max", (u, ZERO)), Call("log1p", (Call("exp", (neg(size),)),)))
 
 
@@ -376,6 +403,8 @@ def _may_be_infinite(factor: Expr, definitions: Definitions) -> bool:
             return not positive(argument, definitions)
         case Call("log1p", (argument,)):
             return not positive(argument, definitions)
+        case Where(_, yes, no):
+            return any(_may_be_infinite(part, definitions) for part in (yes, no))
         case Add(terms):
             return any(_may_be_infinite(term, definitions) for term in terms)
         case Mul((Number(), part)):
@@ -383,4 +412,26 @@ def _may_be_infinite(factor: Expr, definitions: Definitions) -> bool:
     return False
 
 
-RULES: tuple[Rule, ...] = (logarithms, balanced, near_one, masks, zero_times_log)
+def same_condition(expr: Expr, definitions: Definitions) -> Expr:
+    """Drop a condition inside a branch that has it already."""
+    if not isinstance(expr, Where):
+        return expr
+    condition = expr.condition
+
+    def taken(node: Node) -> Node:
+        return node.yes if isinstance(node, Where) and node.condition == condition else node
+
+    def passed(node: Node) -> Node:
+        return node.no if isinstance(node, Where) and node.condition == condition else node
+
+    return where(condition, transform(expr.yes, taken), transform(expr.no, passed))
+
+
+RULES: tuple[Rule, ...] = (
+    logarithms,
+    balanced,
+    near_one,
+    masks,
+    zero_times_log,
+    same_condition,
+)

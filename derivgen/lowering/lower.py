@@ -155,7 +155,7 @@ def without_dead(draft: Draft) -> Draft:
     gradients = tuple(draft.derivation.gradients.values())
     parts = dict(draft.parts)
     parts["backward"] = _live(parts["backward"], gradients)
-    output = output_of(draft.network, parts["forward"], loss)
+    output = draft.output or output_of(draft.network, parts["forward"], loss)
     read = {name for s in parts["backward"] for name in reads_of(s)}
     asked = [loss, output, *draft.nexts.values(), *(n for n in draft.tensors if n in read)]
     parts["forward"] = _live(parts["forward"], asked)
@@ -229,6 +229,7 @@ PASSES: tuple[Callable[[Draft], Draft], ...] = (
     with_numbers,
     without_dead,
     made_stable,
+    without_dead,
     scheduled,
     with_kinds,
 )

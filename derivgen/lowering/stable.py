@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from derivgen.algebra.affine import Index
 from derivgen.algebra.expressions import (
     Access,
     Call,
@@ -28,6 +29,7 @@ from derivgen.algebra.expressions import (
 )
 from derivgen.algebra.network import Function, Tensor
 from derivgen.algebra.statements import Statement
+from derivgen.lowering.cancel import cancelled
 from derivgen.lowering.definitions import Definitions, maps_of
 from derivgen.lowering.draft import Draft
 from derivgen.lowering.far import kept_finite
@@ -41,16 +43,14 @@ def made_stable(draft: Draft) -> Draft:
     functions = stable_functions(draft.functions)
     arrays, tensors = dict(draft.arrays), dict(draft.tensors)
     parts = dict(draft.parts)
-    definitions = Definitions({}, draft.functions)
-    for name in ("forward", "backward", "evaluate"):
-        if name not in parts:
-            continue
-        if name != "backward":
+    for name, after in (("forward", ("backward",)), ("evaluate", ())):
+        if name in parts:
             definitions = Definitions(maps_of(parts[name], arrays), draft.functions)
-        rewriter = Rewriter(definitions, arrays, tensors)
-        parts[name] = rewriter.rewritten(parts[name], parts.get("backward", ()))
-        if name == "forward":
-            parts["backward"] = tuple(map(rewriter.reader, parts["backward"]))
+            rewriter = Rewriter(definitions, arrays, tensors)
+            later = tuple(s for part in after for s in parts[part])
+            parts[name] = rewriter.rewritten(parts[name], later)
+            for part in after:
+                parts[part] = rewriter.readers(parts[part])
     return replace(draft, parts=parts, arrays=arrays, tensors=tensors, functions=functions)
 
 
@@ -106,6 +106,19 @@ class Rewriter:
                 indices, _ = self.definitions.maps[name]
                 self.definitions.maps[name] = (indices, new.body)
             out.append(new)
+        return tuple(out)
+
+    def readers(self, part: tuple[Statement, ...]) -> tuple[Statement, ...]:
+        """Return statements that only read what was rewritten: the backward part."""
+        quotients = Definitions(_quotients(maps_of(part, self.arrays)), {})
+        out = []
+        for statement in part:
+            body = statement.body
+            if quotients.maps and any(n in quotients.maps for n in tensors_read(body)):
+                body = cancelled(body, quotients, self.definitions)
+            if body is not statement.body:
+                statement = replace(statement, body=body)
+            out.append(self.reader(statement))
         return tuple(out)
 
     def reader(self, statement: Statement) -> Statement:
@@ -180,6 +193,18 @@ class Rewriter:
         self.arrays[name] = replace(self.arrays[like], name=name, integer=False)
         self.tensors[name] = replace(self.tensors[like], name=name)
         return name
+
+
+Maps = Mapping[str, tuple[tuple[Index, ...], Expr]]
+
+
+def _quotients(maps: Maps) -> dict[str, tuple[tuple[Index, ...], Expr]]:
+    """Return the maps in which something varying stands below a fraction bar."""
+    return {
+        name: (indices, body)
+        for name, (indices, body) in maps.items()
+        if any(isinstance(p, Div) and tensors_read(p.denominator) for p in walk(body))
+    }
 
 
 def _single_writers(part: Iterable[Statement]) -> dict[str, Statement]:

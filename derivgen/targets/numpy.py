@@ -17,7 +17,7 @@ from derivgen.lowering.program import Block, Fill, Program, Random, Routine, nes
 from derivgen.lowering.recognise import written
 from derivgen.targets.numpy_expr import Grid, Piece, show
 from derivgen.targets.numpy_names import Names
-from derivgen.targets.numpy_nest import INDENT, WIDTH, Body, print_blocks
+from derivgen.targets.numpy_nest import INDENT, MARGIN, WIDTH, Body, fitted, print_blocks
 from derivgen.targets.numpy_optimiser import OptimiserView, optimiser_view
 from derivgen.targets.numpy_tables import (
     numbers_text,
@@ -246,7 +246,7 @@ class Printer:
         tail: list[str] = []
         if loss and kept is not None:
             entries = [n for n in kept if n in body.made]
-            tail += _dictionary("v |= ", entries, body)
+            tail += _dictionary("values |= ", entries, body)
             tail.append(f"{INDENT}return {self._mean(body)}")
         elif loss:
             tail.append(f"{INDENT}return {self._mean(body)}, {body.names[program.output]}")
@@ -286,7 +286,7 @@ class Printer:
         head: list[str] = []
         for name in read:
             role = program.arrays[name].role
-            source = "p" if role in STORED else "batch" if role in GIVEN else "v"
+            source = "params" if role in STORED else "batch" if role in GIVEN else "values"
             head.append(f'{INDENT}{names[name]} = {source}["{name}"]')
         samples = names[str(program.samples)]
         if _mentions(text, samples):
@@ -311,7 +311,7 @@ class Printer:
         program = self.program
         stored = [*(p.name for p in program.parameters), *program.states, *program.constants]
         if stored:
-            return f'p["{stored[0]}"].dtype'
+            return f'params["{stored[0]}"].dtype'
         real = [n for n in (*program.inputs, *program.targets) if not program.arrays[n].integer]
         return f'batch["{real[0]}"].dtype' if real else "np.dtype(np.float64)"
 
@@ -323,14 +323,15 @@ class Printer:
         local = {param: names[param] for param in routine.params}
         lines: list[str] = []
 
-        def shorten(piece: Piece) -> Piece:
-            if len(piece.text) <= WIDTH - 20:
-                return piece
-            part = names.fresh("part")
+        def named(piece: Piece) -> Piece:
+            part = names.numbered("part")
             lines.append(f"{INDENT}{part} = {piece.text}")
             return Piece(part, axes=piece.axes, literal=piece.literal)
 
-        grid = Grid((EVERYWHERE,), {}, {}, names, _never, self.calls, shorten, local)
+        def fit(pieces: list[Piece]) -> list[Piece]:
+            return fitted(pieces, WIDTH - MARGIN, named)
+
+        grid = Grid((EVERYWHERE,), {}, {}, names, _never, self.calls, fit, local)
         piece = show(routine.body, grid)
         head = f"def {self.calls[routine.name]}({', '.join(local.values())}):"
         words = f'{INDENT}"""{_sentence(routine)}"""'
@@ -342,7 +343,7 @@ class Printer:
         """Return the expression that draws a random tensor of one step."""
         names = Names(self.outer)
         array = self.program.arrays[random.name]
-        constants = {name: f'p["{name}"]' for name in self.program.constants}
+        constants = {name: f'params["{name}"]' for name in self.program.constants}
         grid = Grid((), {}, {}, names, _never, self.calls, local=constants)
 
         def scalar(expr: Expr) -> Piece:

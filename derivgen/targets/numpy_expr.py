@@ -55,6 +55,14 @@ UFUNCS = {
     "min": "np.minimum", "max": "np.maximum",
     "erf": "erf", "lgamma": "lgamma", "digamma": "digamma",
 }  # fmt: skip
+# For numbers alone: what math returns does not fix a precision, as NumPy's doubles would.
+MATH = {
+    "exp": "math.exp", "log": "math.log", "log1p": "math.log1p", "expm1": "math.expm1",
+    "sqrt": "math.sqrt", "tanh": "math.tanh", "sinh": "math.sinh", "cosh": "math.cosh",
+    "sin": "math.sin", "cos": "math.cos", "asin": "math.asin", "acos": "math.acos",
+    "atan": "math.atan", "abs": "abs", "floor": "math.floor", "min": "min", "max": "max",
+    "erf": "math.erf", "lgamma": "math.lgamma",
+}  # fmt: skip
 COMPARISONS = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -83,7 +91,7 @@ class Grid:
 
     ``numbers`` are the indices of loops around, by their Python names. ``local`` names parameters
     of a function being printed. ``aranges(index, trailing)`` is the name of an array of an index's
-    values followed by ``trailing`` axes of length one. ``shorten`` may name a part of a long line.
+    values followed by ``trailing`` axes of length one. ``fit`` names parts that would not fit on a line together.
     """
 
     axes: tuple[Index, ...]
@@ -92,7 +100,7 @@ class Grid:
     names: Names
     aranges: Callable[[Index, int], str]
     functions: Mapping[str, str]
-    shorten: Callable[[Piece], Piece] = lambda piece: piece
+    fit: Callable[[list[Piece]], list[Piece]] = lambda pieces: pieces
     local: Mapping[str, str] | None = None
     sizes: Names | None = None
 
@@ -107,7 +115,7 @@ class Grid:
 
 def show(node: Node, grid: Grid) -> Piece:
     """Return an expression or condition as NumPy text over a grid."""
-    return grid.shorten(_show(node, grid))
+    return _show(node, grid)
 
 
 @singledispatch
@@ -354,16 +362,15 @@ def _gathered(name: str, access: Access, array: Array, grid: Grid) -> Piece:
 
 @_show.register
 def _(node: Add, grid: Grid) -> Piece:
-    text, axes, literal = "", [], True
-    for term in node.terms:
-        sign, piece = _signed(term, grid)
-        axes += piece.axes
-        literal = literal and piece.literal
+    signs, pieces = zip(*(_signed(term, grid) for term in node.terms))
+    text = ""
+    for sign, piece in zip(signs, grid.fit(list(pieces))):
         if text:
             text += (" - " if sign else " + ") + piece.at(PRODUCT)
         else:
-            text = f"-{piece.at(UNARY)}" if sign else piece.at(SUM)
-    return Piece(text, SUM, grid.ordered(axes), literal)
+            text = f"-{piece.at(PRODUCT)}" if sign else piece.at(SUM)
+    axes = grid.ordered([a for piece in pieces for a in piece.axes])
+    return Piece(text, SUM, axes, all(piece.literal for piece in pieces))
 
 
 def _signed(term: Node, grid: Grid) -> tuple[bool, Piece]:
@@ -388,7 +395,7 @@ def _(node: Mul, grid: Grid) -> Piece:
     if first == Number(Fraction(-1)):
         inner = show(rest[0] if len(rest) == 1 else Mul(tuple(rest)), grid)
         return Piece(f"-{inner.at(PRODUCT)}", PRODUCT, inner.axes, inner.literal)
-    pieces = [show(factor, grid) for factor in node.factors]
+    pieces = grid.fit([show(factor, grid) for factor in node.factors])
     text = pieces[0].at(PRODUCT) + "".join(f" * {piece.at(UNARY)}" for piece in pieces[1:])
     axes = grid.ordered([a for piece in pieces for a in piece.axes])
     return Piece(text, PRODUCT, axes, all(piece.literal for piece in pieces))
@@ -396,7 +403,7 @@ def _(node: Mul, grid: Grid) -> Piece:
 
 @_show.register
 def _(node: Div, grid: Grid) -> Piece:
-    above, below = show(node.numerator, grid), show(node.denominator, grid)
+    above, below = grid.fit([show(node.numerator, grid), show(node.denominator, grid)])
     text = f"{above.at(PRODUCT)} / {below.at(UNARY)}"
     axes = grid.ordered([*above.axes, *below.axes])
     return Piece(text, PRODUCT, axes, above.literal and below.literal)
@@ -407,7 +414,8 @@ def _(node: Pow, grid: Grid) -> Piece:
     base = show(node.base, grid)
     match node.exponent:
         case Number(value) if value == Fraction(1, 2):
-            return Piece(f"np.sqrt({base.text})", ATOM, base.axes)
+            kind = "math" if base.literal else "np"
+            return Piece(f"{kind}.sqrt({base.text})", ATOM, base.axes, base.literal)
         case Number(value) if value == -1:
             return Piece(f"1 / {base.at(UNARY)}", PRODUCT, base.axes)
     above = show(node.exponent, grid)
@@ -426,7 +434,10 @@ def _operand(piece: Piece) -> bool:
 def _(node: Call, grid: Grid) -> Piece:
     if node.name == "stop_gradient":
         return show(node.args[0], grid)
-    pieces = [show(arg, grid) for arg in node.args]
+    pieces = grid.fit([show(arg, grid) for arg in node.args])
+    if node.name in MATH and all(piece.literal for piece in pieces):
+        text = f"{MATH[node.name]}({', '.join(piece.text for piece in pieces)})"
+        return Piece(text, ATOM, literal=True)
     name = UFUNCS.get(node.name) or grid.functions[node.name]
     axes = grid.ordered([a for piece in pieces for a in piece.axes])
     return Piece(f"{name}({', '.join(piece.text for piece in pieces)})", ATOM, axes)
@@ -437,8 +448,8 @@ def _(node: Call, grid: Grid) -> Piece:
 
 @_show.register
 def _(node: Where, grid: Grid) -> Piece:
-    condition = show(node.condition, grid)
-    yes, no = show(node.yes, grid), show(node.no, grid)
+    parts = (node.condition, node.yes, node.no)
+    condition, yes, no = grid.fit([show(part, grid) for part in parts])
     axes = grid.ordered([*condition.axes, *yes.axes, *no.axes])
     if _is_larger(node):
         return Piece(f"np.maximum({yes.text}, {no.text})", ATOM, axes)
@@ -471,7 +482,7 @@ def _(node: Iverson, grid: Grid) -> Piece:
 
 @_show.register
 def _(node: Compare, grid: Grid) -> Piece:
-    left, right = _compared(node.left, grid), _compared(node.right, grid)
+    left, right = grid.fit([_compared(node.left, grid), _compared(node.right, grid)])
     text = f"{left.at(BITS)} {COMPARISONS[node.op]} {right.at(BITS)}"
     axes = grid.ordered([*left.axes, *right.axes])
     return Piece(text, COMPARISON, axes, left.literal and right.literal)
@@ -486,7 +497,7 @@ def _compared(node: Node, grid: Grid) -> Piece:
 
 
 def _joined(parts: tuple[Node, ...], sign: str, word: str, grid: Grid) -> Piece:
-    pieces = [show(part, grid) for part in parts]
+    pieces = grid.fit([show(part, grid) for part in parts])
     axes = grid.ordered([a for piece in pieces for a in piece.axes])
     literal = all(piece.literal for piece in pieces)
     if literal:

@@ -8,7 +8,7 @@ import re
 
 # What an emitted file uses itself; a tensor of that name gets an underscore at its end.
 TAKEN = frozenset(
-    "np p v batch values dtype forward backward loss predict update parameters main data sys "
+    "np params values batch dtype forward backward loss predict update parameters main data sys "
     "json argparse math time os struct gzip annotations contract erf lgamma digamma Path".split()
 )
 
@@ -39,6 +39,14 @@ class Names:
             made = f"{made}_"
         self.used[made] = None
         return made
+
+    def numbered(self, stem: str) -> str:
+        """Return a new identifier ``stem1``, ``stem2``, ..."""
+        count = 1
+        while self._clashes(f"{stem}{count}"):
+            count += 1
+        self.used[f"{stem}{count}"] = None
+        return f"{stem}{count}"
 
     def _clashes(self, name: str) -> bool:
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from derivgen.algebra.affine import Affine, Index, Lookup, indices_of
@@ -24,6 +24,7 @@ from derivgen.targets.numpy_fold import fold, masked, shape_text, size_text, spr
 from derivgen.targets.numpy_names import Names
 
 WIDTH = 100
+MARGIN = 30  # of a line, for the left side and what stands around an expression
 INDENT = "    "
 FILLS = {0.0: "np.zeros", 1.0: "np.ones"}
 INPLACE = {"sum": "+=", "prod": "*="}
@@ -51,7 +52,7 @@ class Body:
     def grid(self, axes: tuple[Index, ...], local: bool = False) -> Grid:
         """Return a grid over ``axes`` in the present loops."""
         return Grid(
-            axes, self.numbers, self.arrays, self.names, self._arange, self.functions, self._short
+            axes, self.numbers, self.arrays, self.names, self._arange, self.functions, self._fit
         )
 
     def _arange(self, index: Index, trailing: int) -> str:
@@ -65,14 +66,25 @@ class Body:
             self.grids[key] = (self.names.fresh(index.name), text)
         return self.grids[key][0]
 
-    def _short(self, piece: Piece) -> Piece:
-        """Name what would not fit on a line."""
-        room = WIDTH - len(INDENT) * self.depth - 24
-        if len(piece.text) <= room or piece.level == ATOM and piece.view:
-            return piece
-        name = self.names.fresh("part")
+    def _fit(self, pieces: list[Piece]) -> list[Piece]:
+        """Name the longest parts of what would not fit on a line."""
+        return fitted(pieces, WIDTH - len(INDENT) * self.depth - MARGIN, self._named)
+
+    def _named(self, piece: Piece) -> Piece:
+        name = self.names.numbered("part")
         self.say(f"{name} = {piece.text}")
         return Piece(name, ATOM, piece.axes, piece.literal)
+
+
+def fitted(pieces: list[Piece], room: int, named: Callable[[Piece], Piece]) -> list[Piece]:
+    """Return pieces that fit into ``room`` together, the longest of them named first."""
+    pieces = list(pieces)
+    while sum(len(piece.text) + 5 for piece in pieces) > room:
+        longest = max(range(len(pieces)), key=lambda k: len(pieces[k].text))
+        if len(pieces[longest].text) < 8:
+            return pieces
+        pieces[longest] = named(pieces[longest])
+    return pieces
 
 
 def print_blocks(blocks: tuple[Block, ...], body: Body) -> None:
