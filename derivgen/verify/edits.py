@@ -546,6 +546,9 @@ def _like_elements(term: Term, desk: Desk) -> list[Term]:
     if ref.member is not None and ref.member.letters:
         for by in (-1, 1):
             found.append(Term("element", (), replace(ref, member=ref.member.shifted(by))))
+        for name, key in desk.claim.letters.items():
+            if key[0] == "family" and letter(name) != ref.member:
+                found.append(Term("element", (), replace(ref, member=letter(name))))
         for family in desk.symbols.families:
             if family != ref.tensor[:-2] and _same_rank(family, ref, desk):
                 found.append(Term("element", (), replace(ref, tensor=family + "{}")))

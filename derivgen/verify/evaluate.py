@@ -81,7 +81,10 @@ def span_of(name: str, context: Context) -> range:
     key = context.letters.get(name)
     if key is None:
         raise NoValue(f"the index {name} runs over nothing known")
-    return span_of_key(key, context)
+    whole = span_of_key(key, context)
+    if key[0] == "family" and name == "L":
+        return whole[-1:]
+    return whole
 
 
 def span_of_key(key: tuple[Any, ...], context: Context) -> range:

@@ -50,6 +50,7 @@ class Notebook:
     lang: str = "en"
     reading: Reading = field(default_factory=Reading)
     step_values: dict[str, Any] = field(default_factory=dict)
+    explain: bool = True  # look for the edit that mends a wrong member
 
     def say(self, key: str, **values: object) -> str:
         return message(key, self.lang, **values)
@@ -168,6 +169,8 @@ def _disagreeing(
     outcome: Outcome,
 ) -> Finding:
     text = source[member.span[0] : member.span[1]]
+    if not notebook.explain:
+        return Finding("wrong", text, member.span)
     if found := _with_fact(anchor, member, claim, stage, text, notebook):
         return found
     if found := _other_definition(anchor, member, claim, stage, text, notebook):

@@ -248,18 +248,25 @@ def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
 
 def _on_stages(chain: tree.Chain, source: str, desk: Desk) -> list[Finding]:
     """Judge a chain on the stage that reads most of it; right on any stage is right."""
-    best: list[Finding] | None = None
+    best: list[Finding] = []
     best_score = (-1, -9)
-    for number, stage in enumerate(_ordered(chain, desk)):
+    chosen = desk.stages[0]
+    desk.notebook.explain = False
+    stages = _ordered(chain, desk)
+    for stage in stages:
         findings = _on_stage(chain, source, stage, desk)
-        score = _score(findings, number)
+        score = _score(findings)
         if score > best_score:
-            if number and stage.name and best is not None and _is_better(findings, best):
-                findings = _conditional(findings, stage, desk)
-            best, best_score = findings, score
-        if best is not None and not any(f.verdict in ("wrong", "not_understood") for f in best):
+            best, best_score, chosen = findings, score, stage
+        if not any(f.verdict in ("wrong", "not_understood") for f in best):
             break
-    return best or []
+    desk.notebook.explain = True
+    if any(f.verdict == "wrong" for f in best):
+        best = _on_stage(chain, source, chosen, desk)
+    plainest = next((s for s in stages if s.name), None)
+    if chosen.name and plainest is not None and chosen is not plainest:
+        return _conditional(best, chosen, desk)
+    return best
 
 
 def _ordered(chain: tree.Chain, desk: Desk) -> list[Stage]:
@@ -281,14 +288,10 @@ def _speaks_of_layers(chain: tree.Chain) -> bool:
     return False
 
 
-def _score(findings: list[Finding], number: int) -> tuple[int, int]:
+def _score(findings: list[Finding]) -> tuple[int, int]:
     read = sum(f.verdict != "not_understood" for f in findings)
     wrong = sum(f.verdict == "wrong" for f in findings)
     return read, -wrong
-
-
-def _is_better(new: list[Finding], old: list[Finding]) -> bool:
-    return sum(f.verdict == "wrong" for f in new) < sum(f.verdict == "wrong" for f in old)
 
 
 def _conditional(findings: list[Finding], stage: Stage, desk: Desk) -> list[Finding]:

@@ -209,7 +209,12 @@ def _item_lines(item: Item, lang: str) -> list[str]:
     if item.source_line:
         lines.append("    " + item.source_line)
         lines.append("    " + " " * (item.column - 1) + "^" * max(1, item.length))
-    return lines + ["  " + part for part in _details(worst, lang)]
+    lines += ["  " + part for part in _details(worst, lang)]
+    for member in item.members:
+        if member is not worst and member.verdict in ("wrong", "not_understood"):
+            lines.append(f"  {message(member.verdict, lang)}: {' '.join(member.text.split())}")
+            lines += ["    " + part for part in _details(member, lang)]
+    return lines
 
 
 def _details(finding: Finding, lang: str) -> list[str]:

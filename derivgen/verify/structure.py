@@ -20,7 +20,7 @@ class Letters:
 
     indices: dict[str, None] = field(default_factory=dict)
     limits: dict[str, str] = field(default_factory=dict)  # what k = 1, 2, ..., l declares
-    bracketed: dict[str, None] = field(default_factory=dict)  # names with an index in brackets above
+    bracketed: dict[tuple[str, str], None] = field(default_factory=dict)  # x and k of ``x^{(k)}``
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def learn(chain: tree.Chain, ranges: tuple[tuple[str, int, str], ...], letters: 
                     if atom.at is not None and len(atom.text) == 1 and atom.text.isalpha():
                         letters.indices[atom.text] = None
                 if _bracketed_index(node.sup):
-                    letters.bracketed[node.base] = None
+                    letters.bracketed[(node.base, unwrapped(node.sup)[0][0].text)] = None
             elif isinstance(node, tree.Big):
                 for name in _bound(node):
                     letters.indices[name] = None
@@ -150,9 +150,8 @@ def _bracketed_index(sup: tuple[Token, ...]) -> bool:
 def bare_superscripts(member: Tree, letters: Letters) -> Iterator[tuple[str, Span]]:
     """Yield names whose index above lacks the brackets it has elsewhere in the note."""
     for node, _ in _walk(member, ()):
-        if not isinstance(node, Name) or node.base not in letters.bracketed or not node.sup:
+        if not isinstance(node, Name) or not node.sup:
             continue
         inner, bracketed = unwrapped(node.sup)
-        single = len(inner) == 1 and inner[0].kind == "name" and inner[0].text.islower()
-        if single and not bracketed:
+        if len(inner) == 1 and not bracketed and (node.base, inner[0].text) in letters.bracketed:
             yield node.base, node.span

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import mpmath
 
@@ -40,6 +41,7 @@ from derivgen.algebra.expressions import (
     Pow,
     Reduce,
     Where,
+    tensors_read,
     walk,
 )
 from derivgen.algebra.network import Equation, Function, Network, Role, Tensor
@@ -53,6 +55,10 @@ OWN_SIZE = 5  # declared sizes up to here are taken as they are
 MAX_STEPS = 400_000  # scalar operations in one evaluation of one element
 
 Key = tuple[int, str, tuple[int, ...]]  # sample, tensor, position
+
+
+class _Held:
+    """The identity of a network, by which what was computed from it is kept."""
 
 
 class NoValue(Exception):
@@ -152,8 +158,8 @@ class World:
 
 def _untouched(world: World, key: Key) -> dict[Key, Any]:
     """Keep what an element cannot influence: given numbers, and other samples for data."""
-    given = world.numbers.given
-    kept = {k: v for k, v in world.memo.items() if k in given and k != key}
+    after = _downstream(world.network)[key[1]]
+    kept = {k: v for k, v in world.memo.items() if k[1] not in after and k != key}
     if world.network.tensors[key[1]].role is not Role.PARAM:
         kept.update({k: v for k, v in world.memo.items() if k[0] != key[0]})
     return kept
@@ -184,18 +190,47 @@ def _defined(world: World, tensor: str, place: tuple[int, ...], sample: int) -> 
     return _Evaluation(world, sample, tensor).value(best[1].rhs, best[2], {})
 
 
-_EQUATIONS: dict[int, tuple[Network, dict[str, list[Equation]]]] = {}
-
-
 def _equations(network: Network) -> dict[str, list[Equation]]:
-    entry = _EQUATIONS.get(id(network))
-    if entry is None or entry[0] is not network:
-        grouped: dict[str, list[Equation]] = {}
-        for equation in network.equations:
-            grouped.setdefault(equation.lhs.tensor, []).append(equation)
-        _EQUATIONS.clear()
-        entry = _EQUATIONS[id(network)] = (network, grouped)
-    return entry[1]
+    return _graph(network)[0]
+
+
+def _downstream(network: Network) -> dict[str, frozenset[str]]:
+    """Return what each tensor influences; itself only if it feeds back."""
+    return _graph(network)[1]
+
+
+Graph = tuple[dict[str, list[Equation]], dict[str, frozenset[str]]]
+_GRAPHS: WeakKeyDictionary[_Held, Graph] = WeakKeyDictionary()
+
+
+def _graph(network: Network) -> Graph:
+    held = network.__dict__.get("_held")
+    if held is None:
+        held = _Held()
+        object.__setattr__(network, "_held", held)
+        _GRAPHS[held] = _make_graph(network)
+    return _GRAPHS[held]
+
+
+def _make_graph(network: Network) -> Graph:
+    grouped: dict[str, list[Equation]] = {}
+    readers: dict[str, dict[str, None]] = {name: {} for name in network.tensors}
+    for equation in network.equations:
+        grouped.setdefault(equation.lhs.tensor, []).append(equation)
+        for name in tensors_read(equation.rhs):
+            readers.setdefault(name, {})[equation.lhs.tensor] = None
+    return grouped, {name: _reached(name, readers) for name in readers}
+
+
+def _reached(start: str, readers: Mapping[str, Mapping[str, None]]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = list(readers[start])
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(readers.get(name, {}))
+    return frozenset(found)
 
 
 def _matching(world: World, lhs: Access, place: tuple[int, ...]) -> dict[Index, int] | None:
@@ -519,7 +554,7 @@ class Draw:
     own: bool = False  # the declared sizes, if they are small
     keep: tuple[str, ...] = ()  # size letters that keep their declared values
     declared: bool = False
-    samples: int = 3
+    samples: int = 2
     normalised: bool = False  # targets sum to one though nothing declares it
     onehot: bool = False
 
@@ -561,7 +596,8 @@ def _sizes(network: Network, draw: Draw) -> Iterator[dict[Dim, int]]:
         yield {d: int(network.dims[d] or 1) for d in dims}
         return
     kept = {d: int(network.dims[d] or 3) for d in dims if d.name in draw.keep}
-    if draw.own and all(1 < (network.dims[d] or 9) <= OWN_SIZE for d in dims):
+    own = [network.dims[d] or 99 for d in dims]
+    if draw.own and max(own, default=0) <= OWN_SIZE and len(dict.fromkeys(own)) == len(own):
         yield {d: int(network.dims[d] or 3) for d in dims}
     if draw.equal:
         for size in (3, 2, 4):

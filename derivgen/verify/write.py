@@ -7,12 +7,12 @@ wrote, is copied from the source. Names are written after an example of the same
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import At, Fold, Ref, Term, Test, walk
+from derivgen.formulas.terms import At, Fold, Ref, Term, Test
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,20 @@ def make_pen(source: str, members: tuple[Term, ...], plain: bool) -> Pen:
     """Return the pen of a formula's writer."""
     examples: dict[str, tuple[str, Ref]] = {}
     for member in members:
-        for _, term in walk(member):
-            if term.op == "element" and term.span[1] > term.span[0]:
-                text = source[term.span[0] : term.span[1]]
-                examples.setdefault(term.data.tensor, (text, term.data))
+        for term in _own_names(member):
+            text = source[term.span[0] : term.span[1]]
+            examples.setdefault(term.data.tensor, (text, term.data))
     return Pen(source, plain, examples, "*" if plain else " ")
+
+
+def _own_names(term: Term) -> Iterator[Term]:
+    """Yield the elements that the writer named; what a gradient symbol stands for is not."""
+    if term.op == "element" and term.span[1] > term.span[0]:
+        yield term
+    if term.op == "gradient" and term.data.symbol in ("delta", "table"):
+        return
+    for part in term.args:
+        yield from _own_names(part)
 
 
 def written(term: Term, pen: Pen) -> str:
