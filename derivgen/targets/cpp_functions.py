@@ -9,8 +9,9 @@ from derivgen.algebra.affine import lookups_of
 from derivgen.algebra.expressions import Expr, affine_forms, tensors_read
 from derivgen.algebra.network import Role
 from derivgen.algebra.text import text
-from derivgen.lowering.program import Block, FactCheck, Fill, Loop, Nest, Program, Random, Routine
-from derivgen.targets.cpp_expressions import Scope, expression, operand
+from derivgen.lowering.program import Block, FactCheck, Fill, Loop, Nest, Random, Routine
+from derivgen.targets.cpp_expressions import expression, operand
+from derivgen.targets.cpp_forms import Scope
 from derivgen.targets.cpp_loops import block_lines
 from derivgen.targets.cpp_names import Names
 from derivgen.targets.cpp_text import WIDTH, comment, indented, wrapped
@@ -18,7 +19,7 @@ from derivgen.targets.cpp_text import WIDTH, comment, indented, wrapped
 Lines = list[str]
 
 GIVEN = {Role.PARAM: "parameters", Role.STATE: "parameters"}
-GIVEN |= {role: "batch" for role in (Role.INPUT, Role.TARGET, Role.CONST, Role.RANDOM)}
+GIVEN |= dict.fromkeys((Role.INPUT, Role.TARGET, Role.CONST, Role.RANDOM), "batch")
 
 
 def function_lines(
@@ -149,7 +150,8 @@ def draw_lines(random: Random, position: int, scope: Scope) -> Lines:
     return [
         "{",
         f"  const TensorInfo& tensor = batch_info()[{position}];",
-        f"  const std::uint64_t stream = 10000000u + 1000u * static_cast<std::uint64_t>(step) + {random.number}u;",
+        "  const auto before = 1000u * static_cast<std::uint64_t>(step);",
+        f"  const std::uint64_t stream = 10000000u + before + {random.number}u;",
         "  std::uint64_t position = 0;",
         "  for (int n = 0; n < batch.samples; ++n) {",
         "    for (int i = 0; i < tensor.size(); ++i, ++position) {",
@@ -171,4 +173,3 @@ def draw_text(random: Random) -> str:
     law = random.distribution
     words = f"{random.name} ~ {law.name}({', '.join(text(a) for a in law.arguments)})"
     return words + (f" * {text(law.scale)}" if law.scale is not None else "")
-

@@ -14,7 +14,6 @@ from derivgen.algebra.affine import Affine, Index, affine, atoms, indices_of, lo
 from derivgen.algebra.expressions import (
     Access,
     Call,
-    Compare,
     Condition,
     Div,
     Expr,
@@ -22,23 +21,15 @@ from derivgen.algebra.expressions import (
     Node,
     Pow,
     accesses,
-    index_value,
     is_index_only,
     used_indices,
     walk,
 )
 from derivgen.algebra.statements import Statement
 from derivgen.lowering.program import Block, Fill, Loop, Nest, Write, extent
-from derivgen.lowering.sizes import as_form
-from derivgen.targets.cpp_expressions import (
-    Scope,
-    condition_text,
-    expression,
-    form_text,
-    operand,
-    place,
-    position_text,
-)
+from derivgen.targets.cpp_bounds import Bound, bounds_of, extreme_text, range_conditions
+from derivgen.targets.cpp_expressions import condition_text, expression, operand
+from derivgen.targets.cpp_forms import Scope, form_text, place, position_text
 from derivgen.targets.cpp_products import product_lines
 from derivgen.targets.cpp_text import comment, indented
 
@@ -267,14 +258,16 @@ class _Work:
         made: list[Condition] = []
         for own in self.free_fixed:
             outer = next(i for i in self.fixed if i.name == own.name)
-            made += _range_conditions(own, outer)
+            made += range_conditions(own, outer)
         return (*made, *self.statement.guard)
 
     def _conditions_of(self, left: tuple[Index, ...]) -> tuple[Condition, ...]:
         """Return the conditions on the left indices alone: they decide whether to write at all."""
         open_left = set(left) | set(self.free_fixed)
         return tuple(
-            c for c in self.guard if is_index_only(c) and all(i in open_left for i in used_indices(c))
+            c
+            for c in self.guard
+            if is_index_only(c) and all(i in open_left for i in used_indices(c))
         )
 
     def _nested(
@@ -297,8 +290,8 @@ class _Work:
         if loops:
             index = loops[0]
             inside = inner - {index}
-            bounds = [b for c in rest if (b := _bound(c, index, inside)) is not None]
-            left = [c for c in rest if _bound(c, index, inside) is None]
+            bounds = [b for c in rest if (b := bounds_of(c, index, inside)) is not None]
+            left = [c for c in rest if bounds_of(c, index, inside) is None]
             deeper = self._level(loops[1:], left, inside, body)
             lines = _loop(index, deeper, self.scope, [part for b in bounds for part in b])
         else:
@@ -356,62 +349,18 @@ def _own_forms(part: Node) -> tuple[Affine, ...]:
     return part.indices if isinstance(part, Access) else ()
 
 
-def _range_conditions(own: Index, outer: Index) -> list[Condition]:
-    made: list[Condition] = []
-    if own.low != outer.low:
-        made.append(Compare(">=", IndexValue(affine(own)), index_value(own.low)))
-    if own.high != outer.high:
-        made.append(Compare("<", IndexValue(affine(own)), index_value(own.high)))
-    return made
-
-
 def _guarded(condition: Condition, scope: Scope, count: int) -> str:
     text = condition_text(condition, scope)
     return f"({text})" if count > 1 and " || " in text else text
 
 
-@dataclass(frozen=True)
-class _Bound:
-    """A limit of a loop: ``lower`` (inclusive) or upper (exclusive)."""
-
-    lower: bool
-    form: Affine
-
-
-def _bound(condition: Condition, index: Index, inside: set[Index]) -> list[_Bound] | None:
-    """Return a condition as limits of ``index``'s loop; ``inside`` are loops not yet open."""
-    if not isinstance(condition, Compare) or condition.op == "!=":
-        return None
-    left, right = as_form(condition.left), as_form(condition.right)
-    if left is None or right is None:
-        return None
-    form = left - right
-    count = dict(form.terms).get(index, 0)
-    rest = form - affine(index) * count
-    if abs(count) != 1 or any(i == index or i in inside for i in indices_of(rest)):
-        return None
-    if any(True for _ in lookups_of(rest)):
-        return None
-    # count * index + rest op 0, solved for the index.
-    limit = rest * -count
-    op = condition.op
-    if count < 0:
-        op = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(op, op)
-    made: list[_Bound] = []
-    if op in (">", ">=", "="):
-        made.append(_Bound(True, limit + 1 if op == ">" else limit))
-    if op in ("<", "<=", "="):
-        made.append(_Bound(False, limit if op == "<" else limit + 1))
-    return made
-
-
-def _loop(index: Index, body: Lines, scope: Scope, bounds: Iterable[_Bound] = ()) -> Lines:
+def _loop(index: Index, body: Lines, scope: Scope, bounds: Iterable[Bound] = ()) -> Lines:
     name = scope.indices[index.name]
     low, high = [index.low], [index.high]
     for bound in bounds:
         (low if bound.lower else high).append(bound.form)
-    start = _extreme(low, "std::max", scope)
-    end = _extreme(high, "std::min", scope) if len(high) > 1 else scope.high_text(index)
+    start = extreme_text(low, "std::max", scope)
+    end = extreme_text(high, "std::min", scope) if len(high) > 1 else scope.high_text(index)
     if start == "0" and end == "1" and not any(name in line for line in body):
         return ["{", *indented(body), "}"] if _declares(body) else body
     return [f"for (int {name} = {start}; {name} < {end}; ++{name}) {{", *indented(body), "}"]
@@ -419,15 +368,3 @@ def _loop(index: Index, body: Lines, scope: Scope, bounds: Iterable[_Bound] = ()
 
 def _declares(body: Lines) -> bool:
     return any(line.startswith(("real ", "int ", "const ")) for line in body)
-
-
-def _extreme(forms: list[Affine], name: str, scope: Scope) -> str:
-    constants = [f.constant for f in forms if f.is_constant]
-    others = list(dict.fromkeys(form_text(f, scope) for f in forms if not f.is_constant))
-    if constants:
-        others.insert(0, str(max(constants) if name == "std::max" else min(constants)))
-    if len(others) == 1:
-        return others[0]
-    if len(others) == 2:
-        return f"{name}({others[0]}, {others[1]})"
-    return f"{name}({{{', '.join(others)}}})"

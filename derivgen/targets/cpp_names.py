@@ -6,27 +6,30 @@ import errno
 import re
 from collections.abc import Iterable
 
-KEYWORDS = frozenset(
-    """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t
+_KEYWORDS = """
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t
     char32_t class compl concept const consteval constexpr constinit const_cast continue co_await
     co_return co_yield decltype default delete do double dynamic_cast else enum explicit export
     extern false float for friend goto if inline int long mutable namespace new noexcept not not_eq
     nullptr operator or or_eq private protected public register reinterpret_cast requires return
     short signed sizeof static static_assert static_cast struct switch template this thread_local
     throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while
-    xor xor_eq final override import module main std""".split()
-)
+    xor xor_eq final override import module main std
+"""
 # Macros of the standard headers that a person may well choose as a name.
-MACROS = frozenset(
-    """BUFSIZ EOF INFINITY NAN NULL SNAN SNANF SNANL MAXFLOAT NFDBITS WEOF WNOHANG alloca errno
+_MACROS = """
+    BUFSIZ EOF INFINITY NAN NULL SNAN SNANF SNANL MAXFLOAT NFDBITS WEOF WNOHANG alloca errno
     offsetof stderr stdin stdout strdupa issubnormal HUGE_VAL HUGE_VALF HUGE_VALL RAND_MAX SIZE_MAX
-    F_OK R_OK W_OK X_OK L_SET L_INCR L_XTND TMP_MAX INT_MAX INT_MIN assert linux unix""".split()
-) | frozenset(errno.errorcode.values())
+    F_OK R_OK W_OK X_OK L_SET L_INCR L_XTND TMP_MAX INT_MAX INT_MIN assert linux unix
+"""
 # What the emitted functions around the statements call their own.
-TAKEN = frozenset(
-    """real samples count parameters batch work gradients all all_and_states resize fit sum product largest
-    smallest best position value total""".split()
-)
+_TAKEN = """
+    real samples count parameters batch work gradients all all_and_states resize fit sum product
+    largest smallest best position value total
+"""
+KEYWORDS = frozenset(_KEYWORDS.split())
+MACROS = frozenset(_MACROS.split()) | frozenset(errno.errorcode.values())
+TAKEN = frozenset(_TAKEN.split())
 
 
 class Names:

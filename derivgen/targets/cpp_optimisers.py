@@ -13,7 +13,8 @@ from derivgen.algebra.network import Optimiser
 from derivgen.algebra.text import text
 from derivgen.errors import EquationError
 from derivgen.lowering.program import Program
-from derivgen.targets.cpp_expressions import Scope, expression
+from derivgen.targets.cpp_expressions import expression
+from derivgen.targets.cpp_forms import Scope
 from derivgen.targets.cpp_functions import head_lines
 from derivgen.targets.cpp_names import Names
 from derivgen.targets.cpp_text import comment, wrapped
@@ -125,4 +126,4 @@ def _hoisted(expr: Expr, fixed: set[str], found: dict[Expr, str], names: Names) 
         if expr not in found:
             found[expr] = names.fresh(f"factor{len(found) + 1}")
         return Access(found[expr])
-    return rebuild(expr, tuple(_hoisted(part, fixed, found, names) for part in parts))  # type: ignore[return-value, arg-type]
+    return rebuild(expr, tuple(_hoisted(part, fixed, found, names) for part in parts))

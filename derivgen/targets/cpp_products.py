@@ -14,7 +14,8 @@ from derivgen.algebra.affine import Affine, Index, affine
 from derivgen.algebra.expressions import Access, Expr
 from derivgen.lowering.program import Nest, Write, extent
 from derivgen.lowering.recognise import product_of
-from derivgen.targets.cpp_expressions import Scope, form_text, operand
+from derivgen.targets.cpp_expressions import operand
+from derivgen.targets.cpp_forms import Scope, form_text
 from derivgen.targets.cpp_text import indented
 
 USUAL_SAMPLES = 64  # stands for the number of samples when work is weighed
@@ -95,8 +96,7 @@ def product_lines(nest: Nest, scope: Scope, fixed: tuple[Index, ...]) -> list[st
 
 def _size(side: Side, scope: Scope) -> str:
     sizes = [
-        scope.high_text(i) if i.low == affine(0) else form_text(i.size, scope)
-        for i in side.indices
+        scope.high_text(i) if i.low == affine(0) else form_text(i.size, scope) for i in side.indices
     ]
     return " * ".join(sizes)
 

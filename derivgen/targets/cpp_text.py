@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 WIDTH = 100
 
+Printed = tuple[str, ...]
+
 
 def indented(lines: Iterable[str], depth: int = 1) -> list[str]:
     """Return lines moved to the right by two blanks for each level; blank lines stay empty."""
@@ -38,6 +40,22 @@ def _break(line: str, start: int, width: int) -> int | None:
         if place > start:
             return place + (2 if marks == (", ",) else 1)
     return None
+
+
+def wrapped_all(lines: Iterable[str]) -> Printed:
+    """Return lines of a function or table, broken where they are too long there."""
+    return tuple(part for line in lines for part in wrapped(line, WIDTH - 6))
+
+
+def braced(parts: Iterable[str]) -> str:
+    """Return a list in braces."""
+    return "{" + ", ".join(parts) + "}"
+
+
+def quoted(text: str) -> str:
+    """Return a C++ literal for a text."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def comment(text: str, width: int = WIDTH - 12) -> list[str]:

@@ -37,7 +37,9 @@ static void run_NAME(int samples) {
   Parameters<double> gradients;
   Batch<double> batch;
   Workspace<double> work;
-  for (auto* values : parameters.all_and_states()) for (double& value : *values) value = next_value();
+  for (auto* values : parameters.all_and_states()) {
+    for (double& value : *values) value = next_value();
+  }
   batch.resize(samples);
   each_tensor(batch, [](std::size_t, auto& values) {
     using value_type = typename std::decay_t<decltype(values)>::value_type;

@@ -79,7 +79,10 @@ def spoiled(program):
     """Return a program whose first gradient is too large by a thousandth."""
 
     def wrong(block):
-        if not isinstance(block, Nest) or block.statement.lhs.tensor != program.parameters[0].gradient:
+        if (
+            not isinstance(block, Nest)
+            or block.statement.lhs.tensor != program.parameters[0].gradient
+        ):
             return block
         body = mul(Number(Fraction(1001, 1000)), block.statement.body)
         return replace(block, statement=replace(block.statement, body=body))
@@ -144,7 +147,9 @@ def test_each_trainer_reads_the_others_model_with_its_classes(writer, folder):
     assert own.returncode == other.returncode == 0, own.stderr + other.stderr
     header, *rows = own.stdout.split()
     assert header == other.stdout.split()[0] == "yhat_0,yhat_1,class"
-    assert [row.split(",")[2] for row in rows] == [r.split(",")[2] for r in other.stdout.split()[1:]]
+    assert [row.split(",")[2] for row in rows] == [
+        r.split(",")[2] for r in other.stdout.split()[1:]
+    ]
     assert {row.split(",")[2] for row in rows} <= {"cat", "dog"}
 
 
@@ -261,7 +266,19 @@ def test_eval_prints_loss_and_gradients_of_given_values(folder):
 
 def test_frozen_parameters_stay_and_training_may_stop_early(folder):
     flags = ("--data", "data.csv", "--freeze", "W_h", "--stop-gradient-norm", "1e9", "--json")
-    run(folder, "frame", "train", "--data", "data.csv", "--epochs", "1", "--lr", "0", "--save", "a.st")
+    run(
+        folder,
+        "frame",
+        "train",
+        "--data",
+        "data.csv",
+        "--epochs",
+        "1",
+        "--lr",
+        "0",
+        "--save",
+        "a.st",
+    )
 
     done = run(folder, "frame", "train", *flags, "--load", "a.st", "--save", "b.st")
 
