@@ -55,7 +55,8 @@ class Vocabulary:
 
     def word_at(self, run: str) -> str:
         """Return the name at the beginning of a run of letters; the longest known word wins."""
-        known = [w for w in (*self.words, *FUNCTION_WORDS) if run.startswith(w) and len(w) > 1]
+        known = [w for w in self.words if run.startswith(w) and len(w) > 1]
+        known += [w for w in FUNCTION_WORDS if run.startswith(w) and self._splits(run[len(w) :])]
         if known:
             return max(known, key=len)
         if any(word in run[1:] for word in self.words if len(word) > 1):
@@ -63,6 +64,10 @@ class Vocabulary:
         if len(run) >= WORD and not all(letter in self.letters for letter in run):
             return run
         return run[0]
+
+    def _splits(self, rest: str) -> bool:
+        """Tell whether what stands behind a function's name is an argument: ``logy``."""
+        return not rest or (len(rest) < WORD and all(letter in self.letters for letter in rest))
 
 
 def parse(text: str, vocabulary: Vocabulary, macros: Macros | None = None) -> list[tree.Chain]:

@@ -167,6 +167,68 @@ def lacks_rate(member: Term) -> bool:
     )
 
 
+def has_slopes(chain: tree.Chain) -> bool:
+    """Tell whether a derivative or a gradient symbol occurs."""
+    text_names = [name for member in chain.members for name in names_of(member)]
+    if any(name.base in ("nabla", "Delta") or name.primes for name in text_names):
+        return True
+    return any(_has_differential(member) for member in chain.members)
+
+
+def _has_differential(node: Tree) -> bool:
+    if isinstance(node, tree.Differential):
+        return True
+    for value in vars(node).values():
+        for part in value if isinstance(value, tuple) else (value,):
+            if hasattr(part, "span") and not isinstance(part, tree.Token) and _has_differential(part):
+                return True
+    return False
+
+
+def descent(chain: tree.Chain) -> str | None:
+    """Judge ``x = x - eta dE/dx`` and ``Delta x = -eta dE/dx`` by form: right, sign or rate.
+
+    ``None`` where a chain has another form.
+    """
+    if len(chain.members) != 2 or chain.relations[0] not in ("=", "<-"):
+        return None
+    first, second = chain.members
+    if isinstance(first, tree.Product) and _is_delta(first):
+        step, name = second, first.factors[1]
+        assert isinstance(name, Name), "checked by _is_delta"
+        parts = _step_parts(step, name)
+        return None if parts is None else ("right" if parts[0] < 0 else "sign")
+    if not isinstance(first, Name) or not isinstance(second, tree.Sum) or len(second.terms) != 2:
+        return None
+    start = second.terms[0]
+    if not isinstance(start, Name) or _name_text(start) != _name_text(first):
+        return None
+    parts = _step_parts(tree.Sum((second.terms[1],), (second.signs[1],), second.span), first)
+    if parts is None:
+        return None
+    sign, rate = parts
+    return "sign" if sign > 0 else ("right" if rate else "rate")
+
+
+def _is_delta(node: tree.Product) -> bool:
+    return len(node.factors) == 2 and all(isinstance(f, Name) for f in node.factors) and (
+        getattr(node.factors[0], "base", "") == "Delta"
+    )
+
+
+def _step_parts(step: Tree, name: Name) -> tuple[int, bool] | None:
+    """Return the sign of a step and whether a rate multiplies the gradient by ``name``."""
+    sign = 1
+    if isinstance(step, tree.Sum) and len(step.terms) == 1:
+        sign, step = step.signs[0], step.terms[0]
+    factors = step.factors if isinstance(step, tree.Product) else (step,)
+    slopes = [f for f in factors if (_leibniz(f) or ("", ""))[1] == _name_text(name)]
+    rest = [f for f in factors if f not in slopes]
+    if len(slopes) != 1 or not all(isinstance(f, (Name, tree.Literal)) for f in rest):
+        return None
+    return sign, bool(rest)
+
+
 # --- chain rules about unknown quantities --------------------------------------------------------
 
 

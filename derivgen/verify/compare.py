@@ -400,7 +400,8 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         arrays=bool(whole),
         data_arrays=any(r.tensor in symbols.data_dependent or "{}" in r.tensor for r in whole),
         samples=any(key[0] == "sample" for key in claim.letters.values())
-        or any(name in ("m", "N", "n", "M", "B") for name in names),
+        or any(name in ("m", "N", "n", "M", "B") for name in names)
+        or any(isinstance(t.data, Fold) and not t.data.bounds for t in terms),
         slopes=any(_between_values(t, symbols) for t in slopes),
         deltas=any(t.data.symbol == "delta" for t in slopes),
         steps=any(t.data.symbol == "step" for t in slopes),

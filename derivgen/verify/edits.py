@@ -631,10 +631,24 @@ def _tests(desk: Desk) -> Iterator[Test]:
             if one < other and letters[one] == letters[other]:
                 yield Test("=", letter(one), letter(other))
     for tensor in desk.symbols.preactivations:
+        if not _has_branches(tensor, desk):
+            continue
         for element in _elements_of(tensor, desk):
             if element.data.whole_axes == 0:
                 yield Test(">", element, number(0))
     yield from _lookup_tests(desk)
+
+
+def _has_branches(tensor: str, desk: Desk) -> bool:
+    """Tell whether the activation of a pre-activation is defined by cases."""
+    from derivgen.algebra.expressions import Where
+    from derivgen.algebra.expressions import walk as walk_expr
+
+    network = desk.symbols.network
+    function = network.functions.get(_activation_of(tensor, desk)) if network else None
+    return function is not None and function.body is not None and any(
+        isinstance(part, Where) for part in walk_expr(function.body)
+    )
 
 
 def _lookup_tests(desk: Desk) -> Iterator[Test]:
@@ -711,6 +725,9 @@ GENERATORS: tuple[Callable[[Desk], Iterator[Edit]], ...] = (
     everywhere,
     slope_terms,
 )
+
+
+DEFINITIONS = (signs, in_functions, wrong_variables, index_swaps, sum_ranges, sample_means)
 
 
 def key_letters(ref: Ref, symbols: Symbols) -> list[str]:

@@ -71,6 +71,7 @@ class Context:
     sample: int = 0
     base: int = 1
     sizes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    one_sample: bool = False  # inside a sum over samples, the loss is that of one sample
 
     def with_letters(self, more: Mapping[str, int]) -> Context:
         return replace(self, at={**self.at, **more})
@@ -212,7 +213,8 @@ def _element(term: Term, context: Context) -> Value:
         return _updated(term, context)
     tensor, values, whole = places_of(ref, context)
     reading = context.reading
-    if tensor == context.symbols.loss and ref.sample is None and (reading.mean or reading.total):
+    whole_loss = ref.sample is None and not context.one_sample
+    if tensor == context.symbols.loss and whole_loss and (reading.mean or reading.total):
         found = [context.world.element(tensor, (), s) for s in range(context.world.samples)]
         return folded("mean" if reading.mean else "sum", found)
     if reading.batch and any(whole) and _is_data(tensor, context) and ref.sample is None:
@@ -603,9 +605,8 @@ _SPECIAL: Mapping[str, Callable[[Any], Any]] = {
 
 def _fold(term: Term, context: Context) -> Value:
     fold: Fold = term.data
-    bounds = fold.bounds or _sample_bound(fold)
     total: list[Value] = []
-    for inner in _points(bounds, context):
+    for inner in _points(fold.bounds, context) if fold.bounds else _over_samples(context):
         total.append(evaluate(term.args[0], inner))
         if len(total) > MAX_TERMS:
             raise NoValue("the sum has too many terms")
@@ -614,8 +615,10 @@ def _fold(term: Term, context: Context) -> Value:
     return folded(fold.op, total)
 
 
-def _sample_bound(fold: Fold) -> tuple[Bound, ...]:
-    raise NoValue("a sum whose bounds are not written and not clear")
+def _over_samples(context: Context) -> Iterator[Context]:
+    """A sum without a letter runs over the samples."""
+    for sample in range(context.world.samples):
+        yield replace(context, sample=sample, one_sample=True)
 
 
 def _summed(values: list[Value]) -> Value:
@@ -637,7 +640,7 @@ def _points(bounds: tuple[Bound, ...], context: Context) -> Iterator[Context]:
         if first.without is not None and at_value(first.without, inner) == value:
             continue
         if context.letters.get(first.letter, ("",))[0] == "sample":
-            inner = replace(inner, sample=value)
+            inner = replace(inner, sample=value, one_sample=True)
         yield from _points(bounds[1:], inner)
 
 

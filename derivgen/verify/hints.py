@@ -23,7 +23,7 @@ from derivgen.verify.compare import (
     features,
     readings,
 )
-from derivgen.verify.edits import GENERATORS, Desk, Edit
+from derivgen.verify.edits import DEFINITIONS, GENERATORS, Desk, Edit
 from derivgen.verify.evaluate import Reading
 from derivgen.verify.world import Draw, NoValue, World
 from derivgen.verify.write import Pen, composed, make_pen, written
@@ -77,7 +77,9 @@ def _readings(
 def _edits(desk: Desk) -> Iterator[Edit]:
     count = 0
     seen: dict[Term, None] = {}
-    for generator in GENERATORS:
+    slopes = any(part.op == "gradient" for _, part in walk(desk.anchor))
+    defines = desk.anchor.op == "element" and not slopes and not desk.anchor.data.updated
+    for generator in DEFINITIONS if defines else GENERATORS:
         for edit in generator(desk):
             new = put(desk.member, edit.path, edit.new)
             if new in seen:

@@ -176,6 +176,9 @@ def _disagreeing(
     if found := _other_definition(anchor, member, claim, stage, text, notebook):
         return found
     hint = find_hint(anchor, member, claim, stage.symbols, stage.worlds, outcome, source)
+    if hint is None and _defines_loss(anchor, stage, source):
+        words = notebook.say("another-loss")
+        return Finding("holds_if", text, member.span, assumption=words)
     return wrong_finding(member, text, outcome, hint, claim, notebook)
 
 
@@ -235,6 +238,14 @@ def _with_fact(
             words = notebook.say(key)
             return Finding("holds_if", text, member.span, found.digits, words)
     return None
+
+
+def _defines_loss(anchor: Term, stage: Stage, source: str) -> bool:
+    """Tell whether the left side is a loss under a name that is not the network's own."""
+    if anchor.op != "element" or anchor.data.tensor != stage.symbols.loss:
+        return False
+    written = source[anchor.span[0] : anchor.span[1]].strip()
+    return written != stage.symbols.loss
 
 
 def _other_definition(

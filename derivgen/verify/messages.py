@@ -66,6 +66,7 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "this is another definition, {factor} times that of the network",
         "这是另一种定义，是网络中定义的 {factor} 倍",
     ),
+    "another-loss": ("this defines another loss", "这定义了另一个损失"),
     "normalised": ("the targets sum to 1", "目标之和为 1"),
     "onehot": ("the targets are one-hot", "目标是 one-hot"),
     "immediate": (

@@ -24,13 +24,16 @@ from derivgen.formulas.tree import FormulaError, Name, Notice
 from derivgen.verify.claims import (
     chain_alone,
     chain_sum,
+    descent,
     equality_members,
     function_claim,
+    has_slopes,
     initial_scale,
     is_claim,
     is_initial_scale,
     is_update,
     lacks_rate,
+    names_of,
     updated,
 )
 from derivgen.verify.evaluate import Reading
@@ -38,7 +41,13 @@ from derivgen.verify.judge import Member, Notebook, judge_terms, resolve_members
 from derivgen.verify.report import Finding, Item, Mention, Report
 from derivgen.verify.scanner import Block, has_mathematics, line_starts, place_of, scan, whole
 from derivgen.verify.stage import GENERIC, Stage, generic_stage, make_stage
-from derivgen.verify.structure import Letters, bare_superscripts, learn, structural
+from derivgen.verify.structure import (
+    Letters,
+    Structural,
+    bare_superscripts,
+    learn,
+    structural,
+)
 
 MAX_TEXT = 2_000_000
 MAX_FORMULAS = 2_000
@@ -191,7 +200,7 @@ def notice_text(notice: Notice, notebook: Notebook) -> str:
 
 def _judge_chain(block: Block, chain: tree.Chain, desk: Desk) -> None:
     findings = _verdicts(block, chain, desk)
-    findings = _with_structure(findings, chain, desk)
+    findings = _with_structure(findings, chain, block.text, desk)
     findings = _with_notices(findings, chain, desk)
     for tag, start, stop in _rows(block, chain):
         _add_item(block, chain.span, findings[start:stop], desk, tag)
@@ -239,7 +248,7 @@ _ORDER = {"proved": 0, "agrees": 1, "holds_if": 2, "not_understood": 3, "wrong":
 
 def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     source = block.text
-    for special in (_initial, _function, _bare_chain_rule):
+    for special in (_initial, _function, _bare_chain_rule, _descent, _new_symbol):
         found = special(chain, source, desk)
         if found is not None:
             return found
@@ -416,6 +425,61 @@ def _bare_chain_rule(chain: tree.Chain, source: str, desk: Desk) -> list[Finding
     return None
 
 
+def _unknown(chain: tree.Chain, desk: Desk) -> bool:
+    """Tell whether no stage can read the chain."""
+    for stage in desk.stages:
+        members, _ = resolve_members(chain, stage.symbols)
+        if not any(isinstance(m, FormulaError) for m in members):
+            return False
+    return True
+
+
+def _descent(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | None:
+    """Judge a step of gradient descent by its form where no network declares its names."""
+    found = descent(chain)
+    if found is None or not _unknown(chain, desk):
+        return None
+    first, last = chain.members[0], chain.members[-1]
+    start = Finding("agrees", source[first.span[0] : first.span[1]], first.span)
+    text = source[last.span[0] : last.span[1]]
+    if found == "sign":
+        return [start, Finding("wrong", text, last.span, mistake="sign")]
+    if found == "rate":
+        words = desk.notebook.say("rate-one")
+        return [
+            start,
+            Finding("holds_if", text, last.span, assumption=words, mistake="missing-factor"),
+        ]
+    return [start, replace(start, text=text, span=last.span)]
+
+
+def _new_symbol(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | None:
+    """An equation without derivatives for a name that nothing declares defines it."""
+    first = chain.members[0]
+    if len(chain.members) != 2 or not isinstance(first, Name) or has_slopes(chain):
+        return None
+    if is_known(first, desk) or not _unknown(chain, desk) or chain.relations[0] != "=":
+        return None
+    if not any(True for _ in names_of(chain.members[1])):
+        return None
+    words = desk.notebook.say("definition", text=source[first.span[0] : first.span[1]])
+    return [
+        Finding("holds_if", source[m.span[0] : m.span[1]], m.span, assumption=words)
+        for m in chain.members
+    ]
+
+
+def is_known(name: Name, desk: Desk) -> bool:
+    """Tell whether some stage can read a name."""
+    for stage in desk.stages:
+        try:
+            resolve_member(name, make_reader(stage.symbols))
+            return True
+        except FormulaError:
+            continue
+    return False
+
+
 def _function(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | None:
     """Judge or learn a function of one number."""
     stage = desk.stages[0]
@@ -473,27 +537,47 @@ def _learn_function(
 # --- structure and notation ----------------------------------------------------------------------
 
 
-def _with_structure(findings: list[Finding], chain: tree.Chain, desk: Desk) -> list[Finding]:
+def _with_structure(
+    findings: list[Finding], chain: tree.Chain, source: str, desk: Desk
+) -> list[Finding]:
     """Add what the letters alone show; it outweighs a verdict that found nothing wrong."""
     found = structural(chain, desk.letters)
     result = list(findings)
     for number, parts in enumerate(found[: len(result)]):
-        for part in parts:
-            if part.mistake == "notation":
-                continue
-            words = desk.notebook.say(part.key, **part.values)
-            result[number] = replace(
-                result[number],
-                verdict="wrong",
-                span=part.span,
-                mistake=part.mistake,
-                hint=words,
-                correct=part.correct,
-                assumption="",
-                reason="",
-            )
-            break
+        kept = [part for part in parts if part.mistake != "notation"]
+        if not kept:
+            continue
+        words = " ".join(desk.notebook.say(part.key, **part.values) for part in kept)
+        result[number] = replace(
+            result[number],
+            verdict="wrong",
+            text=_member_text(chain, number, source),
+            span=kept[0].span,
+            mistake=kept[0].mistake,
+            hint=words,
+            correct=_put_right(chain, number, kept, source),
+            assumption="",
+            reason="",
+        )
     return result
+
+
+def _member_text(chain: tree.Chain, number: int, source: str) -> str:
+    start, stop = chain.members[number].span
+    return source[start:stop]
+
+
+def _put_right(
+    chain: tree.Chain, number: int, parts: list[Structural], source: str
+) -> str:
+    """Return a member with the letters put right, where the right letter is known."""
+    start, stop = chain.members[number].span
+    text = source[start:stop]
+    for part in sorted(parts, key=lambda p: -p.span[0]):
+        if part.correct:
+            low, high = part.span[0] - start, part.span[1] - start
+            text = text[:low] + part.correct + text[high:]
+    return text if any(part.correct for part in parts) else ""
 
 
 def _with_notices(findings: list[Finding], chain: tree.Chain, desk: Desk) -> list[Finding]:
@@ -504,6 +588,8 @@ def _with_notices(findings: list[Finding], chain: tree.Chain, desk: Desk) -> lis
             break
         notices = _own_notices(number, chain, desk)
         if not notices:
+            continue
+        if finding.verdict in ("agrees", "proved") and all(n.key == "no-bounds" for n in notices):
             continue
         words = "; ".join(dict.fromkeys(notice_text(n, desk.notebook) for n in notices))
         if finding.verdict in ("agrees", "proved"):

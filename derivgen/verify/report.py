@@ -43,6 +43,10 @@ class Finding:
     reason: str = ""
 
 
+def _weight(finding: Finding) -> tuple[int, bool]:
+    return _RANK[finding.verdict], bool(finding.mistake or finding.hint or finding.reason)
+
+
 @dataclass(frozen=True)
 class Item:
     """One formula of the text with its verdict; ``column`` and ``length`` place the finding."""
@@ -59,7 +63,7 @@ class Item:
     @property
     def worst(self) -> Finding:
         """Return the first of the worst findings."""
-        return max(self.members, key=lambda f: _RANK[f.verdict], default=Finding("not_understood"))
+        return max(self.members, key=_weight, default=Finding("not_understood"))
 
     @property
     def verdict(self) -> str:

@@ -20,7 +20,9 @@ class Letters:
 
     indices: dict[str, None] = field(default_factory=dict)
     limits: dict[str, str] = field(default_factory=dict)  # what k = 1, 2, ..., l declares
-    bracketed: dict[tuple[str, str], None] = field(default_factory=dict)  # x and k of ``x^{(k)}``
+    # How often an index stands above a name: in brackets, x and k of ``x^{(k)}``, and bare.
+    bracketed: dict[tuple[str, str], int] = field(default_factory=dict)
+    bare: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,18 @@ def learn(chain: tree.Chain, ranges: tuple[tuple[str, int, str], ...], letters: 
                 for atom in (*atoms(node.sub), *atoms(node.sup)):
                     if atom.at is not None and len(atom.text) == 1 and atom.text.isalpha():
                         letters.indices[atom.text] = None
-                if _bracketed_index(node.sup):
-                    letters.bracketed[(node.base, unwrapped(node.sup)[0][0].text)] = None
+                _count_above(node, letters)
             elif isinstance(node, tree.Big):
                 for name in _bound(node):
                     letters.indices[name] = None
+
+
+def _count_above(node: Name, letters: Letters) -> None:
+    inner, bracketed = unwrapped(node.sup)
+    if len(inner) == 1 and inner[0].kind == "name":
+        counts = letters.bracketed if bracketed else letters.bare
+        key = (node.base, inner[0].text)
+        counts[key] = counts.get(key, 0) + 1
 
 
 def structural(chain: tree.Chain, letters: Letters) -> list[list[Structural]]:
@@ -142,16 +151,14 @@ def _walk(node: Tree, bound: tuple[str, ...]) -> Iterator[tuple[Tree, tuple[str,
                 yield from _walk(part, inner)
 
 
-def _bracketed_index(sup: tuple[Token, ...]) -> bool:
-    inner, bracketed = unwrapped(sup)
-    return bracketed and len(inner) == 1 and inner[0].kind == "name"
-
-
 def bare_superscripts(member: Tree, letters: Letters) -> Iterator[tuple[str, Span]]:
     """Yield names whose index above lacks the brackets it has elsewhere in the note."""
     for node, _ in _walk(member, ()):
         if not isinstance(node, Name) or not node.sup:
             continue
         inner, bracketed = unwrapped(node.sup)
-        if len(inner) == 1 and not bracketed and (node.base, inner[0].text) in letters.bracketed:
+        if len(inner) != 1 or bracketed:
+            continue
+        key = (node.base, inner[0].text)
+        if letters.bracketed.get(key, 0) > letters.bare.get(key, 0):
             yield node.base, node.span
