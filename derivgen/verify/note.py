@@ -17,7 +17,7 @@ from derivgen.formulas.plain import read_plain
 from derivgen.formulas.resolve import alias_key, make_reader, read_chains, resolve_member
 from derivgen.formulas.scripts import atoms
 from derivgen.formulas.surface import SurfaceTable
-from derivgen.formulas.symbols import Symbols
+from derivgen.formulas.symbols import LOSS_NAMES, Symbols
 from derivgen.formulas.terms import Claim, Ref, Term, letter, walk
 from derivgen.formulas.tokens import Macro
 from derivgen.formulas.tree import FormulaError, Name, Notice
@@ -458,7 +458,8 @@ def _new_symbol(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | N
     first = chain.members[0]
     if len(chain.members) != 2 or not isinstance(first, Name) or has_slopes(chain):
         return None
-    if is_known(first, desk) or not _unknown(chain, desk) or chain.relations[0] != "=":
+    alias = first.base in LOSS_NAMES and first.base != desk.symbols.loss
+    if (is_known(first, desk) and not alias) or not _unknown(chain, desk) or chain.relations[0] != "=":
         return None
     if not any(True for _ in names_of(chain.members[1])):
         return None
