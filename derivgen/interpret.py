@@ -186,13 +186,18 @@ def evaluate(
 ) -> dict[str, Array]:
     """Return the arrays of all tensors for one sample; of a derivation, its adjoints too."""
     if isinstance(source, Derivation):
-        statements = (*source.forward, *source.backward)
         functions = source.network.functions
-    else:
-        statements = source.statements
+    statements = statements_to_run(source)
     arrays = {**values.arrays, **_seeds(source, statements, exact)}
     blocks = schedule(statements, source.tensors)
     return run(blocks, source.tensors, functions or {}, values.dims, arrays, exact)
+
+
+def statements_to_run(source: Derivation | Normal) -> tuple[Statement, ...]:
+    """Return the statements of a network, or of its forward and backward pass."""
+    if isinstance(source, Derivation):
+        return (*source.forward, *source.backward)
+    return source.statements
 
 
 def _seeds(
@@ -210,29 +215,33 @@ def _seeds(
 def value_and_gradients(
     derivation: Derivation, values: Values, exact: bool = False
 ) -> tuple[Any, dict[str, Array]]:
-    """Return the loss and its gradients by name: their means, where there are several samples.
+    """Return the loss and its gradients by name; with several samples, of the mean loss.
 
-    Raises: FactError, if the values break a declared fact; EquationError, if an access leaves its
-    tensor.
+    The gradient by an input that differs from sample to sample keeps the sample axis.
+    Raises: EquationError, if an access leaves its tensor.
     """
     network = derivation.network
     assert network.loss is not None, "only a network with a loss is derived"
-    rows = [values] if values.samples is None else map(values.sample, range(values.samples))
-    found = [evaluate(derivation, row, exact=exact) for row in rows]
-    loss = _mean([arrays[network.loss] for arrays in found])
-    gradients = {
-        name: _mean([_gradient(derivation, adjoint, arrays, values) for arrays in found])
-        for name, adjoint in derivation.gradients.items()
+    statements = statements_to_run(derivation)
+    blocks = schedule(statements, derivation.tensors)
+    seeds = _seeds(derivation, statements, exact)
+    names = {**derivation.gradients, network.loss: network.loss}
+    rows: dict[str, list[Array]] = {name: [] for name in names}
+    for number in range(values.samples or 1):
+        row = values if values.samples is None else values.sample(number)
+        arrays = {**row.arrays, **seeds}
+        found = run(blocks, derivation.tensors, network.functions, row.dims, arrays, exact)
+        for name, computed in names.items():
+            rows[name].append(found[computed])
+    made = {
+        name: _per_sample(arrays) if name in values.sampled else _mean(arrays)
+        for name, arrays in rows.items()
     }
-    return loss[()], gradients
+    return made.pop(network.loss)[()], made
 
 
-def _gradient(
-    derivation: Derivation, adjoint: str, arrays: Mapping[str, Array], values: Values
-) -> Array:
-    if adjoint in arrays:
-        return arrays[adjoint]
-    return np.zeros(shape_of(derivation.tensors[adjoint], values.dims))
+def _per_sample(arrays: Sequence[Array]) -> Array:
+    return np.stack(arrays) / len(arrays)
 
 
 def _mean(arrays: Sequence[Array]) -> Array:

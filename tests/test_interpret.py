@@ -337,3 +337,14 @@ def test_a_parameter_the_loss_ignores_has_gradient_zero():
 
     assert gradients["w"] == 6
     assert gradients["u"].tolist() == [0, 0]
+
+
+def test_the_gradient_by_an_input_keeps_the_samples():
+    network = parse(SQUARES)
+    rows = [[1.0, 2.0], [3.0, 0.0]]
+    values = read_values(network, {"params": {"w": [0.5, 0.25]}, "inputs": {"x": rows}})
+
+    _, gradients = value_and_gradients(derive(network, ["x"]), values)
+
+    # d/dx of the mean of (w - x)^2 over two samples is x - w
+    assert gradients["x"].tolist() == [[0.5, 1.75], [2.5, -0.25]]

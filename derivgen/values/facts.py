@@ -11,8 +11,8 @@ import numpy as np
 from derivgen.algebra.affine import Dim, Index, evaluate_affine
 from derivgen.algebra.arithmetic import FLOATS
 from derivgen.algebra.evaluate import Cells, Machine, Store, value
-from derivgen.algebra.expressions import Access, Expr, Reduce, free_indices, tensors_read
-from derivgen.algebra.network import Fact, Network, Role, Tensor
+from derivgen.algebra.expressions import Access, Expr, Reduce, free_indices
+from derivgen.algebra.network import Fact, Network, Tensor
 from derivgen.algebra.values import Values
 from derivgen.errors import DataError, FactError
 
@@ -60,18 +60,12 @@ class Violation:
 
 def check_facts(network: Network, values: Values) -> None:
     """Raise FactError, naming row and entry, if values break a one-hot role or a declared fact."""
-    given = {n for n, t in network.tensors.items() if t.role is not Role.VALUE}
-    facts = [
-        f
-        for f in network.facts
-        if {**tensors_read(f.left), **tensors_read(f.right)}.keys() <= given
-    ]
     for row in range(values.samples or 1):
         sample = values.sample(row) if values.sampled else values
         where = f" in row {row}" if values.sampled else ""
         for name in one_hot_axes(network):
             _check_one_hot(name, sample.arrays[name], where)
-        for fact in facts:
+        for fact in network.facts:
             for violation in violations(network, fact, sample):
                 raise _broken(violation, where)
 

@@ -23,7 +23,6 @@ from derivgen.algebra.expressions import (
     Reduce,
     free_indices,
     number,
-    tensors_read,
 )
 from derivgen.algebra.network import Fact, Network, Role, Tensor
 from derivgen.algebra.values import Values
@@ -97,8 +96,7 @@ def _drawn(tensor: Tensor, number: int, dims: Mapping[Dim, int], seed: int, styl
 
 
 def _satisfying(network: Network, values: Values) -> Values:
-    given = {n for n, t in network.tensors.items() if t.role is not Role.VALUE}
-    facts = [fact for fact in network.facts if not fact.implied_by and _reads(fact) <= given]
+    facts = [fact for fact in network.facts if not fact.implied_by]
     arrays = dict(values.arrays)
     for _ in range(ROUNDS):
         broken = [fact for fact in facts if any(violations(network, fact, values))]
@@ -108,10 +106,6 @@ def _satisfying(network: Network, values: Values) -> Values:
             _project(network, fact, arrays, values.dims)
             values = values.with_arrays(arrays)
     raise _undrawable(broken[0])
-
-
-def _reads(fact: Fact) -> set[str]:
-    return {*tensors_read(fact.left), *tensors_read(fact.right)}
 
 
 def _undrawable(fact: Fact) -> FactError:

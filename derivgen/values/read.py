@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from derivgen.algebra.affine import Affine, Dim, evaluate_affine
+from derivgen.algebra.affine import Affine, Dim, dims_of, evaluate_affine
 from derivgen.algebra.network import Network, Role, Tensor
 from derivgen.algebra.values import Values
 from derivgen.errors import DataError
@@ -71,14 +71,12 @@ def _given(wanted: Mapping[str, Tensor], data: JSON) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise DataError("values", "The values are not an object.", f"Write {_example()}.")
     _known(data, SECTIONS, "section")
-    params = [n for n, t in wanted.items() if t.role is Role.PARAM]
-    others = [n for n in wanted if n not in params]
     found: dict[str, Any] = {}
-    for section, names in (("params", params), ("inputs", others)):
+    for section in SECTIONS[1:]:
         part = data.get(section, {})
         if not isinstance(part, Mapping):
             raise DataError(section, f"{section} is not an object.", f"Write {_example()}.")
-        _known(part, names, section)
+        _known(part, wanted, section)
         found.update({name: _array(wanted[name], value) for name, value in part.items()})
     return found
 
@@ -98,8 +96,7 @@ def _known(part: JSON, names: Iterable[str], what: str) -> None:
 
 def _array(tensor: Tensor, value: Any) -> Any:
     """Return nested lists as an array, integers for index values."""
-    shape = _nested_shape(tensor.name, value, ())
-    flat = np.array(list(_numbers(tensor.name, value, ())), dtype=np.float64)
+    flat, shape = _flat_numbers(tensor.name, value)
     if tensor.values_of is not None:
         if np.any(flat != np.round(flat)):
             bad = int(np.flatnonzero(flat != np.round(flat))[0])
@@ -108,6 +105,15 @@ def _array(tensor: Tensor, value: Any) -> Any:
             raise DataError(place, f"{flat[bad]} is no value of index {index}: not an integer.")
         flat = flat.astype(np.int64)
     return flat.reshape(shape)
+
+
+def _flat_numbers(name: str, value: Any) -> tuple[Any, tuple[int, ...]]:
+    """Return all numbers of nested lists, and the shape."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and np.isfinite(value).all():
+        return value.astype(np.float64).ravel(), value.shape
+    value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+    shape = _nested_shape(name, value, ())
+    return np.array(list(_numbers(name, value, ())), dtype=np.float64), shape
 
 
 def _nested_shape(name: str, value: Any, place: tuple[int, ...]) -> tuple[int, ...]:
@@ -152,13 +158,17 @@ def _sizes(
     if not isinstance(given, Mapping):
         raise DataError("dims", "dims is not an object.", f"Write {_example()}.")
     _known(given, letters, "dims")
-    sizes = {dim: size for dim, size in network.dims.items() if size is not None}
+    samples = set() if network.batch is None else set(dims_of(network.batch.size))
+    declared = {dim: size for dim, size in network.dims.items() if size is not None}
+    # The number of samples is what the data say; the declared one serves where they say nothing.
+    sizes = {dim: size for dim, size in declared.items() if dim not in samples}
     for name, size in given.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise DataError(name, f"The size {name} is {size!r}.", "Write a whole number above 0.")
         sizes[letters[name]] = size
     while found := _infer(wanted, arrays, sizes):
         sizes.update(found)
+    sizes = {**declared, **sizes}
     if missing := [dim.name for dim in network.dims if dim not in sizes]:
         raise DataError(
             ", ".join(missing),

@@ -88,7 +88,10 @@ REFUSED = {
         {"inputs": {**ROW, "y": [0, 1, 2]}},
         "y has shape (3,); expected (2,) (H), or one leading sample axis more ('N', 2).",
     ),
-    "two sizes": ({"inputs": ROW, "params": {"W": [[1, 2], [3, 4]]}}, "x has shape (3,); expected (2,) (D)"),
+    "two sizes": (
+        {"inputs": ROW, "params": {"W": [[1, 2], [3, 4]]}},
+        "x has shape (3,); expected (2,) (D)",
+    ),
     "ragged": ({"params": {"W": [[1, 2], [3]]}}, "The lists are ragged: shape (1,) here"),
     "text": ({"inputs": {**ROW, "x": [1, "2", 3]}}, "'2' is not a number."),
     "none": ({"inputs": {**ROW, "x": [1, None, 3]}}, "None is not a number."),
@@ -156,3 +159,39 @@ def test_rows_that_are_not_one_hot_are_refused():
 
 def test_a_fact_may_be_off_by_rounding():
     read({"inputs": {"p": [0.2, 0.3, 0.5 + 5e-7], "y": [0, 1, 0]}}, FACTS)
+
+
+BATCHED = """dim N = 3, D = 2
+index d: D
+batch n: N
+input x[n,d]
+param w[d]
+loss E = mean[n](sum[d]((w[d] - x[n,d])^2))
+"""
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5])
+def test_the_data_say_how_many_samples_a_declared_batch_has(rows):
+    values = read({"inputs": {"x": [[1, 2]] * rows}}, BATCHED)
+
+    assert sizes(values) == {"N": rows, "D": 2}
+    assert values.samples is None
+
+
+def test_a_given_number_of_samples_must_agree_with_the_data():
+    with pytest.raises(DataError) as caught:
+        read({"dims": {"N": 4}, "inputs": {"x": [[1, 2]] * 5}}, BATCHED)
+
+    assert caught.value.problem == "x has shape (5, 2); expected (4, 2) (N, D)."
+
+
+def test_arrays_serve_as_well_as_lists():
+    values = read({"inputs": {k: np.array(v) for k, v in ROW.items()}})
+
+    assert values.arrays["x"].tolist() == [1, 2, 3]
+
+
+def test_a_name_may_stand_in_either_section():
+    values = read({"params": {"lambda": 2}, "inputs": ROW})
+
+    assert values.arrays["lambda"] == 2
