@@ -39,7 +39,8 @@ def gather(statement: Statement, targets: Sequence[Index]) -> Statement | None:
     """Return ``statement`` with the plain left side ``targets``, or ``None`` where it is refused.
 
     ``targets`` are distinct and span the tensor's axes; none may occur in the statement except as
-    the very index standing at its own place. Entries of the left side without any index become conditions.
+    the very index standing at its own place. Entries of the left side without any index become
+    conditions.
     """
     mapping: Mapping = {}
     guard: list[Condition] = []
@@ -63,8 +64,7 @@ def _rebuilt(
     body: Expr = substitute(statement.body, moved)
     lhs = Access(statement.lhs.tensor, tuple(affine(t) for t in targets))
     indices = (*targets, *kept)
-    needed = tuple(c for c in dict.fromkeys(conditions) if not implied(c))
-    return Statement(indices, needed, lhs, statement.op, body, statement.equation)
+    return Statement(indices, needed(conditions), lhs, statement.op, body, statement.equation)
 
 
 def _solve(
@@ -118,6 +118,41 @@ def within(value: Affine, low: Affine, high: Affine) -> list[Condition]:
         Compare("<=", index_value(low), index_value(value)),
         Compare("<", index_value(value), index_value(high)),
     ]
+
+
+def needed(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
+    """Return the conditions that neither the ranges nor the other conditions imply, in order."""
+    kept: list[Condition] = []
+    for condition in dict.fromkeys(conditions):
+        others = [c for c in (*kept, *conditions) if c != condition]
+        narrowed = substitute(condition, {i: affine(j) for i, j in _narrowed(others).items()})
+        stronger = implied(narrowed) and not implied(condition)
+        if implied(condition) or (stronger and _weaker(condition)):
+            continue
+        kept.append(condition)
+    return tuple(kept)
+
+
+def _weaker(condition: Condition) -> bool:
+    # Two bounds that imply each other must not both go; an inequality of places is never a bound.
+    return isinstance(condition, Compare) and condition.op == "!="
+
+
+def _narrowed(conditions: Sequence[Condition]) -> dict[Index, Index]:
+    """Return the indices that conditions ``i >= c`` and ``i <= c`` bound, with their new ranges."""
+    found: dict[Index, Index] = {}
+    for condition in conditions:
+        if not isinstance(condition, Compare):
+            continue
+        left, right = _form(condition.left), _form(condition.right)
+        if left is None or right is None or left.plain is None or list(indices_of(right)):
+            continue
+        old = found.get(left.plain, left.plain)
+        if condition.op == ">=":
+            found[left.plain] = Index(old.name, right, old.high)
+        elif condition.op == "<=":
+            found[left.plain] = Index(old.name, old.low, right + 1)
+    return found
 
 
 def implied(condition: Condition) -> bool:

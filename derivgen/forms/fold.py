@@ -16,6 +16,7 @@ from derivgen.algebra.affine import Affine, Index, affine, indices_of, make_inde
 from derivgen.algebra.expressions import (
     ZERO,
     Access,
+    And,
     Compare,
     Condition,
     Div,
@@ -34,7 +35,7 @@ from derivgen.algebra.expressions import (
 )
 from derivgen.algebra.network import Axis, Tensor
 from derivgen.algebra.statements import Statement
-from derivgen.calculus.gather import excluded, gather, implied
+from derivgen.calculus.gather import excluded, gather, needed
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _specialised(statement: Statement, index: Index, value: Affine) -> Statement
     return replace(
         statement,
         indices=indices,
-        guard=tuple(c for c in guard if not implied(c)),
+        guard=needed(guard),
         lhs=lhs,
         body=body,
     )
@@ -255,7 +256,7 @@ def _sum_of(
     body: Expr, guard: tuple[Condition, ...], bound: tuple[Index, ...], op: str = "sum"
 ) -> Expr:
     """Return ``fold over bound of [guard] body``, factors free of the bound indices outside."""
-    factors = [*(Iverson(c) for c in guard), *_factors(body)]
+    factors = [*(Iverson(c) for c in joined_bounds(guard)), *_factors(body)]
     if not bound:
         return _product(factors)
     if op != "sum":
@@ -263,6 +264,38 @@ def _sum_of(
     outside = [f for f in factors if not _depends(f, bound)]
     inside = [f for f in factors if _depends(f, bound)]
     return _product([*outside, Reduce("sum", bound, _product(inside))])
+
+
+def joined_bounds(guard: tuple[Condition, ...]) -> list[Condition]:
+    """Return conditions with ``a <= i`` and ``i < b`` made one: ``a <= i < b``."""
+    found: list[Condition] = []
+    pending = list(guard)
+    while pending:
+        first = pending.pop(0)
+        low = _as_low(first)
+        match = next((c for c in pending if low is not None and _upper_of(c) == low.right), None)
+        if low is None or match is None:
+            found.append(first)
+            continue
+        pending.remove(match)
+        found.append(And((low, match)))
+    return found
+
+
+def _as_low(condition: Condition) -> Compare | None:
+    """Return ``i >= a`` as ``a <= i``; other conditions are no lower bounds."""
+    if not isinstance(condition, Compare) or not isinstance(condition.right, (IndexValue, Number)):
+        return None
+    if condition.op == ">=" and isinstance(condition.left, IndexValue):
+        return Compare("<=", condition.right, condition.left)
+    return condition if condition.op == "<=" and is_size(condition.left) else None
+
+
+def _upper_of(condition: Condition) -> Expr | None:
+    """Return ``i`` of an upper bound ``i < b`` or ``i <= b``."""
+    if isinstance(condition, Compare) and condition.op in ("<", "<="):
+        return condition.left if is_size(condition.right) else None
+    return None
 
 
 def _factors(body: Expr) -> list[Expr]:

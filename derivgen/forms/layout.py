@@ -105,7 +105,7 @@ def letter(index: Index, context: Context) -> Math:
 def affine_math(form: Affine, context: Context) -> Math:
     """Return an affine form: ``2i+u-1``."""
     items: list[Math] = []
-    for atom, count in form.terms:
+    for atom, count in sorted(form.terms, key=lambda term: term[1] < 0):
         items += _signed(count, bool(items))
         if abs(count) != 1:
             items += [Num(str(abs(count))), TIMES] if _needs_times(atom) else [Num(str(abs(count)))]
@@ -322,6 +322,11 @@ def _one_fold(op: str, index: Index, body: Math, context: Context) -> Math:
     return Big(op, text, row(mark, EQUALS, low), high, body)
 
 
+def sum_over(index: Index, body: Math, context: Context) -> Math:
+    """Return the sum of a formula over an index."""
+    return _one_fold("sum", index, body, context)
+
+
 def _sum(text: tuple[str, ...], mark: Math, low: Math, high: Math, body: Math) -> Big:
     return Big("sum", text, row(mark, EQUALS, low), high, body)
 
@@ -381,6 +386,9 @@ def _condition(condition: Node, context: Context) -> Math:
     match condition:
         case Compare(op, left, right):
             return row(formula(left, context), Op(op), formula(right, context))
+        case And((Compare(one, low, mid), Compare(two, same, high))) if mid == same:
+            ends = formula(low, context), formula(high, context)
+            return row(ends[0], Op(one), formula(mid, context), Op(two), ends[1])
         case And(parts):
             return joined([_grouped(part, context) for part in parts], Op("and"))
         case Or(parts):

@@ -61,6 +61,7 @@ OPERATORS = {
     "ellipsis": "\u2026",
     "mod": "mod",
     "plus": "+",
+    "adds": "+=",
     "vdots": "\u22ee",
 }
 GREEK = {

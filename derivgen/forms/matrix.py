@@ -45,6 +45,7 @@ from derivgen.forms.matrix_tree import (
     Quotient,
     Scalar,
     Scaled,
+    Series,
     Sum,
     Transpose,
     hadamard,
@@ -77,13 +78,16 @@ class Shapes(Protocol):
         """Return the ends of each axis."""
 
     def layer_axis(self, tensor: str) -> int | None:
-        """Return the place of the axis that counts layers, if there is one."""
+        """Return the place of the axis that counts layers or steps, if there is one."""
+
+    def is_label(self, index: Index) -> bool:
+        """Tell whether an index counts layers or steps."""
 
 
 def matrix_form(expr: Expr, free: tuple[Index, ...], shapes: Shapes) -> Matrix:
     """Return the matrix form of ``expr`` with ``free`` as its axes, vectors standing as columns.
 
-    An index that counts layers is no axis: it stays a label of the tensors that carry it.
+    An index that counts layers or steps is no axis: it stays a label of the tensors that carry it.
     Raises: NoMatrixForm.
     """
     if len(free) > 2:
@@ -139,14 +143,27 @@ def _add(expr: Add, shapes: Shapes) -> Shaped:
 
 
 def _mul(expr: Mul, shapes: Shapes) -> Shaped:
-    return _contract([_convert(factor, shapes) for factor in expr.factors], ())
+    factors = [factor for part in expr.factors for factor in _factors(part)]
+    return _contract([_convert(factor, shapes) for factor in factors], ())
 
 
 def _reduce(expr: Reduce, shapes: Shapes) -> Shaped:
     if expr.op != "sum":
         raise NoMatrixForm("fold", expr.op)
-    factors = expr.body.factors if isinstance(expr.body, Mul) else (expr.body,)
-    return _contract([_convert(factor, shapes) for factor in factors], expr.bound)
+    factors = _factors(expr.body)
+    labels = tuple(index for index in expr.bound if shapes.is_label(index))
+    bound = tuple(index for index in expr.bound if index not in labels)
+    made = _contract([_convert(factor, shapes) for factor in factors], bound)
+    for index in reversed(labels):
+        made = Shaped(made.axes, Series(index, made.tree))
+    return made
+
+
+def _factors(expr: Expr) -> tuple[Expr, ...]:
+    """Return the factors of a product, a divisor among them as its reciprocal."""
+    if isinstance(expr, Div) and not isinstance(expr.denominator, Access):
+        return (div(ONE, expr.denominator), *_factors(expr.numerator))
+    return expr.factors if isinstance(expr, Mul) else (expr,)
 
 
 def _div(expr: Div, shapes: Shapes) -> Shaped:
@@ -186,6 +203,8 @@ def _along(expr: Along, shapes: Shapes) -> Shaped:
 
 def _iverson(expr: Iverson, shapes: Shapes) -> Shaped:
     condition = expr.condition
+    if all(shapes.is_label(index) for index in used_indices(condition)):
+        return Shaped((), Scalar(expr))
     if not isinstance(condition, Compare):
         raise NoMatrixForm("guard")
     left, right = _convert(condition.left, shapes), _convert(condition.right, shapes)

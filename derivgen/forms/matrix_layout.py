@@ -18,6 +18,7 @@ from derivgen.forms.layout import (
     affine_math,
     formula,
     function_symbol,
+    sum_over,
 )
 from derivgen.forms.math import (
     TIMES,
@@ -46,6 +47,7 @@ from derivgen.forms.matrix_tree import (
     Quotient,
     Scalar,
     Scaled,
+    Series,
     Sum,
     Transpose,
 )
@@ -111,7 +113,7 @@ def _hadamard(item: Hadamard, context: Context) -> tuple[Math, int]:
 
 
 def _bare_product(part: Matrix) -> bool:
-    return isinstance(part, (Hadamard, Product, Scaled))
+    return isinstance(part, (Hadamard, Product, Scaled, Series))
 
 
 def _quotient(item: Quotient, context: Context) -> tuple[Math, int]:
@@ -152,6 +154,11 @@ def _scaled(item: Scaled, context: Context) -> tuple[Math, int]:
     return row(formula(item.factor, context, level), TIMES, inner), PRODUCT
 
 
+def _series(item: Series, context: Context) -> tuple[Math, int]:
+    level = FACTOR if isinstance(item.inner, Sum) else PRODUCT
+    return sum_over(item.index, matrix_math(item.inner, context, level), context), PRODUCT
+
+
 def _diag(item: Diag, context: Context) -> tuple[Math, int]:
     inner = matrix_math(item.inner, context)
     return Apply(Sym("diag", "function"), "diag", (inner,)), FACTOR
@@ -189,6 +196,7 @@ _LAYOUTS: dict[type, Callable[[Any, Context], tuple[Math, int]]] = {
     Quotient: _quotient,
     Sum: _sum,
     Scaled: _scaled,
+    Series: _series,
     Diag: _diag,
     Power: _power,
     Map: _map,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Union
 
-from derivgen.algebra.affine import Affine
+from derivgen.algebra.affine import Affine, Index
 from derivgen.algebra.expressions import Call, Expr
 
 
@@ -82,6 +82,14 @@ class Scaled:
 
 
 @dataclass(frozen=True)
+class Series:
+    """A sum over an index that counts layers or steps."""
+
+    index: Index
+    inner: Matrix
+
+
+@dataclass(frozen=True)
 class Diag:
     """The diagonal matrix of a vector."""
 
@@ -124,6 +132,7 @@ Matrix = Union[
     Quotient,
     Sum,
     Scaled,
+    Series,
     Diag,
     Power,
     Map,
@@ -177,7 +186,13 @@ def kind(item: Matrix) -> str:
             return _product_kind([kind(part) for part in items])
         case Hadamard(items) | Sum(items) | Map(_, items):
             return next((k for k in map(kind, items) if k != "scalar"), "scalar")
-        case Scaled(_, inner) | Power(inner, _) | Indicator(_, inner, _) | Quotient(inner, _):
+        case (
+            Scaled(_, inner)
+            | Series(_, inner)
+            | Power(inner, _)
+            | Indicator(_, inner, _)
+            | Quotient(inner, _)
+        ):
             return kind(inner)
         case Diag():
             return "matrix"
@@ -211,6 +226,8 @@ def as_rows(item: Matrix) -> Matrix:
             return Quotient(as_rows(above), as_rows(below))
         case Scaled(factor, inner):
             return Scaled(factor, as_rows(inner))
+        case Series(index, inner):
+            return Series(index, as_rows(inner))
         case Power(base, exponent):
             return Power(as_rows(base), exponent)
         case _:

@@ -43,9 +43,10 @@ class Notation:
 
     ``names``: paper names by tensor. ``deltas``: labels of deltas by pre-activation.
     ``from_zero``: letters in index arithmetic, whose ranges show as they are. ``layer_letter``:
-    the letter of an index that counts layers and stands as a superscript. ``written``: the index
-    letters of the network's text. ``partials``: stand-ins for ``d out / d in`` in a chain rule.
-    ``texts``: names in plain text, where they are not the tensors' own.
+    the letter of an index that counts layers and stands as a superscript. ``labels``: letters of
+    indices along which equations recur, such as time; in matrix form they stay labels.
+    ``written``: the index letters of the network's text. ``partials``: stand-ins for
+    ``d out / d in`` in a chain rule. ``texts``: names in plain text that are not the tensors' own.
     """
 
     style: Style
@@ -56,6 +57,7 @@ class Notation:
     deltas: Mapping[str, PaperName] = field(default_factory=dict)
     from_zero: frozenset[str] = frozenset()
     layer_letter: str = "l"
+    labels: frozenset[str] = frozenset()
     functions: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
     partials: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -212,11 +214,11 @@ def _name(notation: Notation, tensor: str) -> PaperName:
 
 
 def layer_axis(notation: Notation, tensor: str) -> int | None:
-    """Return the place of the axis whose index counts layers, if the tensor has one."""
+    """Return the place of the axis whose index counts layers or steps, if the tensor has one."""
     declared = notation.tensors.get(tensor)
-    if declared is None or notation.layer_letter not in declared.axis_names:
-        return None
-    return declared.axis_names.index(notation.layer_letter)
+    known = {notation.layer_letter, *notation.labels}
+    names = declared.axis_names if declared is not None else ()
+    return next((place for place, name in enumerate(names) if name in known), None)
 
 
 def _derivative(
@@ -257,14 +259,21 @@ def _scripted(
     axis = layer_axis(notation, tensor)
     rank = (len(declared.axes) if declared else 0) - (axis is not None)
     entries = list(indices or ())
-    if axis is not None and entries:
+    counts_layers = axis is not None and _letter_at(declared, axis) == notation.layer_letter
+    if axis is not None and counts_layers and entries:
         layer = entries.pop(axis)
     if not style.hats and name.accent:
         name = replace(name, accent="")
     bold = style.bold and rank > 0 and indices is None and name.font == "italic"
+    if layer is not None and not counts_layers:
+        entries, layer = [layer], None
     sub, sup = _labels(style, name, rank, layer)
     _place_indices(style, entries, rank, sub, sup)
     return with_scripts(base_math(name, bold), _with_commas(sub, entries), sup)
+
+
+def _letter_at(declared: Tensor | None, axis: int) -> str:
+    return declared.axis_names[axis] if declared is not None else ""
 
 
 def _labels(

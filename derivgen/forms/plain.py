@@ -64,6 +64,7 @@ OPERATORS = {
     "transpose": "T",
     "T": "T",
     "plus": "+",
+    "adds": " += ",
     "vdots": ":",
     "ellipsis": "...",
     "mod": " % ",
@@ -117,8 +118,12 @@ def _fenced(math: Fenced) -> str:
 
 
 def _big(math: Big) -> str:
-    body = math.body.body if isinstance(math.body, Fenced) and math.body.kind == "(" else math.body
-    return f"{math.op}[{','.join(math.bound)}]({_print(body)})"
+    body, bound = math.body, math.bound
+    while isinstance(body, Big) and body.op == math.op:
+        bound, body = (*bound, *body.bound), body.body
+    if isinstance(body, Fenced) and body.kind == "(":
+        body = body.body
+    return f"{math.op}[{','.join(bound)}]({_print(body)})"
 
 
 def _cases(math: Cases) -> str:

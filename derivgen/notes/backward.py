@@ -12,8 +12,8 @@ from derivgen.algebra.affine import Index, indices_of
 from derivgen.algebra.expressions import ONE, Access, Expr, Iverson, Reduce, mul
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Contribution, Rewrite, Step
-from derivgen.calculus.gather import implied
-from derivgen.forms.fold import Equality, fold
+from derivgen.calculus.gather import needed
+from derivgen.forms.fold import Equality, fold, joined_bounds
 from derivgen.forms.math import Math
 from derivgen.forms.notation import loss_symbol, partial_name, symbol
 from derivgen.forms.plain import plain
@@ -28,7 +28,13 @@ from derivgen.notes.document import (
     Ref,
     Section,
 )
-from derivgen.notes.forward import forward_label, matrix_equation, partial_math, stack_range
+from derivgen.notes.forward import (
+    defining_label,
+    forward_label,
+    matrix_equation,
+    partial_math,
+    stack_range,
+)
 from derivgen.notes.inline import Recursion, recursions
 from derivgen.notes.lemmas import lemma_label
 from derivgen.notes.stacks import Stack, relative, stack_of_step
@@ -104,7 +110,7 @@ def title(view: View, step: Step) -> Prose:
 def _readers(view: View, step: Step, quantity: Formula) -> Paragraph:
     loss = Formula(loss_symbol(view.notation))
     names = list(dict.fromkeys(c.through.lhs.tensor for c in step.contributions))
-    readers = [_named_with_ref(view, name) for name in names]
+    readers = list(dict.fromkeys(_named_with_ref(view, c.through) for c in step.contributions))
     key = "reads one" if len(names) == 1 else "reads many"
     told = say(view.lang, key, quantity=quantity, loss=loss, readers=listed(view.lang, readers))
     if names == [view.derivation.network.loss]:
@@ -112,8 +118,9 @@ def _readers(view: View, step: Step, quantity: Formula) -> Paragraph:
     return Paragraph(told)
 
 
-def _named_with_ref(view: View, name: str) -> Prose:
-    return (Formula(symbol(view.notation, name)), " ", Ref(forward_label(name)))
+def _named_with_ref(view: View, through: Statement) -> Prose:
+    name = Formula(symbol(view.notation, through.lhs.tensor))
+    return (name, " ", Ref(defining_label(view, through)))
 
 
 # --- the chain rule -------------------------------------------------------------------------------
@@ -141,6 +148,8 @@ def _inner(made: Contribution) -> tuple[Index, ...]:
 
 def chain_statement(made: Contribution) -> Statement:
     """Return the contribution with its local derivative named, not yet put in."""
+    if made.upstream == ONE:
+        return made.statement
     inner = _inner(made)
     indices = tuple(i for i in made.statement.indices if i not in inner)
     body = mul(made.upstream, local_access(made))
@@ -150,7 +159,7 @@ def chain_statement(made: Contribution) -> Statement:
 def local_equality(made: Contribution) -> Equality:
     """Return ``d out[g] / d A[h] = partial``, summed over what only the forward sum sees."""
     inner = _inner(made)
-    kept = tuple(c for c in made.statement.guard if not implied(c))
+    kept = joined_bounds(needed(made.statement.guard))
     body: Expr = mul(*(Iverson(c) for c in kept), made.partial)
     rhs = Reduce("sum", inner, body) if inner else body
     return Equality(local_access(made), rhs)
@@ -169,13 +178,15 @@ def _locals(view: View, step: Step) -> list[Block]:
     seen = with_partials(view, step)
     lines: list[Line] = []
     for made in step.contributions:
+        if made.upstream == ONE:  # the loss itself reads it: there is nothing to multiply by
+            continue
         left, right = display(seen, local_equality(made))
         lines.append(Line(left, right, why=_reasons(view, made)))
     return [Equation(f"local:{step.quantity}", tuple(lines), about=step.quantity)]
 
 
 def _reasons(view: View, made: Contribution) -> Prose:
-    refs: list[Prose] = [(Ref(forward_label(made.through.lhs.tensor)),)]
+    refs: list[Prose] = [(Ref(defining_label(view, made.through)),)]
     refs += [(Ref(lemma_label(name)),) for name in made.lemmas]
     return say(view.lang, "from eq", ref=listed(view.lang, refs))
 
@@ -331,6 +342,8 @@ def _source(view: View, name: str) -> Prose:
     inline: Inline | None = None
     if name in view.notation.adjoints:
         inline = Ref(backward_label(view.notation.adjoints[name].quantity))
+    elif any(step.auxiliary and step.adjoint == name for step in view.derivation.steps):
+        inline = Ref(backward_label(name))
     elif name in view.derivation.tensors:
         inline = Ref(forward_label(name))
     return () if inline is None else (inline,)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from derivgen.algebra.affine import Dim
-from derivgen.algebra.expressions import Access
+from derivgen.algebra.expressions import Access, Expr, walk
 from derivgen.algebra.network import Role, Tensor
+from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Named
 from derivgen.forms.fold import Equality
 from derivgen.forms.layout import affine_math
@@ -201,27 +202,41 @@ def _equation(view: View, number: int) -> list[Block]:
     equation = derivation.network.equations[number]
     invented = [n for n in derivation.named.values() if n.equation == number]
     statements = [s for s in derivation.forward if s.equation == number]
-    found: list[Block] = [_named(view, named) for named in invented if _shown(named)]
+    found: list[Block] = []
+    for named in invented:
+        found += _named(view, named) if _shown(view, named) else []
     written = Equality(equation.lhs, equation.rhs)
-    left, right = display(view, written)
-    lines = [Line(left, right)]
     own = [s for s in statements if s.lhs.tensor == equation.lhs.tensor]
-    if invented and own:
-        for folded in view.fold(own):
-            if folded.rhs != equation.rhs:
-                lines.append(_resumed(view, folded, written))
-    label = _label(view, number)
-    found.append(Equation(label, tuple(lines), about=equation.lhs.tensor))
-    if not invented:
-        found += matrix_equation(view, written, f"fm:{number}")
-    return found
+    folded = view.fold(own) if own and (invented or _reads_outside(equation.rhs)) else ()
+    lines: list[Line] = []
+    if not folded or not _reads_outside(equation.rhs):
+        lines.append(Line(*display(view, written)))
+    lines += [_resumed(view, f, written, not lines) for f in folded if f.rhs != equation.rhs]
+    found.append(Equation(_label(view, number), tuple(lines), about=equation.lhs.tensor))
+    shown = folded[0] if len(folded) == 1 else written
+    return [*found, *matrix_equation(view, shown, f"fm:{number}")]
 
 
-def _resumed(view: View, folded: Equality, written: Equality) -> Line:
-    if folded.lhs == written.lhs:
+def _reads_outside(expr: Expr) -> bool:
+    """Tell whether an access says what lies outside its tensor; its condition is then shown."""
+    return any(isinstance(part, Access) and part.outside is not None for part in walk(expr))
+
+
+def _resumed(view: View, folded: Equality, written: Equality, first: bool) -> Line:
+    if folded.lhs == written.lhs and not first:
         return Line(None, side(view, folded.rhs, written))
     left, right = display(view, folded)
     return Line(left, right)
+
+
+def defining_label(view: View, statement: Statement) -> str:
+    """Return the label of the equation a forward statement comes from."""
+    tensor = statement.lhs.tensor
+    equations = view.derivation.network.equations
+    known = 0 <= statement.equation < len(equations)
+    if known and equations[statement.equation].lhs.tensor == tensor:
+        return _label(view, statement.equation)
+    return forward_label(tensor)
 
 
 def _label(view: View, number: int) -> str:
@@ -233,17 +248,17 @@ def _label(view: View, number: int) -> str:
     return forward_label(tensor) if number == main else f"f:{tensor}:{number}"
 
 
-def _shown(named: Named) -> bool:
-    return named.reason != "derivative"
+def _shown(view: View, named: Named) -> bool:
+    return named.reason != "derivative" and named.name in view.forward_of
 
 
-def _named(view: View, named: Named) -> Equation:
-    statements = [s for s in view.derivation.forward if s.lhs.tensor == named.name]
-    lines: list[Line] = []
-    for equality in view.fold(statements) if statements else ():
-        left, right = display(view, equality)
-        lines.append(Line(left, right))
-    return Equation(forward_label(named.name), tuple(lines), about=named.name)
+def _named(view: View, named: Named) -> list[Block]:
+    folded = view.fold(view.forward_of[named.name])
+    lines = tuple(Line(*display(view, equality)) for equality in folded)
+    found: list[Block] = [Equation(forward_label(named.name), lines, about=named.name)]
+    if len(folded) == 1:
+        found += matrix_equation(view, folded[0], f"fm:{named.name}")
+    return found
 
 
 def matrix_equation(view: View, equality: Equality, label: str) -> list[Block]:

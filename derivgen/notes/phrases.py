@@ -195,5 +195,6 @@ PHRASES: dict[str, tuple[str, str]] = {
         "it, on each arrow the local derivative.",
         "计算图：结点上方为其值，下方为损失对它的导数，箭头上为局部导数。",
     ),
+    "if": ("if {condition}", "若 {condition}"),
     "inserted": ("with {ref} put in", "代入 {ref}"),
 }

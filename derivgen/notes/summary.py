@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from derivgen.algebra.affine import indices_of
+from derivgen.algebra.expressions import ONE, Condition, Expr, Iverson, Mul, mul, tensors_read
 from derivgen.algebra.statements import Assign, Scan
 from derivgen.algebra.statements import Block as Nest
 from derivgen.calculus.derivation import Step
@@ -17,7 +19,7 @@ from derivgen.notes.document import Formula, Inline, Prose, Pseudocode, Ref, Sec
 from derivgen.notes.forward import shape, stack_range
 from derivgen.notes.inline import recursions
 from derivgen.notes.stacks import LETTER, Stack, relative, stack_of
-from derivgen.notes.view import PREFIX, View, display, matrix_display
+from derivgen.notes.view import PREFIX, View, condition, display, matrix_display, side
 from derivgen.notes.words import join, say, word
 
 RATE = Sym("eta")
@@ -83,9 +85,9 @@ def algorithm(view: View, found: tuple[Stack, ...]) -> Pseudocode:
     forward = schedule(derivation.forward, derivation.tensors)
     backward = schedule(derivation.backward, derivation.tensors)
     lines.append((deep, say(lang, "forward step")))
-    lines += _nests(view, forward, deep + 1, found, "stack up")
+    lines += _nests(view, forward, deep + 1, found, "stack up", set())
     lines.append((deep, say(lang, "backward step")))
-    lines += _nests(view, backward, deep + 1, found, "stack down")
+    lines += _nests(view, backward, deep + 1, found, "stack down", set())
     if deep:
         lines.append((0, say(lang, "mean over samples")))
     lines.append((0, say(lang, "update step")))
@@ -114,16 +116,24 @@ def _update(view: View, name: str) -> Prose:
 
 
 def _nests(
-    view: View, nests: tuple[Nest, ...], deep: int, found: tuple[Stack, ...], key: str
+    view: View,
+    nests: tuple[Nest, ...],
+    deep: int,
+    found: tuple[Stack, ...],
+    key: str,
+    written: set[str],
 ) -> list[tuple[int, Prose]]:
-    """Return the lines of scheduled statements, those of one tensor folded where they meet."""
+    """Return the lines of scheduled statements, those of one tensor folded where they meet.
+
+    ``written`` collects the tensors written so far; a later statement adds to them.
+    """
     lines: list[tuple[int, Prose]] = []
     pending = list(nests)
     while pending:
         nest = pending.pop(0)
         if isinstance(nest, Scan):
             lines.append((deep, _scan(view, nest)))
-            lines += _nests(view, nest.blocks, deep + 1, (), key)
+            lines += _nests(view, nest.blocks, deep + 1, (), key, written)
             continue
         if stack := _stack_here(view, found, nest):
             own = [nest, *(n for n in pending if _stack_here(view, found, n) == stack)]
@@ -135,8 +145,16 @@ def _nests(
             follower = pending.pop(0)
             assert isinstance(follower, Assign), "only assignments are taken together"
             together.append(follower.statement)
-        lines += [(deep, _assign(view, equality)) for equality in view.fold(together)]
+        adds = nest.statement.lhs.tensor in written and _is_general(nest)
+        if _is_general(nest):
+            written.add(nest.statement.lhs.tensor)
+        lines += [(deep, _assign(view, equality, adds)) for equality in view.fold(together)]
     return lines
+
+
+def _is_general(nest: Assign) -> bool:
+    """Tell whether a statement writes at no fixed place: base cases never add."""
+    return all(list(indices_of(form)) for form in nest.statement.lhs.indices)
 
 
 def _stack_here(view: View, found: tuple[Stack, ...], nest: Nest) -> Stack | None:
@@ -155,17 +173,35 @@ def _loop(
     first, last = Formula(Num(str(stack.first))), Formula(Num(str(stack.last)))
     head = say(view.lang, key, letter=Formula(Sym(LETTER)), first=first, last=last)
     own = tuple(n for n in nests if isinstance(n, Assign) and n.statement.lhs.tensor in shown)
-    return [(deep, head), *_nests(relative(view, stack.first), own, deep + 1, (), key)]
+    return [(deep, head), *_nests(relative(view, stack.first), own, deep + 1, (), key, set())]
 
 
 def _same(other: Nest, nest: Assign) -> bool:
     return isinstance(other, Assign) and other.statement.lhs.tensor == nest.statement.lhs.tensor
 
 
-def _assign(view: View, equality: Equality) -> Prose:
-    left, right = display(view, equality)
-    parts: list[Inline] = [Formula(row(left, Op("gets"), right))]
-    return tuple(parts)
+def _assign(view: View, equality: Equality, adds: bool) -> Prose:
+    conditions, rhs = _guarded(equality.rhs)
+    left, _ = display(view, equality)
+    right = side(view, rhs, equality)
+    if equality.lhs.tensor in tensors_read(rhs) and adds:
+        adds = False
+    parts: list[Inline] = [Formula(row(left, Op("adds" if adds else "gets"), right))]
+    if conditions:
+        told = Formula(condition(view, tuple(conditions), equality.indices))
+        parts += ["   ", *say(view.lang, "if", condition=told)]
+    return join(tuple(parts))
+
+
+def _guarded(rhs: Expr) -> tuple[list[Condition], Expr]:
+    """Part brackets in front of a product from the rest: they say when the line is run at all."""
+    if isinstance(rhs, Iverson):
+        return [rhs.condition], ONE
+    if not isinstance(rhs, Mul):
+        return [], rhs
+    brackets = [f.condition for f in rhs.factors if isinstance(f, Iverson)]
+    rest = [f for f in rhs.factors if not isinstance(f, Iverson)]
+    return brackets, mul(*rest) if rest else ONE
 
 
 def _scan(view: View, scan: Scan) -> Prose:

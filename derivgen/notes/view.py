@@ -23,11 +23,12 @@ from derivgen.algebra.expressions import (
     used_indices,
     walk,
 )
-from derivgen.algebra.statements import Statement
+from derivgen.algebra.statements import Scan, Statement
 from derivgen.calculus.derivation import Derivation, Step
+from derivgen.calculus.schedule import schedule
 from derivgen.forms.fold import Equality, fold
 from derivgen.forms.layout import Context, condition_math, formula
-from derivgen.forms.letters import assign_letters
+from derivgen.forms.letters import assign_letters, letter_text
 from derivgen.forms.math import Math, Op, joined
 from derivgen.forms.matrix import NoMatrixForm, matrix_form
 from derivgen.forms.matrix_layout import matrix_math, whole
@@ -100,10 +101,15 @@ class View:
         return tuple((a.low, a.high) for a in declared.axes) if declared else ()
 
     def layer_axis(self, tensor: str) -> int | None:
-        """Return the place of the axis that counts layers, if the tensor has one."""
+        """Return the place of the axis that counts layers or steps, if the tensor has one."""
         if tensor in self.notation.adjoints:
             tensor = self.notation.adjoints[tensor].quantity
         return layer_axis(self.notation, tensor)
+
+    def is_label(self, index: Index) -> bool:
+        """Tell whether an index counts layers or steps."""
+        letter = letter_text(index, self.notation.written)
+        return letter == self.notation.layer_letter or letter in self.notation.labels
 
 
 def make_view(
@@ -130,6 +136,7 @@ def make_view(
     notation = make_notation(
         style, loss, derivation.tensors, adjoints, _from_zero(derivation), written, layers, invented
     )
+    notation = replace(notation, labels=_labels(derivation, written))
     view = View(derivation, notation, Tables(derivation), lang, detail)
     return replace(view, layout=layout or _layout(view))
 
@@ -145,6 +152,17 @@ def _invented(derivation: Derivation) -> dict[str, PaperName]:
         if fold_name in LETTERS and owner:
             found[name] = PaperName(LETTERS[fold_name], tag=owner)
     return found
+
+
+def _labels(derivation: Derivation, written: frozenset[str]) -> frozenset[str]:
+    """Return the letters of the indices along which the forward equations recur."""
+    found: dict[str, None] = {}
+    pending = list(schedule(derivation.forward, derivation.tensors))
+    for block in pending:
+        if isinstance(block, Scan):
+            found[letter_text(block.index, written)] = None
+            pending.extend(block.blocks)
+    return frozenset(found)
 
 
 def _from_zero(derivation: Derivation) -> frozenset[str]:
