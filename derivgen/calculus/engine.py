@@ -10,25 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from derivgen.algebra.affine import Index, affine
+from derivgen.algebra.affine import affine
 from derivgen.algebra.expressions import (
-    ONE,
     Access,
     Along,
     Call,
-    Derivative,
     mul,
     walk,
 )
-from derivgen.algebra.network import Axis, Network, Role
+from derivgen.algebra.network import Network, Role
 from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.bridge import FLAT
-from derivgen.calculus.derivation import Contribution, Derivation, Named, Step, UsedFact
+from derivgen.calculus.derivation import Derivation, Named, Step, UsedFact
+from derivgen.calculus.derivatives import loop, reverse, supply_derivatives
 from derivgen.calculus.lemmas import Lemmas
 from derivgen.calculus.names import Names
 from derivgen.calculus.normalise import KEPT_IN_PLACE, normalise
-from derivgen.calculus.reverse import Adjoints, Forward, depends_on, needed_for, pull_back, reach
+from derivgen.calculus.reverse import Adjoints, Forward
 from derivgen.calculus.schedule import computing_order
 from derivgen.calculus.simplify import simplify
 from derivgen.errors import EquationError, NameProblem
@@ -75,7 +74,7 @@ def _directional(forward: Forward, derivation: Derivation, wrt: str) -> str:
     forward.tensors[f"v_{wrt}"] = replace(tensor, name=f"v_{wrt}", role=Role.INPUT)
     scalar = forward.names.tensor(f"slope_{wrt}")
     forward.add_tensor(scalar, (), ())
-    indices = _loop(forward, tensor.axes, tensor.axis_names)
+    indices = loop(forward, tensor.axes, tensor.axis_names)
     own = tuple(affine(index) for index in indices)
     body = mul(Access(gradient, own), Access(f"v_{wrt}", own))
     forward.statements.append(Statement(indices, (), Access(scalar), "sum", body))
@@ -145,49 +144,6 @@ class _AdjointNames:
         return self.known[name]
 
 
-def reverse(forward: Forward, adjoints: Adjoints, asked: Sequence[str]) -> list[Step]:
-    """Return the raw steps that pull the seed back to ``asked``, in an order of computation."""
-    statements = list(forward.statements)
-    counts = forward.writers()
-    forward.single = frozenset(name for name, count in counts.items() if count == 1)
-    smooth = [s for s in statements if not s.op.startswith("arg")]
-    wanted = depends_on(smooth, asked)
-    needed = needed_for(smooth, [adjoints.seed])
-    active = {name for name in wanted if name in needed}
-    found = [
-        contribution
-        for statement in reversed(smooth)
-        if statement.lhs.tensor in active
-        for contribution in pull_back(statement, forward, adjoints, active.__contains__)
-    ]
-    paths = _from_seed(found, adjoints.seed)
-    last = {statement.lhs.tensor: n for n, statement in enumerate(statements)}
-    order = sorted(paths, key=lambda name: -last.get(name, -1))
-    return [_raw_step(name, paths[name], forward, adjoints) for name in order]
-
-
-def _from_seed(found: list[Contribution], seed: str) -> dict[str, list[Contribution]]:
-    """Return the contributions by operand, without those that nothing reaches.
-
-    A quantity read in conditions only, or under `stop_gradient`, has no adjoint to hand on.
-    """
-    targets: dict[str, list[str]] = {}
-    for path in found:
-        targets.setdefault(path.through.lhs.tensor, []).append(path.operand.tensor)
-    reached = reach(targets, [seed])
-    paths: dict[str, list[Contribution]] = {}
-    for path in found:
-        if path.through.lhs.tensor in reached:
-            paths.setdefault(path.operand.tensor, []).append(path)
-    return paths
-
-
-def _raw_step(name: str, paths: list[Contribution], forward: Forward, adjoints: Adjoints) -> Step:
-    made = tuple(path.statement for path in paths)
-    delta = name in forward.preactivations
-    return Step(name, adjoints.name(name), tuple(paths), (), made, delta)
-
-
 def forward_part(network: Network) -> Forward:
     """Return the forward statements, those of derivatives inside the equations included."""
     names = Names(network)
@@ -200,7 +156,7 @@ def forward_part(network: Network) -> Forward:
         Lemmas(network.functions),
         preactivations=_preactivations(network, normal.named),
     )
-    _supply_derivatives(network, forward, dict(normal.derivatives))
+    supply_derivatives(network, forward, dict(normal.derivatives))
     return forward
 
 
@@ -213,71 +169,3 @@ def _preactivations(network: Network, named: Mapping[str, Named]) -> frozenset[s
             if isinstance(part, (Call, Along)) and (activation or isinstance(part, Along)):
                 found |= {arg.tensor for arg in part.args if isinstance(arg, Access)}
     return frozenset(found)
-
-
-# --- derivatives inside equations ----------------------------------------------------------------
-
-
-def _supply_derivatives(network: Network, forward: Forward, waiting: dict[str, Derivative]) -> None:
-    """Add the statements of ``d(u, x)``, innermost first, so that they may be differentiated."""
-    while waiting:
-        ready = [n for n, d in waiting.items() if not _blocked(forward, d.of.tensor, waiting)]
-        if not ready:
-            names = " and ".join(f"d({d.of.tensor}, {d.by.tensor})" for d in waiting.values())
-            raise EquationError(names, "A derivative is used to define what it differentiates.")
-        for name in ready:
-            _supply(network, forward, name, waiting.pop(name))
-        forward.statements = computing_order(forward.statements)
-
-
-def _blocked(forward: Forward, tensor: str, waiting: dict[str, Derivative]) -> bool:
-    needed = needed_for(forward.statements, [tensor])
-    return any(name in needed for name in waiting)
-
-
-def _supply(network: Network, forward: Forward, name: str, derivative: Derivative) -> None:
-    of, by = derivative.of.tensor, derivative.by.tensor
-    tensor = forward.tensors[of]
-    leading = _loop(forward, tensor.axes, tensor.axis_names)
-    known = {by: name}
-
-    def naming(operand: str) -> str:
-        if operand not in known:
-            known[operand] = forward.names.tensor(f"d_{of}_d_{operand}")
-        return known[operand]
-
-    adjoints = Adjoints(naming, of, leading)
-    raw = reverse(forward, adjoints, (by,))
-    for step in raw:
-        old = forward.tensors[step.quantity]
-        if step.adjoint != name:
-            axis_names = (*(i.name for i in leading), *old.axis_names)
-            forward.add_tensor(step.adjoint, (*tensor.axes, *old.axes), axis_names)
-            part = Derivative(Access(of), Access(step.quantity))
-            forward.named[step.adjoint] = Named(step.adjoint, part, "derivative", -1)
-    if leading or of == by:
-        forward.statements.append(_seed(forward, adjoints, of, leading))
-    steps, _ = simplify(raw, forward, network, {name})
-    forward.statements += [statement for step in steps for statement in step.result]
-
-
-def _seed(forward: Forward, adjoints: Adjoints, of: str, leading: tuple[Index, ...]) -> Statement:
-    """Return ``d u[a] / d u[a] = 1``."""
-    place = adjoints.place(Access(of, tuple(affine(index) for index in leading)))
-    if place.tensor not in forward.tensors:
-        axes = forward.tensors[of].axes
-        forward.add_tensor(place.tensor, axes + axes, ())
-        part = Derivative(Access(of), Access(of))
-        forward.named[place.tensor] = Named(place.tensor, part, "derivative", -1)
-    return Statement(leading, (), place, "sum", ONE)
-
-
-def _loop(
-    forward: Forward, axes: tuple[Axis, ...], axis_names: tuple[str, ...]
-) -> tuple[Index, ...]:
-    """Return fresh indices over the given axes."""
-    letters = [*axis_names, *"abcdefgh"[len(axis_names) :]]
-    return tuple(
-        forward.names.unique_index(Index(letter, axis.low, axis.high))
-        for letter, axis in zip(letters, axes, strict=False)
-    )

@@ -71,16 +71,18 @@ class Forward:
 class Adjoints:
     """How adjoints are written: their name for each tensor, leading indices, and the seed.
 
-    ``seed`` names the tensor differentiated; where it is a scalar its adjoint is the number 1.
+    ``seed`` names the tensor differentiated. Its adjoint is the number 1 where it is a scalar, and
+    everywhere if it is a ``unit`` seed.
     """
 
     name: Callable[[str], str]
     seed: str
     leading: tuple[Index, ...] = ()
+    unit: bool = False
 
     def of(self, access: Access) -> Expr:
         """Return the adjoint of an access."""
-        if access.tensor == self.seed and not access.indices:
+        if access.tensor == self.seed and (self.unit or not access.indices):
             return ONE
         return self.place(access)
 

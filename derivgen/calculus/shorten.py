@@ -64,7 +64,7 @@ def shortest(
         return where(slope.condition, yes, no), tuple(dict.fromkeys(used + more))
     if slope == ZERO or any(isinstance(p, (Where, Iverson)) for p in walk(forward)):
         return slope, ()
-    parts = (slope, forward) if output is None else (slope, forward, output)
+    parts: tuple[Expr, ...] = (slope, forward) if output is None else (slope, forward, output)
     own = output.name if isinstance(output, Call) else ""
     if isinstance(output, Call):  # its own value is one leaf, not a call to look into
         parts = tuple(replace_nodes(part, {output: _OWN}) for part in parts)

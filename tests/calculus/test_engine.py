@@ -193,3 +193,20 @@ def test_the_hash_seed_changes_nothing():
     }
 
     assert len(outputs) == 1
+
+
+def test_a_derivative_sample_by_sample_is_computed_on_the_diagonal_only():
+    text = """
+network n
+index n: 50, h: 4
+input x[n]
+param w[h], v[h]
+u[n] = sum[h](v[h]*tanh(w[h]*x[n]{shift}))
+g[n] = d(u[n], x[n])
+loss E = sum[n](g[n]^2)
+"""
+    alone = derive(parse(text.format(shift="")))
+    mixed = derive(parse(text.format(shift=" + x[49-n]")))
+
+    assert len(alone.tensors["d_u_d_x"].axes) == 1
+    assert len(mixed.tensors["d_u_d_x"].axes) == 2
