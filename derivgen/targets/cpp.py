@@ -25,7 +25,7 @@ from derivgen.targets.cpp_storage import (
     work_view,
 )
 from derivgen.targets.cpp_text import Printed, braced, quoted, wrapped_all
-from derivgen.targets.emit import file_stem, render
+from derivgen.targets.emit import render
 
 HELPERS = (
     "square",
@@ -92,7 +92,7 @@ class CppView:
 def emit_cpp(program: Program, dtype: str, predict_only: bool) -> dict[str, str]:
     """Return the emitted file by its name."""
     view = cpp_view(program, dtype, predict_only)
-    return {f"{file_stem(program)}.cpp": render("cpp/trainer.cpp.jinja", view)}
+    return {f"{view.stem}.cpp": render("cpp/trainer.cpp.jinja", view)}
 
 
 def cpp_view(program: Program, dtype: str, predict_only: bool) -> CppView:
@@ -113,9 +113,9 @@ def cpp_view(program: Program, dtype: str, predict_only: bool) -> CppView:
     )
     sizes = [(name, scope.sizes[name], value) for name, value in program.dims]
     return CppView(
-        title=f"{program.name}: {'trainer' if training else 'predictor'}",
+        title=f"{program.name}: {stem_of(training)}",
         header=header_lines(program, dtype, training),
-        stem=file_stem(program),
+        stem=stem_of(training),
         namespace=namespace_of(program.name),
         dtype=dtype,
         training=training,
@@ -136,6 +136,11 @@ def cpp_view(program: Program, dtype: str, predict_only: bool) -> CppView:
         facts=fact_functions(program, scope),
         fact_checks=fact_checks(program, scope),
     )
+
+
+def stem_of(training: bool) -> str:
+    """Return the name of the emitted file, without its ending."""
+    return "trainer" if training else "predictor"
 
 
 @cache
@@ -242,7 +247,7 @@ def update_view(program: Program, scope: Scope, file: Names, training: bool) -> 
 
 def header_lines(program: Program, dtype: str, training: bool) -> Printed:
     """Return the comment at the top of the file."""
-    stem = file_stem(program)
+    stem = stem_of(training)
     option = "" if training else " --predict-only"
     offers = "predict, loss_and_gradients and update" if training else "predict"
     lines = [

@@ -75,7 +75,7 @@ def compiled(cases: list[Case], folder: Path, level: str = "-O0") -> Path:
     for case in cases:
         program = replace(case.program, name=case.name)
         source = folder / f"{case.name}.cpp"
-        source.write_text(emit(program, "cpp", "float64")[f"{case.name}.cpp"], encoding="utf-8")
+        source.write_text(emit(program, "cpp", "float64")["trainer.cpp"], encoding="utf-8")
         parts.append(f'#include "{source.name}"')
     runs = [RUN.replace("NAME", case.name) for case in cases]
     calls = [f"  run_{case.name}({len(case.samples)});" for case in cases]

@@ -61,9 +61,9 @@ def folder(tmp_path_factory) -> Path:
     programs["wrong"] = spoiled(replace(programs["frame"], name="wrong"))
     lines = []
     for name, program in programs.items():
-        for target in ("numpy", "cpp"):
-            for file, text in emit(program, target, "float64").items():
-                (place / file).write_text(text, encoding="utf-8")
+        for target, ending in (("numpy", "py"), ("cpp", "cpp")):
+            (text,) = emit(program, target, "float64").values()
+            (place / f"{name}.{ending}").write_text(text, encoding="utf-8")
         lines += [f"#define main main_{name}", f'#include "{name}.cpp"', "#undef main"]
     lines += ["#include <string>", "int main(int count, char** arguments) {"]
     for name in programs:
