@@ -27,38 +27,81 @@ from derivgen.algebra.expressions import (
     power,
     transform,
     walk,
+    where,
 )
 from derivgen.lowering.definitions import Definitions
 from derivgen.lowering.exponents import linear
 
+SMALL = 60  # the most nodes of what is put in
 
-def cancelled(expr: Expr, quotients: Definitions, forward: Definitions) -> Expr:
+
+def cancelled(expr: Expr, backward: Definitions, forward: Definitions) -> Expr:
     """Return an expression whose products cancel with the quotients they read.
 
-    ``quotients`` are the maps that may be put in, ``forward`` tells which factors can vanish.
+    ``backward`` are the maps that may be put in, ``forward`` tells which factors can vanish.
     """
+    if not any(isinstance(part, (Mul, Div)) for part in walk(expr)):
+        return expr
 
     def visit(node: Node) -> Node:
+        if isinstance(node, Div):
+            node = _inverted(node, forward)
         if isinstance(node, (Mul, Div)):
-            return _product(node, quotients, forward)
-        return node
+            node = _product(node, backward, forward)
+        return same_condition(node)
 
     return transform(expr, visit)  # type: ignore[return-value]
 
 
-def _product(expr: Expr, quotients: Definitions, forward: Definitions) -> Expr:
+def same_condition(expr: Node) -> Node:
+    """Drop a condition inside a branch that has it already."""
+    if not isinstance(expr, Where):
+        return expr
+    condition = expr.condition
+
+    def taken(node: Node) -> Node:
+        return node.yes if isinstance(node, Where) and node.condition == condition else node
+
+    def passed(node: Node) -> Node:
+        return node.no if isinstance(node, Where) and node.condition == condition else node
+
+    return where(condition, transform(expr.yes, taken), transform(expr.no, passed))  # type: ignore[arg-type]
+
+
+def _inverted(expr: Expr, forward: Definitions) -> Expr:
+    """Write ``a/z`` as ``a*c/b`` where z is ``b/c`` and c can vanish."""
+    above, below = _factors(expr)
+    for place, factor in enumerate(below):
+        body = forward.body(factor) if isinstance(factor, Access) else None
+        if isinstance(body, Where) and body.no == ZERO:
+            body = body.yes
+        if isinstance(body, Div) and _vanishes(body.denominator, forward):
+            rest = below[:place] + below[place + 1 :]
+            return _times(div(body.denominator, mul(body.numerator, *rest)), above)
+    return expr
+
+
+def _product(expr: Expr, backward: Definitions, forward: Definitions) -> Expr:
     above, below = _factors(expr)
     for place, factor in enumerate(above):
         others = above[:place] + above[place + 1 :]
-        vanishing = [part for part in others if _vanishes(part, forward)]
-        if not vanishing:
+        up = [part for part in others if _vanishes(part, forward)]
+        down = [part for part in below if _vanishes(part, forward)]
+        if not up and not down:
             continue
-        opened = _opened(factor, quotients)
-        if opened is None or not _meets(opened, vanishing):
+        opened = _opened(factor, backward)
+        if opened is None or not (_meets(opened, up) or _holds(opened, down)):
             continue
-        whole = _times(opened, others)
-        return div(whole, mul(*below)) if below else whole
+        return _times(opened, others, below)
     return expr
+
+
+def _holds(expr: Expr, vanishing: list[Expr]) -> bool:
+    """Tell whether one of the factors is a factor of a branch."""
+    if isinstance(expr, Where):
+        return _holds(expr.yes, vanishing) or _holds(expr.no, vanishing)
+    keys = [_key(_power(part)[0]) for part in vanishing]
+    return any(_key(_power(part)[0]) in keys for part in _factors(expr)[0])
 
 
 def _factors(expr: Expr) -> tuple[list[Expr], list[Expr]]:
@@ -87,7 +130,8 @@ def _opened(factor: Expr, quotients: Definitions) -> Expr | None:
     """Return a factor with the quotients it reads put in, ``None`` if it reads none."""
     match factor:
         case Access():
-            return quotients.body(factor)
+            body = quotients.body(factor)
+            return body if body is not None and sum(1 for _ in walk(body)) < SMALL else None
         case Mul((Number() as number, rest)):
             inner = _opened(rest, quotients)
             return None if inner is None else mul(number, inner)
@@ -105,33 +149,36 @@ def _key(expr: Expr) -> object:
 
 def _meets(expr: Expr, vanishing: list[Expr]) -> bool:
     """Tell whether one of the factors stands below a fraction bar."""
-    keys = [_key(part.base if isinstance(part, Pow) else part) for part in vanishing]
+    keys = [_key(_power(part)[0]) for part in vanishing]
     for part in walk(expr):
         if isinstance(part, Div):
             for below in _factors(part.denominator)[0]:
-                if _key(below.base if isinstance(below, Pow) else below) in keys:
+                if _key(_power(below)[0]) in keys:
                     return True
     return False
 
 
-def _times(expr: Expr, factors: list[Expr]) -> Expr:
-    """Return an expression times factors, cancelled term by term."""
+def _times(expr: Expr, factors: list[Expr], divisors: list[Expr] | None = None) -> Expr:
+    """Return an expression times factors over divisors, cancelled term by term."""
+    divisors = divisors or []
     match expr:
         case Where(condition, yes, no):
-            outside = ZERO if no == ZERO else _times(no, factors)
-            return Where(condition, _times(yes, factors), outside)
+            outside = ZERO if no == ZERO else _times(no, factors, divisors)
+            return Where(condition, _times(yes, factors, divisors), outside)
         case Add(terms):
-            return add(*(_times(term, factors) for term in terms))
-        case Mul((Number() as number, Add() | Where() as inner)):
-            return mul(number, _times(inner, factors))
+            return add(*(_times(term, factors, divisors) for term in terms))
         case Div(Add(terms), below) if _meets(expr, factors):
-            return add(*(_times(div(term, below), factors) for term in terms))
+            return add(*(_times(div(term, below), factors, divisors) for term in terms))
     above, below = _factors(expr)
-    rest = list(factors)
+    for place, part in enumerate(above):
+        if isinstance(part, (Add, Where)) and _meets(part, factors):
+            others = above[:place] + above[place + 1 :]
+            return _times(part, [*others, *factors], [*below, *divisors])
+    rest = [*above, *factors]
     kept: list[Expr] = []
-    for part in below:
+    for part in [*below, *divisors]:
         kept += _reduced(part, rest)
-    whole = mul(*above, *rest)
+    whole = mul(*rest)
     return div(whole, mul(*kept)) if kept else whole
 
 
@@ -155,4 +202,3 @@ def _power(expr: Expr) -> tuple[Expr, Fraction]:
             return base, value
         case _:
             return expr, Fraction(1)
-

@@ -15,6 +15,7 @@ from derivgen.algebra.expressions import (
     children,
     replace_nodes,
     substitute,
+    tensors_read,
 )
 from derivgen.algebra.network import Function
 from derivgen.algebra.statements import Statement, plain_lhs
@@ -34,6 +35,7 @@ class Definitions:
     maps: dict[str, tuple[tuple[Index, ...], Expr]]
     functions: Mapping[str, Function]
     positive: set[str] = field(default_factory=set)
+    maxima: set[str] = field(default_factory=set)  # what they are relative to
     grows: dict[tuple[str, int], bool] = field(default_factory=dict)
 
     def body(self, access: Access) -> Expr | None:
@@ -72,19 +74,20 @@ class Definitions:
     def opens(self, access: Access) -> bool:
         """Tell whether a tensor is a product with an exponential, so that it may overflow."""
         found = self.maps.get(access.tensor)
-        return found is not None and _has_factor(found[1])
+        return found is not None and self._has_factor(found[1])
 
-
-def _has_factor(body: Expr) -> bool:
-    match body:
-        case Call(name):
-            return name in GROWING
-        case Mul(factors):
-            return any(_has_factor(factor) for factor in factors)
-        case Div(above, below):
-            return _has_factor(above) or _has_factor(below)
-        case _:
-            return False
+    def _has_factor(self, body: Expr) -> bool:
+        match body:
+            case Call("exp", (argument,)):
+                return not any(name in self.maxima for name in tensors_read(argument))
+            case Call(name):
+                return name in GROWING
+            case Mul(factors):
+                return any(self._has_factor(factor) for factor in factors)
+            case Div(above, below):
+                return self._has_factor(above) or self._has_factor(below)
+            case _:
+                return False
 
 
 def bound_to(body: Expr, values: Mapping[str, Expr]) -> Expr:

@@ -37,8 +37,8 @@ from derivgen.algebra.expressions import (
     power,
     transform,
     walk,
-    where,
 )
+from derivgen.lowering.cancel import same_condition
 from derivgen.lowering.definitions import Definitions
 from derivgen.lowering.exponents import Scaled, as_expr, exp_of, largest, linear, plus
 
@@ -100,9 +100,7 @@ def _may_meet(above: list[Expr], below: list[Expr], definitions: Definitions) ->
     """Tell whether both an infinite and a vanishing or infinite factor may occur."""
     if sum(map(_is_exp, above)) > 1:
         return True
-    return any(_grows(p, definitions) for p in above) and any(
-        _grows(p, definitions) for p in below
-    )
+    return any(_grows(p, definitions) for p in above) and any(_grows(p, definitions) for p in below)
 
 
 def _grows(expr: Expr, definitions: Definitions) -> bool:
@@ -305,9 +303,7 @@ def _complement(terms: tuple[Expr, ...], definitions: Definitions) -> Expr | Non
     if quotient.numerator not in rest:
         return None
     rest.remove(quotient.numerator)
-    return add(
-        log_of(add(*rest), definitions), neg(log_of(quotient.denominator, definitions))
-    )
+    return add(log_of(add(*rest), definitions), neg(log_of(quotient.denominator, definitions)))
 
 
 def _as_quotient(expr: Expr, definitions: Definitions) -> Div | None:
@@ -362,7 +358,10 @@ def near_one(expr: Expr, definitions: Definitions) -> Expr:
     for one, sign in ((MINUS_ONE, 1), (ONE, -1)):
         for place, term in enumerate(terms):
             match term, sign:
-                case (Call("exp", args), 1) | (Mul((Number(Fraction(numerator=-1)), Call("exp", args))), -1):
+                case (Call("exp", args), 1) | (
+                    Mul((Number(Fraction(numerator=-1)), Call("exp", args))),
+                    -1,
+                ):
                     if one in terms:
                         terms[place] = mul(number(sign), Call("expm1", args))
                         terms.remove(one)
@@ -412,19 +411,9 @@ def _may_be_infinite(factor: Expr, definitions: Definitions) -> bool:
     return False
 
 
-def same_condition(expr: Expr, definitions: Definitions) -> Expr:
+def once(expr: Expr, definitions: Definitions) -> Expr:
     """Drop a condition inside a branch that has it already."""
-    if not isinstance(expr, Where):
-        return expr
-    condition = expr.condition
-
-    def taken(node: Node) -> Node:
-        return node.yes if isinstance(node, Where) and node.condition == condition else node
-
-    def passed(node: Node) -> Node:
-        return node.no if isinstance(node, Where) and node.condition == condition else node
-
-    return where(condition, transform(expr.yes, taken), transform(expr.no, passed))
+    return same_condition(expr)
 
 
 RULES: tuple[Rule, ...] = (
@@ -433,5 +422,5 @@ RULES: tuple[Rule, ...] = (
     near_one,
     masks,
     zero_times_log,
-    same_condition,
+    once,
 )

@@ -32,8 +32,8 @@ from derivgen.lowering.program import (
     nests,
 )
 from derivgen.lowering.recognise import IDENTITY, recognised, written
-from derivgen.lowering.sizes import Sizes, fixed
 from derivgen.lowering.routines import routines_of
+from derivgen.lowering.sizes import Sizes, fixed
 from derivgen.lowering.stable import made_stable
 from derivgen.lowering.start import declared, start_of
 from derivgen.version import VERSION
@@ -301,7 +301,12 @@ def sorted_sizes(numbers: Mapping[Dim, int]) -> list[tuple[Dim, int]]:
 def _parameters(draft: Draft) -> tuple[Parameter, ...]:
     gradients = draft.derivation.gradients
     return tuple(
-        Parameter(t.name, 1000 + n, start_of(t, draft.numbers, draft.network.initialisers), gradients.get(t.name, ""))
+        Parameter(
+            t.name,
+            1000 + n,
+            start_of(t, draft.numbers, draft.network.initialisers),
+            gradients.get(t.name, ""),
+        )
         for n, t in enumerate(draft.network.parameters)
     )
 

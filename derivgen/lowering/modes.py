@@ -119,9 +119,7 @@ def _over(expr: Expr, indices: tuple[Index, ...]) -> Expr:
     """Return a ``predict`` over the tensor's indices, matched by their letters."""
     by_name = {index.name: index for index in indices}
     mapping: dict[Index, Affine] = {
-        index: affine(by_name[index.name])
-        for index in free_indices(expr)
-        if index.name in by_name
+        index: affine(by_name[index.name]) for index in free_indices(expr) if index.name in by_name
     }
     return substitute(expr, mapping)  # type: ignore[return-value]
 

@@ -26,8 +26,8 @@ from derivgen.algebra.expressions import (
     mul,
     used_indices,
 )
-from derivgen.algebra.statements import Scan, Statement
 from derivgen.algebra.statements import Block as Scheduled
+from derivgen.algebra.statements import Scan, Statement
 from derivgen.algebra.text import SIGNS
 from derivgen.lowering.program import Array, Block, Fill, Kind, Loop, Nest, Write
 from derivgen.lowering.sizes import narrowed

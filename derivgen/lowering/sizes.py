@@ -32,8 +32,8 @@ from derivgen.algebra.expressions import (
     Node,
     Number,
     Position,
-    index_value,
     children,
+    index_value,
     rebuild,
 )
 from derivgen.algebra.statements import Statement
@@ -92,12 +92,21 @@ class Sizes:
             case IndexValue(form):
                 return index_value(self.form(form))
             case Position(indices):
-                return Position(tuple(self.index(i) for i in indices))
+                return self._position(tuple(self.index(i) for i in indices))
         parts = children(node)
         if not parts:
             return node
         new = tuple(self.node(part) for part in parts)
         return rebuild(node, new) if any(a is not b for a, b in zip(new, parts)) else node
+
+    def _position(self, indices: tuple[Index, ...]) -> Expr:
+        """Return a position as an index expression, so that ranges may shrink afterwards."""
+        if not all(index.size.is_constant for index in indices[1:]):
+            return Position(indices)
+        total = affine(0)
+        for index in indices:
+            total = total * index.size.constant + (affine(index) - index.low)
+        return index_value(total)
 
 
 def fixed(statement: Statement, sizes: Sizes) -> Statement | None:
@@ -112,6 +121,9 @@ def fixed(statement: Statement, sizes: Sizes) -> Statement | None:
     ranges, rest = narrowed(guard, indices)
     if ranges is None:
         return None
+    if statement.op in ("argmax", "argmin"):
+        # A winner's position counts from the whole range.
+        ranges, rest = {}, guard
     lhs, body = sizes.node(statement.lhs), sizes.node(statement.body)
     if ranges:
         swap = Swap(ranges)
@@ -242,7 +254,7 @@ def _atom_bounds(atom: object, ranges: Mapping[Index, Index]) -> Bounds:
             return 1, None
         case Mod(inner, divisor):
             low, high = bounds(inner, ranges)
-            if low is not None and high is not None and 0 <= low and high < divisor:
+            if low is not None and high is not None and low >= 0 and high < divisor:
                 return low, high
             return 0, divisor - 1
         case FloorDiv(inner, divisor):

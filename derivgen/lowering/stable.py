@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from derivgen.algebra.affine import Index
 from derivgen.algebra.expressions import (
     Access,
     Call,
@@ -110,14 +109,20 @@ class Rewriter:
 
     def readers(self, part: tuple[Statement, ...]) -> tuple[Statement, ...]:
         """Return statements that only read what was rewritten: the backward part."""
-        quotients = Definitions(_quotients(maps_of(part, self.arrays)), {})
+        vanishing = any(
+            isinstance(p, Div) and tensors_read(p.denominator) for s in part for p in walk(s.body)
+        )
+        maps = dict(maps_of(part, self.arrays)) if vanishing else {}
+        known = Definitions(maps, {})
         out = []
         for statement in part:
-            body = statement.body
-            if quotients.maps and any(n in quotients.maps for n in tensors_read(body)):
-                body = cancelled(body, quotients, self.definitions)
-            if body is not statement.body:
-                statement = replace(statement, body=body)
+            if vanishing:
+                body = cancelled(statement.body, known, self.definitions)
+                if body is not statement.body:
+                    statement = replace(statement, body=body)
+                    name = statement.lhs.tensor
+                    if name in maps:
+                        maps[name] = (maps[name][0], body)
             out.append(self.reader(statement))
         return tuple(out)
 
@@ -164,6 +169,7 @@ class Rewriter:
         total = replace(statement, body=kept_finite(body, self.definitions))
         self.shifts[lhs.tensor] = Shift(m)
         self.definitions.positive.add(lhs.tensor)
+        self.definitions.maxima.add(m)
         return [largest, total]
 
     def _times(self, body: Expr, factor: Expr) -> Expr:
@@ -193,18 +199,6 @@ class Rewriter:
         self.arrays[name] = replace(self.arrays[like], name=name, integer=False)
         self.tensors[name] = replace(self.tensors[like], name=name)
         return name
-
-
-Maps = Mapping[str, tuple[tuple[Index, ...], Expr]]
-
-
-def _quotients(maps: Maps) -> dict[str, tuple[tuple[Index, ...], Expr]]:
-    """Return the maps in which something varying stands below a fraction bar."""
-    return {
-        name: (indices, body)
-        for name, (indices, body) in maps.items()
-        if any(isinstance(p, Div) and tensors_read(p.denominator) for p in walk(body))
-    }
 
 
 def _single_writers(part: Iterable[Statement]) -> dict[str, Statement]:
@@ -240,4 +234,3 @@ def _below(part: Node) -> Expr | None:
         case Pow(base, exponent) if not (isinstance(exponent, Number) and exponent.value > 0):
             return base
     return None
-

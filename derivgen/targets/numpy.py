@@ -116,11 +116,16 @@ def view_of(program: Program, dtype: str, file: str, trains: bool = True) -> Vie
         constants=table("CONSTANTS", _starts(program, program.constants, names)),
         declared=table("DECLARED", _declared(program)),
         inputs=table("INPUTS", ((name, shape_of(arrays[name], names)) for name in program.inputs)),
-        targets=table("TARGETS", ((name, shape_of(arrays[name], names)) for name in program.targets)),
+        targets=table(
+            "TARGETS", ((name, shape_of(arrays[name], names)) for name in program.targets)
+        ),
         randoms=table("RANDOMS", ((name, shape_of(arrays[name], names)) for name in randoms)),
         ranges=table("RANGES", _ranges(program, given)),
         one_hot=tuple(name for name in given if arrays[name].onehot),
-        sample_axes=table("SAMPLE_AXIS", ((n, str(arrays[n].sample_axis)) for n in [*given, *randoms, program.output])),
+        sample_axes=table(
+            "SAMPLE_AXIS",
+            ((n, str(arrays[n].sample_axis)) for n in [*given, *randoms, program.output]),
+        ),
         state_updates=table("STATE_UPDATES", ((u.state, f'"{u.next}"') for u in program.updates)),
         optimisers=tuple(optimiser_view(o, names) for o in optimisers.values()),
         output_shape=shape_of(arrays[program.output], names),
@@ -139,7 +144,9 @@ def view_of(program: Program, dtype: str, file: str, trains: bool = True) -> Vie
     )
 
 
-def _starts(program: Program, starts: Mapping[str, object], names: Names) -> Iterable[tuple[str, str]]:
+def _starts(
+    program: Program, starts: Mapping[str, object], names: Names
+) -> Iterable[tuple[str, str]]:
     for name, start in starts.items():
         yield name, f"({shape_of(program.arrays[name], names)}, {start_text(start)})"  # type: ignore[arg-type]
 

@@ -175,7 +175,9 @@ def form_text(form: Affine, grid: Grid) -> Piece:
     text = ""
     for count, piece in pieces:
         part = piece.at(PRODUCT) if abs(count) == 1 else f"{abs(count)} * {piece.at(UNARY)}"
-        text += (" - " if count < 0 else " + ") + part if text else ("-" if count < 0 else "") + part
+        text += (
+            (" - " if count < 0 else " + ") + part if text else ("-" if count < 0 else "") + part
+        )
     if form.constant or not pieces:
         sign = " - " if form.constant < 0 else " + "
         text += f"{sign}{abs(form.constant)}" if text else str(form.constant)
@@ -282,7 +284,9 @@ def _sliced(name: str, slices: list[Slice], grid: Grid) -> Piece:
     along = [s.axis for s in slices if s.axis is not None]
     axes = grid.ordered(along)
     if tuple(along) == axes:
-        return Piece(f"{name}{_subscript(_spread(texts, slices, axes, grid))}", ATOM, axes, view=True)
+        return Piece(
+            f"{name}{_subscript(_spread(texts, slices, axes, grid))}", ATOM, axes, view=True
+        )
     text = f"{name}{_subscript(texts)}"
     if len(axes) == 2:
         text += ".T"
@@ -343,7 +347,9 @@ def _index_array(form: Affine, array: Array, axis: int, grid: Grid) -> str:
     low, high = bounds(form - array.lows[axis])
     size = array.shape[axis]
     lookup = any(isinstance(atom, Lookup) for atom, _ in form.terms)
-    inside = low is not None and low >= 0 and (bounds(size - 1 - form + array.lows[axis])[0] or 0) >= 0
+    inside = (
+        low is not None and low >= 0 and (bounds(size - 1 - form + array.lows[axis])[0] or 0) >= 0
+    )
     inside = inside and high is not None
     if lookup or inside:
         return piece.text
@@ -421,7 +427,9 @@ def _(node: Pow, grid: Grid) -> Piece:
     above = show(node.exponent, grid)
     axes = grid.ordered([*base.axes, *above.axes])
     simple = _operand(base) and _operand(above)
-    text = f"{base.at(ATOM)}**{above.at(POWER)}" if simple else f"{base.at(ATOM)} ** {above.at(POWER)}"
+    text = (
+        f"{base.at(ATOM)}**{above.at(POWER)}" if simple else f"{base.at(ATOM)} ** {above.at(POWER)}"
+    )
     return Piece(text, POWER, axes, base.literal and above.literal)
 
 

@@ -11,7 +11,9 @@ import math
 from dataclasses import dataclass
 
 from derivgen.algebra.affine import Affine, Index
+from derivgen.algebra.expressions import Add as Sum
 from derivgen.algebra.expressions import (
+    And,
     Condition,
     Div,
     Expr,
@@ -21,12 +23,11 @@ from derivgen.algebra.expressions import (
     Node,
     add,
     div,
+    index_value,
     mul,
     number,
     used_indices,
 )
-from derivgen.algebra.expressions import Add as Sum
-from derivgen.algebra.expressions import And, index_value
 from derivgen.targets.numpy_expr import ATOM, PRODUCT, SUM, UNARY, Grid, Piece, show
 
 FOLDS = {"prod": "prod", "max": "max", "min": "min"}
@@ -180,9 +181,7 @@ def _added(pieces: list[Piece], grid: Grid) -> Piece:
     return Piece(text, SUM, grid.ordered([a for piece in pieces for a in piece.axes]))
 
 
-def _factors(
-    body: Expr, guard: tuple[Condition, ...], grid: Grid
-) -> tuple[list[Factor], Expr]:
+def _factors(body: Expr, guard: tuple[Condition, ...], grid: Grid) -> tuple[list[Factor], Expr]:
     """Return the factors of a body that vary, and the product of those that do not."""
     factors: list[Factor] = []
     scale: Expr = number(1)
@@ -278,9 +277,7 @@ def _product(
     return _scaled(_einsum(factors, free, grid), scale, grid)
 
 
-def _single(
-    factor: Factor, free: tuple[Index, ...], bound: tuple[Index, ...], grid: Grid
-) -> Piece:
+def _single(factor: Factor, free: tuple[Index, ...], bound: tuple[Index, ...], grid: Grid) -> Piece:
     own = _natural(factor, grid)
     piece = spread(_print(factor, own, grid), grid.over(own))
     kept = tuple(a for a in own if a in free)

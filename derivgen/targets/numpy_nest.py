@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -109,7 +110,7 @@ def _fill(tensor: str, value: float, body: Body) -> None:
     body.made[tensor] = None
     kind = "np.int64" if array.integer else "dtype"
     if not array.shape:
-        body.say(f"{name} = {'np.' if value in (float('inf'),) else ''}{_number(value)}")
+        body.say(f"{name} = {_number(value)}")
     elif value in FILLS:
         body.say(f"{name} = {FILLS[value]}({_shape(array, body)}, {kind})")
     else:
@@ -117,7 +118,7 @@ def _fill(tensor: str, value: float, body: Body) -> None:
 
 
 def _number(value: float) -> str:
-    return {float("inf"): "inf", float("-inf"): "-np.inf"}.get(value, repr(value))
+    return {math.inf: "np.inf", -math.inf: "-np.inf"}.get(value, repr(value))
 
 
 def _make_room(block: Block, body: Body) -> None:
@@ -266,9 +267,7 @@ def _scatter(statement: Statement, guard: tuple[Condition, ...], body: Body) -> 
     array = body.arrays[statement.lhs.tensor]
     neutral = {"sum": "0", "prod": "1", "max": "-np.inf", "min": "np.inf"}[statement.op]
     value = masked(value, outer, neutral, grid)
-    places = [
-        _index_array(f, array, a, grid) for a, f in enumerate(statement.lhs.indices)
-    ]
+    places = [_index_array(f, array, a, grid) for a, f in enumerate(statement.lhs.indices)]
     name = body.names[statement.lhs.tensor]
     place = f"{name}[{', '.join(places)}]"
     if _distinct(statement, free) and statement.op in INPLACE and not outer:

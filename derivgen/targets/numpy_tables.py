@@ -9,11 +9,10 @@ from derivgen.lowering.program import Array, Program, Start
 from derivgen.targets.numpy_names import Names
 from derivgen.targets.numpy_nest import INDENT, WIDTH
 
+
 def shape_of(array: Array, names: Names) -> str:
     """Return the shape of one sample, in size letters where the writer used them."""
-    sizes = [
-        _size(array, axis, names) for axis in range(array.rank) if axis != array.sample_axis
-    ]
+    sizes = [_size(array, axis, names) for axis in range(array.rank) if axis != array.sample_axis]
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
 
 
@@ -87,4 +86,12 @@ def parameter_rows(program: Program, names: Names) -> tuple[str, ...]:
     return tuple(entries)
 
 
-__all__ = ["nested_text", "numbers_text", "parameter_rows", "shape_of", "start_text", "table", "table_of"]
+__all__ = [
+    "nested_text",
+    "numbers_text",
+    "parameter_rows",
+    "shape_of",
+    "start_text",
+    "table",
+    "table_of",
+]
