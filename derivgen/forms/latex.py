@@ -147,6 +147,8 @@ def _print(math: Math) -> str:
 
 def _sym(math: Sym) -> str:
     text = math.text
+    if math.font == "slot":
+        return text
     if text in SYMBOLS:
         return SYMBOLS[text]
     greek = text in GREEK

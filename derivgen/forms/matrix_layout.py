@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from derivgen.algebra.affine import Affine
-from derivgen.algebra.expressions import MINUS_ONE, Div, Number
+from derivgen.algebra.expressions import MINUS_ONE, ONE, Div, Number
 from derivgen.forms.layout import (
     FACTOR,
     PRODUCT,
@@ -123,12 +123,31 @@ def _quotient(item: Quotient, context: Context) -> tuple[Math, int]:
 
 def _sum(item: Sum, context: Context) -> tuple[Math, int]:
     items: list[Math] = []
-    for part in _positive_first(list(item.items)):
+    for part in _positive_first([_as_number(part) for part in item.items]):
         sign, size = _split(part)
         if items or sign < 0:
             items.append(Op(("+" if sign > 0 else "-") if items else "neg"))
         items.append(matrix_math(size, context, PRODUCT))
     return row(*items), SUM
+
+
+def _as_number(part: Matrix) -> Matrix:
+    """Return a constant part of a sum as the number alone: ``1 - a`` is meant entry by entry."""
+    if isinstance(part, Scaled) and _is_ones(part.inner):
+        return Scalar(part.factor)
+    return Scalar(ONE) if _is_ones(part) else part
+
+
+def _is_ones(part: Matrix) -> bool:
+    match part:
+        case Ones():
+            return True
+        case Transpose(inner):
+            return _is_ones(inner)
+        case Product(items):
+            return all(map(_is_ones, items))
+        case _:
+            return False
 
 
 def _positive_first(parts: list[Matrix]) -> list[Matrix]:
@@ -140,6 +159,8 @@ def _positive_first(parts: list[Matrix]) -> list[Matrix]:
 
 
 def _split(part: Matrix) -> tuple[int, Matrix]:
+    if isinstance(part, Scalar) and isinstance(part.expr, Number) and part.expr.value < 0:
+        return -1, Scalar(Number(-part.expr.value))
     if isinstance(part, Scaled) and isinstance(part.factor, Number) and part.factor.value < 0:
         size = Number(-part.factor.value)
         return -1, part.inner if size.value == 1 else Scaled(size, part.inner)

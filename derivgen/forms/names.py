@@ -123,4 +123,6 @@ def is_word(math: Math) -> bool:
     """Tell whether an index is longer than one letter or digit, so that commas must part it."""
     if isinstance(math, Row):
         return True
+    if isinstance(math, Sym) and math.font == "slot":
+        return False
     return isinstance(math, Sym) and len(math.text) > 1 and math.text not in GREEK
