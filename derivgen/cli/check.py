@@ -14,7 +14,7 @@ import typer
 
 from derivgen.cli import options
 from derivgen.cli.console import say, show, working
-from derivgen.cli.programs import prepare, run_quietly
+from derivgen.cli.programs import prepare, run_for_json
 from derivgen.cli.source import Source, read_source
 
 REFUSED = 1
@@ -60,11 +60,8 @@ def _check(source: Source, engine: str, seed: int) -> dict[str, Any]:
     if engine == options.Engine.INTERPRETER.value:
         return source.net.check(seed).as_json()
     program = prepare(source.net.emit_files(engine, "float64"), engine, None)
-    code, out, messages = run_quietly(program, ["check", "--json", "--seed", str(seed)])
-    if code > REFUSED or not out.strip():
-        say(messages.rstrip())
-        raise typer.Exit(code or REFUSED)
-    return dict(json.loads(out))
+    flags = ["check", "--json", "--seed", str(seed)]
+    return dict(run_for_json(program, flags, accepted=REFUSED))
 
 
 def _text(engine: str, result: dict[str, Any]) -> str:

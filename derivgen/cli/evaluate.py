@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from derivgen.cli import options
-from derivgen.cli.console import read_text, say, show, working
-from derivgen.cli.programs import prepare, run_quietly
+from derivgen.cli.console import read_text, show, working
+from derivgen.cli.programs import prepare, run_for_json
 from derivgen.cli.source import Source, UsageProblem, read_source
 from derivgen.errors import DataError, Position
 
@@ -83,11 +83,7 @@ def _by_program(source: Source, target: str, given: Any, by: tuple[str, ...] | N
             values = Path(folder) / "values.json"
             values.write_text(json.dumps(given), encoding="utf-8")
             flags += ["--values", str(values)]
-        code, out, messages = run_quietly(program, flags)
-    if code:
-        say(messages.rstrip())
-        raise typer.Exit(code)
-    result = json.loads(out)
+        result = run_for_json(program, flags)
     if by is not None:
         result["gradients"] = {name: result["gradients"][name] for name in by}
     show(json.dumps(result))

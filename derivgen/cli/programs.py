@@ -7,6 +7,7 @@ so that a second run of the same network starts at once.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import typer
 
 from derivgen.cli.console import say, working
 from derivgen.errors import FileProblem
@@ -87,9 +91,20 @@ def _build(source: Path, kept: bool) -> Path:
     return program
 
 
-def run_quietly(runnable: Runnable, flags: Sequence[str], stdin: str = "") -> tuple[int, str, str]:
-    """Run a program; return its exit code, what it printed, and its messages."""
-    ran = subprocess.run(
-        [*runnable.command, *flags], input=stdin, capture_output=True, text=True, check=False
+def run_for_json(runnable: Runnable, flags: Sequence[str], accepted: int = 0) -> Any:
+    """Run a program and return the JSON object it prints, if its exit code is at most accepted.
+
+    Raises: typer.Exit with its code after its own message; FileProblem, if it broke down.
+    """
+    command = [*runnable.command, *flags]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if 0 <= ran.returncode <= accepted and ran.stdout.strip():
+        return json.loads(ran.stdout)
+    say(ran.stderr.rstrip())
+    if ran.returncode in (2, 3, 5):
+        raise typer.Exit(ran.returncode)
+    raise FileProblem(
+        runnable.command[-1],
+        f"The emitted program broke down with status {ran.returncode}.",
+        "This is a defect of derivgen: please report it with the network.",
     )
-    return ran.returncode, ran.stdout, ran.stderr
