@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from derivgen.algebra.affine import Affine, Dim, affine
+from derivgen.algebra.affine import Dim, affine
 from derivgen.algebra.network import Axis, Network, Role, Tensor
 from derivgen.algebra.statements import Statement
 from derivgen.algebra.text import statement_text, text
@@ -120,33 +121,43 @@ def with_numbers(draft: Draft) -> Draft:
     integer = {
         s.lhs.tensor for part in parts.values() for s in part if s.op in ("argmax", "argmin")
     }
-    arrays = {
-        name: _array(tensor, sizes, draft.samples, name in integer)
-        for name, tensor in draft.tensors.items()
-    }
+    shapes = _Shapes(sizes, draft.samples)
+    arrays = {n: _array(t, shapes, n in integer) for n, t in draft.tensors.items()}
     ops = {s.lhs.tensor: s.op for part in draft.parts.values() for s in part}
     return replace(draft, parts=parts, arrays=arrays, ops=ops)
 
 
-def _array(tensor: Tensor, sizes: Sizes, samples: Dim, integer: bool) -> Array:
-    shape = tuple(sizes.form(axis.size) for axis in tensor.axes)
-    lows = tuple(sizes.form(axis.low).constant for axis in tensor.axes)
-    sample = [a for a, size in enumerate(shape) if any(atom == samples for atom, _ in size.terms)]
+class _Shapes(dict[tuple[Axis, ...], tuple[Any, ...]]):
+    """Shape, lows, sample axis and letters for tuples of axes, each found once."""
+
+    def __init__(self, sizes: Sizes, samples: Dim) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.samples = affine(samples)
+
+    def __missing__(self, axes: tuple[Axis, ...]) -> tuple[Any, ...]:
+        shape = tuple(self.sizes.form(axis.size) for axis in axes)
+        lows = tuple(self.sizes.form(axis.low).constant for axis in axes)
+        sample = [place for place, size in enumerate(shape) if size == self.samples]
+        letters = tuple(str(axis.size) for axis in axes)
+        self[axes] = (shape, lows, sample[0] if sample else None, letters)
+        return self[axes]
+
+
+def _array(tensor: Tensor, shapes: _Shapes, integer: bool) -> Array:
+    shape, lows, sample_axis, letters = shapes[tensor.axes]
+    index = tensor.values_of
     return Array(
         tensor.name,
         tensor.role,
         shape,
         lows,
-        sample[0] if sample else None,
-        integer or tensor.values_of is not None,
-        sizes.index(tensor.values_of) if tensor.values_of is not None else None,
+        sample_axis,
+        integer or index is not None,
+        None if index is None else shapes.sizes.index(index),
         tensor.onehot,
-        tuple(_letter(axis.size) for axis in tensor.axes),
+        letters,
     )
-
-
-def _letter(size: Affine) -> str:
-    return str(size)
 
 
 def without_dead(draft: Draft) -> Draft:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
+from functools import cached_property
 from typing import Union
 
 from derivgen.algebra.affine import Affine, Dim, Index
@@ -57,6 +58,11 @@ class Array:
     values_of: Index | None = None
     onehot: bool = False
     letters: tuple[str, ...] = ()
+
+    @cached_property
+    def highs(self) -> tuple[Affine, ...]:
+        """Return the end of each axis: one beyond its last index."""
+        return tuple(size + low for size, low in zip(self.shape, self.lows))
 
     @property
     def rank(self) -> int:

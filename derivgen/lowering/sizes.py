@@ -51,16 +51,17 @@ class Sizes:
 
     def form(self, form: Affine) -> Affine:
         """Return a form with every known letter replaced by its number."""
-        found = self.forms.get(form)
-        if found is None:
+        found = self.forms.get(form, form)
+        if found is form and form not in self.forms:
             found = self.forms[form] = self._form(form)
-        return found
+        return form if found == form else found
 
     def _form(self, form: Affine) -> Affine:
         total = affine(form.constant)
         for atom, count in form.terms:
-            total = total + self._atom(atom) * count
-        return total
+            part = self._atom(atom)
+            total = total + (part * count if count != 1 else part)
+        return form if total == form else total
 
     def _atom(self, atom: object) -> Affine:
         match atom:
@@ -80,17 +81,20 @@ class Sizes:
         """Return an index with its bounds as numbers."""
         found = self.indices.get(index)
         if found is None:
-            found = Index(index.name, self.form(index.low), self.form(index.high))
-            self.indices[index] = found
-        return found
+            low, high = self.form(index.low), self.form(index.high)
+            same = low == index.low and high == index.high
+            found = self.indices[index] = index if same else Index(index.name, low, high)
+        return index if found == index else found
 
     def node(self, node: Node) -> Node:
         """Return an expression or condition over the fixed sizes."""
         match node:
             case Access(tensor, indices, None):
-                return Access(tensor, tuple(self.form(i) for i in indices)) if indices else node
+                new = tuple(self.form(i) for i in indices)
+                return node if new == indices else Access(tensor, new)
             case IndexValue(form):
-                return index_value(self.form(form))
+                known = self.form(form)
+                return node if known is form else index_value(known)
             case Position(indices):
                 return self._position(tuple(self.index(i) for i in indices))
         parts = children(node)
@@ -114,6 +118,8 @@ def fixed(statement: Statement, sizes: Sizes) -> Statement | None:
 
     ``None`` if no position satisfies its conditions.
     """
+    if not sizes.numbers and not statement.guard and not any(map(_empty, statement.indices)):
+        return statement
     guard = tuple(sizes.node(part) for part in statement.guard)
     indices = tuple(sizes.index(i) for i in statement.indices)
     if any(_empty(i) for i in indices):
@@ -125,6 +131,9 @@ def fixed(statement: Statement, sizes: Sizes) -> Statement | None:
         # A winner's position counts from the whole range.
         ranges, rest = {}, guard
     lhs, body = sizes.node(statement.lhs), sizes.node(statement.body)
+    if lhs is statement.lhs and body is statement.body and rest == statement.guard:
+        if not ranges and all(a is b for a, b in zip(indices, statement.indices)):
+            return statement
     if ranges:
         swap = Swap(ranges)
         rest = tuple(swap.node(part) for part in rest)
@@ -145,7 +154,8 @@ class Swap(Sizes):
 
 
 def _empty(index: Index) -> bool:
-    return index.size.is_constant and index.size.constant <= 0
+    low, high = index.low, index.high
+    return low.is_constant and high.is_constant and high.constant <= low.constant
 
 
 def narrowed(

@@ -15,7 +15,7 @@ from derivgen.lowering.output import reads_of
 from derivgen.lowering.parts import part_for
 from derivgen.lowering.program import Block, Fill, Program, Random, Routine, nests
 from derivgen.lowering.recognise import written
-from derivgen.targets.numpy_expr import Grid, Piece, show
+from derivgen.targets.numpy_expr import Grid, Piece, Scope, show
 from derivgen.targets.numpy_names import Names
 from derivgen.targets.numpy_nest import INDENT, MARGIN, WIDTH, Body, fitted, print_blocks
 from derivgen.targets.numpy_optimiser import OptimiserView, optimiser_view
@@ -338,7 +338,7 @@ class Printer:
         def fit(pieces: list[Piece]) -> list[Piece]:
             return fitted(pieces, WIDTH - MARGIN, named)
 
-        grid = Grid((EVERYWHERE,), {}, {}, names, _never, self.calls, fit, local)
+        grid = Grid((EVERYWHERE,), Scope({}, {}, names, _never, self.calls, fit, local))
         piece = show(routine.body, grid)
         head = f"def {self.calls[routine.name]}({', '.join(local.values())}):"
         words = f'{INDENT}"""{_sentence(routine)}"""'
@@ -351,7 +351,7 @@ class Printer:
         names = Names(self.outer)
         array = self.program.arrays[random.name]
         constants = {name: f'params["{name}"]' for name in self.program.constants}
-        grid = Grid((), {}, {}, names, _never, self.calls, local=constants)
+        grid = Grid((), Scope({}, {}, names, _never, self.calls, local=constants))
 
         def scalar(expr: Expr) -> Piece:
             return show(expr, grid)
@@ -371,7 +371,7 @@ def _drawn(random: Random, shape: str, arguments: list[Piece]) -> str:
             return f"(uniform(seed, {stream}, {shape}) < {chance})"
         case "uniform", [low, high]:
             return f"({low} + ({high} - {arguments[0].at(3)}) * uniform(seed, {stream}, {shape}))"
-        case "normal", [mean, deviation]:
+        case "normal", [mean, _]:
             return f"({mean} + {arguments[1].at(3)} * normal(seed, {stream}, {shape}))"
         case name, _:
             return f"{name}(seed, {stream}, {shape})"

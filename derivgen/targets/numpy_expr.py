@@ -7,7 +7,7 @@ length one, so that pieces broadcast against each other. Indices of loops around
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import singledispatch
@@ -86,15 +86,15 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Grid:
-    """The axes of what is printed, and where names and arrays of index values come from.
+class Scope:
+    """Where names and arrays of index values come from, in one function.
 
     ``numbers`` are the indices of loops around, by their Python names. ``local`` names parameters
     of a function being printed. ``aranges(index, trailing)`` is the name of an array of an index's
-    values followed by ``trailing`` axes of length one. ``fit`` names parts that would not fit on a line together.
+    values followed by ``trailing`` axes of length one. ``fit`` names the longest of parts that
+    would not fit on a line together.
     """
 
-    axes: tuple[Index, ...]
     numbers: Mapping[Index, str]
     arrays: Mapping[str, Array]
     names: Names
@@ -102,15 +102,22 @@ class Grid:
     functions: Mapping[str, str]
     fit: Callable[[list[Piece]], list[Piece]] = lambda pieces: pieces
     local: Mapping[str, str] | None = None
-    sizes: Names | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The axes of what is printed, and its scope."""
+
+    axes: tuple[Index, ...]
+    scope: Scope
 
     def over(self, axes: tuple[Index, ...]) -> Grid:
         """Return the same surroundings with other axes."""
-        return replace(self, axes=axes)
+        return Grid(axes, self.scope)
 
-    def ordered(self, axes: object) -> tuple[Index, ...]:
+    def ordered(self, axes: Container[Index]) -> tuple[Index, ...]:
         """Return those of the grid's axes that occur in ``axes``."""
-        return tuple(a for a in self.axes if a in axes)  # type: ignore[operator]
+        return tuple(a for a in self.axes if a in axes)
 
 
 def show(node: Node, grid: Grid) -> Piece:
@@ -190,13 +197,13 @@ def form_text(form: Affine, grid: Grid) -> Piece:
 
 def _atom_text(atom: object, grid: Grid) -> Piece:
     match atom:
-        case Index() if atom in grid.numbers:
-            return Piece(grid.numbers[atom])
+        case Index() if atom in grid.scope.numbers:
+            return Piece(grid.scope.numbers[atom])
         case Index():
             trailing = len(grid.axes) - 1 - grid.axes.index(atom)
-            return Piece(grid.aranges(atom, trailing), ATOM, (atom,))
+            return Piece(grid.scope.aranges(atom, trailing), ATOM, (atom,))
         case Dim():
-            return Piece(grid.names[str(atom)])
+            return Piece(grid.scope.names[str(atom)])
         case FloorDiv(inner, divisor):
             piece = form_text(inner, grid)
             return Piece(f"{piece.at(PRODUCT)} // {divisor}", PRODUCT, piece.axes)
@@ -221,7 +228,12 @@ class Slice:
 
 def slice_of(form: Affine, array: Array, axis: int, grid: Grid) -> Slice | None:
     """Return a position as a slice or a number; ``None`` if it needs an array of indices."""
-    varying = [i for i in dict.fromkeys(indices_of(form)) if i not in grid.numbers]
+    plain = form.plain
+    if plain is not None and plain not in grid.scope.numbers:
+        low = plain.low
+        if low.constant == array.lows[axis] and low.is_constant and plain.high == array.highs[axis]:
+            return Slice(":", plain)
+    varying = [i for i in dict.fromkeys(indices_of(form)) if i not in grid.scope.numbers]
     if not varying:
         if any(isinstance(atom, Lookup) for atom, _ in form.terms):
             return None
@@ -239,7 +251,8 @@ def slice_of(form: Affine, array: Array, axis: int, grid: Grid) -> Slice | None:
 
 def _simple(form: Affine, index: Index, grid: Grid) -> bool:
     return all(
-        atom == index or atom in grid.numbers or isinstance(atom, Dim) for atom, _ in form.terms
+        atom == index or atom in grid.scope.numbers or isinstance(atom, Dim)
+        for atom, _ in form.terms
     )
 
 
@@ -258,15 +271,15 @@ def _slice_text(start: Affine, stop: Affine, step: int, size: Affine, grid: Grid
 
 @_show.register
 def _(node: Access, grid: Grid) -> Piece:
-    if grid.local is not None and node.tensor in grid.local:
-        return Piece(grid.local[node.tensor])
+    if grid.scope.local is not None and node.tensor in grid.scope.local:
+        return Piece(grid.scope.local[node.tensor])
     return access_text(node, grid)
 
 
 def access_text(access: Access, grid: Grid) -> Piece:
     """Return an access as an array over the grid."""
-    name = grid.names[access.tensor]
-    array = grid.arrays[access.tensor]
+    name = grid.scope.names[access.tensor]
+    array = grid.scope.arrays[access.tensor]
     if not access.indices:
         return Piece(name)
     slices = [slice_of(f, array, a, grid) for a, f in enumerate(access.indices)]
@@ -327,8 +340,8 @@ def _looked_up(access: Access, slices: list[Slice | None], grid: Grid) -> Piece 
     if slices.count(None) != 1:
         return None
     place = slices.index(None)
-    form, array = access.indices[place], grid.arrays[access.tensor]
-    own = grid.ordered([i for i in indices_of(form) if i not in grid.numbers])
+    form, array = access.indices[place], grid.scope.arrays[access.tensor]
+    own = grid.ordered([i for i in indices_of(form) if i not in grid.scope.numbers])
     before = [s.axis for s in slices[:place] if s is not None]
     after = [s.axis for s in slices[place + 1 :] if s is not None]
     order = [*before, *own, *after]
@@ -338,7 +351,7 @@ def _looked_up(access: Access, slices: list[Slice | None], grid: Grid) -> Piece 
     texts = [index if s is None else s.text for s in slices]
     while texts[-1] == ":":
         texts.pop()
-    return Piece(f"{grid.names[access.tensor]}[{', '.join(texts)}]", ATOM, tuple(order))  # type: ignore[arg-type]
+    return Piece(f"{grid.scope.names[access.tensor]}[{', '.join(texts)}]", ATOM, tuple(order))  # type: ignore[arg-type]
 
 
 def _index_array(form: Affine, array: Array, axis: int, grid: Grid) -> str:
@@ -359,7 +372,7 @@ def _index_array(form: Affine, array: Array, axis: int, grid: Grid) -> str:
 
 def _gathered(name: str, access: Access, array: Array, grid: Grid) -> Piece:
     texts = [_index_array(f, array, a, grid) for a, f in enumerate(access.indices)]
-    varying = [i for f in access.indices for i in indices_of(f) if i not in grid.numbers]
+    varying = [i for f in access.indices for i in indices_of(f) if i not in grid.scope.numbers]
     return Piece(f"{name}[{', '.join(texts)}]", ATOM, grid.ordered(varying))
 
 
@@ -370,7 +383,7 @@ def _gathered(name: str, access: Access, array: Array, grid: Grid) -> Piece:
 def _(node: Add, grid: Grid) -> Piece:
     signs, pieces = zip(*(_signed(term, grid) for term in node.terms))
     text = ""
-    for sign, piece in zip(signs, grid.fit(list(pieces))):
+    for sign, piece in zip(signs, grid.scope.fit(list(pieces))):
         if text:
             text += (" - " if sign else " + ") + piece.at(PRODUCT)
         else:
@@ -401,7 +414,7 @@ def _(node: Mul, grid: Grid) -> Piece:
     if first == Number(Fraction(-1)):
         inner = show(rest[0] if len(rest) == 1 else Mul(tuple(rest)), grid)
         return Piece(f"-{inner.at(PRODUCT)}", PRODUCT, inner.axes, inner.literal)
-    pieces = grid.fit([show(factor, grid) for factor in node.factors])
+    pieces = grid.scope.fit([show(factor, grid) for factor in node.factors])
     text = pieces[0].at(PRODUCT) + "".join(f" * {piece.at(UNARY)}" for piece in pieces[1:])
     axes = grid.ordered([a for piece in pieces for a in piece.axes])
     return Piece(text, PRODUCT, axes, all(piece.literal for piece in pieces))
@@ -409,7 +422,7 @@ def _(node: Mul, grid: Grid) -> Piece:
 
 @_show.register
 def _(node: Div, grid: Grid) -> Piece:
-    above, below = grid.fit([show(node.numerator, grid), show(node.denominator, grid)])
+    above, below = grid.scope.fit([show(node.numerator, grid), show(node.denominator, grid)])
     text = f"{above.at(PRODUCT)} / {below.at(UNARY)}"
     axes = grid.ordered([*above.axes, *below.axes])
     return Piece(text, PRODUCT, axes, above.literal and below.literal)
@@ -442,11 +455,11 @@ def _operand(piece: Piece) -> bool:
 def _(node: Call, grid: Grid) -> Piece:
     if node.name == "stop_gradient":
         return show(node.args[0], grid)
-    pieces = grid.fit([show(arg, grid) for arg in node.args])
+    pieces = grid.scope.fit([show(arg, grid) for arg in node.args])
     if node.name in MATH and all(piece.literal for piece in pieces):
         text = f"{MATH[node.name]}({', '.join(piece.text for piece in pieces)})"
         return Piece(text, ATOM, literal=True)
-    name = UFUNCS.get(node.name) or grid.functions[node.name]
+    name = UFUNCS.get(node.name) or grid.scope.functions[node.name]
     axes = grid.ordered([a for piece in pieces for a in piece.axes])
     return Piece(f"{name}({', '.join(piece.text for piece in pieces)})", ATOM, axes)
 
@@ -457,7 +470,7 @@ def _(node: Call, grid: Grid) -> Piece:
 @_show.register
 def _(node: Where, grid: Grid) -> Piece:
     parts = (node.condition, node.yes, node.no)
-    condition, yes, no = grid.fit([show(part, grid) for part in parts])
+    condition, yes, no = grid.scope.fit([show(part, grid) for part in parts])
     axes = grid.ordered([*condition.axes, *yes.axes, *no.axes])
     if _is_larger(node):
         return Piece(f"np.maximum({yes.text}, {no.text})", ATOM, axes)
@@ -490,7 +503,7 @@ def _(node: Iverson, grid: Grid) -> Piece:
 
 @_show.register
 def _(node: Compare, grid: Grid) -> Piece:
-    left, right = grid.fit([_compared(node.left, grid), _compared(node.right, grid)])
+    left, right = grid.scope.fit([_compared(node.left, grid), _compared(node.right, grid)])
     text = f"{left.at(BITS)} {COMPARISONS[node.op]} {right.at(BITS)}"
     axes = grid.ordered([*left.axes, *right.axes])
     return Piece(text, COMPARISON, axes, left.literal and right.literal)
@@ -505,7 +518,7 @@ def _compared(node: Node, grid: Grid) -> Piece:
 
 
 def _joined(parts: tuple[Node, ...], sign: str, word: str, grid: Grid) -> Piece:
-    pieces = grid.fit([show(part, grid) for part in parts])
+    pieces = grid.scope.fit([show(part, grid) for part in parts])
     axes = grid.ordered([a for piece in pieces for a in piece.axes])
     literal = all(piece.literal for piece in pieces)
     if literal:

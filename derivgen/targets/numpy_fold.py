@@ -47,7 +47,7 @@ def size_text(index: Index, grid: Grid) -> str:
     if size.is_constant:
         return str(size.constant)
     return " + ".join(
-        [grid.names[str(atom)] for atom, _ in size.terms]
+        [grid.scope.names[str(atom)] for atom, _ in size.terms]
         + ([str(size.constant)] if size.constant else [])
     )
 

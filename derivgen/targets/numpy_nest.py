@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from derivgen.algebra.affine import Affine, Index, Lookup, indices_of
 from derivgen.algebra.expressions import And, Condition, Node, used_indices
@@ -16,6 +17,7 @@ from derivgen.targets.numpy_expr import (
     PRODUCT,
     Grid,
     Piece,
+    Scope,
     Slice,
     _index_array,
     show,
@@ -50,11 +52,14 @@ class Body:
         """Add a line at the present depth."""
         self.lines.append(f"{INDENT * self.depth}{text}")
 
-    def grid(self, axes: tuple[Index, ...], local: bool = False) -> Grid:
+    def grid(self, axes: tuple[Index, ...]) -> Grid:
         """Return a grid over ``axes`` in the present loops."""
-        return Grid(
-            axes, self.numbers, self.arrays, self.names, self._arange, self.functions, self._fit
-        )
+        return Grid(axes, self.scope)
+
+    @cached_property
+    def scope(self) -> Scope:
+        """Return where this function's names come from."""
+        return Scope(self.numbers, self.arrays, self.names, self._arange, self.functions, self._fit)
 
     def _arange(self, index: Index, trailing: int) -> str:
         key = (index, trailing)

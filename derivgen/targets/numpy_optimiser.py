@@ -9,7 +9,7 @@ from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import Access, Add, Expr, Mul, Number, add, neg, tensors_read
 from derivgen.algebra.network import Optimiser
 from derivgen.algebra.text import text
-from derivgen.targets.numpy_expr import Grid, show
+from derivgen.targets.numpy_expr import Grid, Scope, show
 from derivgen.targets.numpy_names import Names
 from derivgen.targets.numpy_nest import INDENT
 
@@ -91,7 +91,8 @@ class _Rule:
         return show(expr, self._grid(self.local)).at(level)
 
     def _grid(self, local: Mapping[str, str]) -> Grid:
-        return Grid((EVERYWHERE,), {}, {}, self.names, lambda i, n: i.name, {}, local=local)
+        scope = Scope({}, {}, self.names, lambda index, trailing: index.name, {}, local=local)
+        return Grid((EVERYWHERE,), scope)
 
     def _in_place(self, target: str, name: str, expr: Expr) -> list[str]:
         """Return ``w -= e`` for ``w - e``, ``m *= a`` and ``m += e`` for ``a*m + e``."""
