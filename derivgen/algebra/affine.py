@@ -9,6 +9,7 @@ Invariant: terms are sorted and have no zero coefficient, so equal forms are equ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Union
 
 from derivgen.algebra.node import node
@@ -71,7 +72,8 @@ class Lookup:
     indices: tuple[Affine, ...]
 
     def __str__(self) -> str:
-        return f"{self.tensor}[{', '.join(map(str, self.indices))}]" if self.indices else self.tensor
+        inside = ", ".join(map(str, self.indices))
+        return f"{self.tensor}[{inside}]" if self.indices else self.tensor
 
 
 Atom = Union[Dim, Index, FloorDiv, Mod, Lookup]
@@ -85,16 +87,14 @@ class Affine:
     constant: int = 0
 
     def __add__(self, other: Affine | int) -> Affine:
-        other = affine(other)
-        if not other.terms:
-            return Affine(self.terms, self.constant + other.constant) if other.constant else self
-        counts = dict(self.terms)
-        for atom, count in other.terms:
-            counts[atom] = counts.get(atom, 0) + count
-        return _normal(counts, self.constant + other.constant)
+        if isinstance(other, int):
+            return Affine(self.terms, self.constant + other) if other else self
+        return _combined(self, other, 1)
 
     def __sub__(self, other: Affine | int) -> Affine:
-        return self + (-other if isinstance(other, int) else affine(other) * -1)
+        if isinstance(other, int):
+            return Affine(self.terms, self.constant - other) if other else self
+        return _combined(self, other, -1)
 
     def __mul__(self, factor: int) -> Affine:
         return _normal({a: c * factor for a, c in self.terms}, self.constant * factor)
@@ -110,7 +110,7 @@ class Affine:
         """Tell whether no atom occurs."""
         return not self.terms
 
-    @property
+    @cached_property
     def plain(self) -> Index | None:
         """Return the index, if the form is one index and nothing else."""
         if self.constant == 0 and len(self.terms) == 1:
@@ -124,6 +124,21 @@ def _term_text(atom: Atom, count: int) -> str:
     if count == 1:
         return str(atom)
     return f"-{atom}" if count == -1 else f"{count}*{atom}"
+
+
+def _combined(form: Affine, other: Affine, factor: int) -> Affine:
+    """Return ``form + factor*other``."""
+    constant = form.constant + factor * other.constant
+    if not other.terms:
+        return form if constant == form.constant else Affine(form.terms, constant)
+    if not form.terms and factor == 1:
+        return other if constant == other.constant else Affine(other.terms, constant)
+    if form.terms == other.terms and factor == -1:
+        return Affine((), constant)
+    counts = dict(form.terms)
+    for atom, count in other.terms:
+        counts[atom] = counts.get(atom, 0) + factor * count
+    return _normal(counts, constant)
 
 
 def _normal(counts: Mapping[Atom, int], constant: int) -> Affine:

@@ -435,21 +435,29 @@ def affine_forms(expr: Node) -> Iterator[Affine]:
 
 def tensors_read(expr: Node) -> dict[str, None]:
     """Return the names of the tensors read, lookups included, in order of occurrence."""
-    names: dict[str, None] = {}
-    for part in walk(expr):
-        if isinstance(part, Access):
-            names[part.tensor] = None
-    for form in affine_forms(expr):
-        names.update((lookup.tensor, None) for lookup in lookups_of(form))
-    return names
+    kept = expr.__dict__
+    found = kept.get("_tensors")
+    if found is None:
+        names: dict[str, None] = {}
+        for part in walk(expr):
+            if isinstance(part, Access):
+                names[part.tensor] = None
+        for form in affine_forms(expr):
+            names.update((lookup.tensor, None) for lookup in lookups_of(form))
+        found = kept["_tensors"] = tuple(names)
+    return dict.fromkeys(found)
 
 
-def used_indices(expr: Node) -> list[Index]:
+def used_indices(expr: Node) -> tuple[Index, ...]:
     """Return the indices that occur in affine forms, in order of first occurrence."""
-    found: dict[Index, None] = {}
-    for form in affine_forms(expr):
-        found.update((index, None) for index in indices_of(form))
-    return list(found)
+    kept = expr.__dict__
+    found = kept.get("_indices")
+    if found is None:
+        names: dict[Index, None] = {}
+        for form in affine_forms(expr):
+            names.update((index, None) for index in indices_of(form))
+        found = kept["_indices"] = tuple(names)
+    return found
 
 
 def free_indices(expr: Node) -> list[Index]:

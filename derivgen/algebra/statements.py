@@ -18,7 +18,7 @@ from derivgen.algebra.expressions import (
     Derivative,
     Expr,
     Reduce,
-    affine_forms,
+    used_indices,
     walk,
 )
 
@@ -79,10 +79,9 @@ def not_normal(statement: Statement) -> str | None:
         if isinstance(part, Access) and part.outside is not None:
             return "an access with an outside value"
     for expr in (statement.body, statement.lhs, *statement.guard):
-        for form in affine_forms(expr):
-            loose = [index.name for index in indices_of(form) if index not in looped]
-            if loose:
-                return f"indices {loose} are not looped over"
+        loose = [index.name for index in used_indices(expr) if index not in looped]
+        if loose:
+            return f"indices {loose} are not looped over"
     return None
 
 
