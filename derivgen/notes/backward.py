@@ -47,11 +47,16 @@ def backward_label(quantity: str) -> str:
     return f"b:{quantity}"
 
 
-def backward_section(view: View, wrt: tuple[str, ...] | None, found: tuple[Stack, ...]) -> Section:
+def backward_section(
+    view: View,
+    wrt: tuple[str, ...] | None,
+    found: tuple[Stack, ...],
+    layer: int | None = None,
+) -> Section:
     """Return the whole backward pass; a stack of equal layers appears once."""
     loss = Formula(loss_symbol(view.notation))
     body: list[Block] = [Paragraph(say(view.lang, "backward intro", loss=loss))]
-    for step, stack in shown_steps(view, wrt, found):
+    for step, stack in shown_steps(view, wrt, found, layer):
         if stack is None:
             body.append(step_section(view, step))
             continue
@@ -62,13 +67,18 @@ def backward_section(view: View, wrt: tuple[str, ...] | None, found: tuple[Stack
 
 
 def shown_steps(
-    view: View, wrt: tuple[str, ...] | None, found: tuple[Stack, ...]
+    view: View,
+    wrt: tuple[str, ...] | None,
+    found: tuple[Stack, ...],
+    layer: int | None = None,
 ) -> list[tuple[Step, Stack | None]]:
     """Return the steps to show; a stack's stand where its last layer comes, once for each role."""
     steps = {step.quantity: step for step in view.derivation.steps if not step.auxiliary}
     shown: list[tuple[Step, Stack | None]] = []
     done: set[str] = set()
     for step in steps_shown(view, wrt):
+        if layer is not None and not in_layer(view, step, layer):
+            continue
         stack = stack_of_step(found, step)
         if stack is None:
             shown.append((step, None))
@@ -78,6 +88,14 @@ def shown_steps(
             done.add(standing)
             shown.append((steps[standing], stack))
     return shown
+
+
+def in_layer(view: View, step: Step, layer: int) -> bool:
+    """Tell whether a step's quantity belongs to the library layer of that number."""
+    paper = view.notation.names.get(step.quantity)
+    equations = view.derivation.network.equations
+    numbered = paper is not None and paper.layer == str(layer)
+    return numbered or any(e.layer == layer and e.lhs.tensor == step.quantity for e in equations)
 
 
 def step_section(view: View, step: Step) -> Section:

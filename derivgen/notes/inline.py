@@ -69,7 +69,7 @@ def _put_in(
     if case.where:
         moved = {p.plain: f for p, f in zip(case.lhs.indices, access.indices) if p.plain}
         where = tuple(substitute(c, moved) for c in case.where)
-    rhs = replace_nodes(old.equality.rhs, {access: _unfolded(case, access, old.equality)})
+    rhs = replace_nodes(old.equality.rhs, {access: unfolded(case, access, old.equality)})
     lhs = substitute(old.equality.lhs, fixed)
     equality = Equality(lhs, substitute(rhs, fixed), (*old.equality.where, *where))
     return Recursion(equality, tuple(dict.fromkeys((*old.used, source))))
@@ -85,7 +85,7 @@ def _is_recursive(view: View, made: Node) -> bool:
     )
 
 
-def _unfolded(definition: Equality, access: Access, inside: Equality) -> Expr:
+def unfolded(definition: Equality, access: Access, inside: Equality) -> Expr:
     """Return the definition at an access, its bound indices apart from all others in sight."""
     taken = {i.name for i in (*used_indices(inside.rhs), *inside.indices)}
     mapping: dict[Index, Affine] = {}

@@ -196,5 +196,45 @@ PHRASES: dict[str, tuple[str, str]] = {
         "计算图：结点上方为其值，下方为损失对它的导数，箭头上为局部导数。",
     ),
     "if": ("if {condition}", "若 {condition}"),
+    "reuse": (
+        "From the loss to the parameters lead {paths} paths. Multiplied out path by path the chain "
+        "rule takes {naive} products of local derivatives; with each derivative found once and "
+        "used again it takes {shared}.",
+        "从损失到各参数共有 {paths} 条路径。若沿每条路径分别相乘，需要 {naive} 次局部导数乘积；"
+        "每个偏导数只求一次并重复使用，则只需 {shared} 次。",
+    ),
+    "expanded": ("The loss written out", "损失的展开式"),
+    "expanded intro": (
+        "With the forward equations put back in, layer by layer, the loss becomes one long "
+        "expression. The chain rule differentiates it without ever writing it down.",
+        "把前向方程逐层代回，损失变成一个很长的表达式；链式法则无需写出它就能求导。",
+    ),
+    "depth": ("Why gradients vanish or explode", "梯度为何消失或爆炸"),
+    "depth intro": (
+        "From the last delta to the first, every layer multiplies by the slopes of its function "
+        "and by the weights that follow:",
+        "从最后一层的 delta 到第一层，每一层都要乘以激活函数的斜率和其后的权重：",
+    ),
+    "depth why": (
+        "This is a product over {links} links. Where slopes times weights stay below 1, it shrinks "
+        "like a power of the depth and the first layers hardly learn; where they exceed 1, it "
+        "grows in the same way.",
+        "这是 {links} 段的连乘。若斜率与权重之积小于 1，乘积随深度按幂次缩小，前面的层几乎学不动；"
+        "若大于 1，则按同样方式增大。",
+    ),
+    "depth why recurrent": (
+        "Where slopes times weights stay below 1, the product shrinks like a power of the depth "
+        "and the first factors hardly learn; where they exceed 1, it grows in the same way.",
+        "若斜率与权重之积小于 1，连乘随深度按幂次缩小，前面的部分几乎学不动；"
+        "若大于 1，则按同样方式增大。",
+    ),
+    "delta": ("Delta", "delta"),
+    "largest slope": ("Largest slope", "最大斜率"),
+    "size of weights": ("Norm of the weights after it", "其后权重的范数"),
+    "size of delta": ("Norm of the delta", "delta 的范数"),
+    "depth plot": (
+        "The size of the deltas along the depth, on a logarithmic scale.",
+        "delta 的大小随深度的变化（对数坐标）。",
+    ),
     "inserted": ("with {ref} put in", "代入 {ref}"),
 }

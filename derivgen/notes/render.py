@@ -8,13 +8,15 @@ from typing import Any
 from derivgen.calculus.derivation import Derivation
 from derivgen.errors import NameProblem
 from derivgen.forms.style import STYLES, Style
-from derivgen.notes.build import build
-from derivgen.notes.document import Document
-from derivgen.notes.to_html import to_html
+from derivgen.notes.build import Choice, build
+from derivgen.notes.code import code_by_tensor
+from derivgen.notes.document import Document, numbers
+from derivgen.notes.to_html import fragment_html, to_html
 from derivgen.notes.to_latex import to_latex
 from derivgen.notes.to_markdown import FLAVOURS, to_markdown
 from derivgen.notes.to_text import to_text
-from derivgen.notes.view import make_view
+from derivgen.notes.to_typst import to_typst
+from derivgen.notes.view import PREFIX, make_view
 from derivgen.notes.words import LANGUAGES
 from derivgen.notes.worked import make_example
 
@@ -31,16 +33,21 @@ def render(
     values: Any = None,
     fragment: bool = False,
     flavour: str = "github",
+    layer: int | None = None,
+    expand: int = 0,
+    code: str = "",
 ) -> str:
     """Return the notes of a derivation.
 
-    ``to``: latex, markdown, html or text. ``style``: a name in `STYLES` or a style of one's own.
-    ``wrt``: only the steps that lead to these tensors.
+    ``to``: one of `PRINTERS`. ``style``: a name in `STYLES` or a style of one's own. ``values``:
+    JSON, `Values` or a seed for the worked example. ``wrt``, ``layer``: only the steps that lead to
+    these tensors, or of one library layer. ``expand``: how often the loss is written out.
+    ``code``: an emitted program, whose lines are set beside the formulas.
     Raises: NameProblem, for an unknown format, style, language, detail, flavour or tensor.
     """
-    document = document_of(derivation, style, lang, detail, wrt, values)
     _known("format", to, PRINTERS)
     _known("flavour", flavour, FLAVOURS)
+    document = document_of(derivation, style, lang, detail, wrt, values, layer, expand, code)
     return PRINTERS[to](document, fragment, flavour)
 
 
@@ -51,8 +58,11 @@ def document_of(
     detail: str = "steps",
     wrt: Sequence[str] | None = None,
     values: Any = None,
+    layer: int | None = None,
+    expand: int = 0,
+    code: str = "",
 ) -> Document:
-    """Return the notes as a document, before any format."""
+    """Return the notes as a document, before any format; options as in `render`."""
     _known("language", lang, LANGUAGES)
     _known("detail", detail, DETAILS)
     if isinstance(style, str):
@@ -60,8 +70,20 @@ def document_of(
         style = STYLES[style]
     for name in wrt or ():
         _known("tensor", name, {step.quantity for step in derivation.steps})
-    example = make_example(derivation, values)
-    return build(make_view(derivation, style, lang, detail), tuple(wrt) if wrt else None, example)
+    view = make_view(derivation, style, lang, detail)
+    lines = code_by_tensor(code) if code else {}
+    choice = Choice(tuple(wrt) if wrt else None, layer, expand, lines)
+    return build(view, choice, make_example(derivation, values))
+
+
+def equation_numbers(derivation: Derivation) -> dict[str, int]:
+    """Return the number of the equation that gives each tensor and adjoint, as in the notes."""
+    found: dict[str, int] = {}
+    for label, number in numbers(document_of(derivation)).items():
+        kind, _, name = label.partition(":")
+        if kind in ("f", "b") and name in derivation.tensors:
+            found[name if kind == "f" else f"{PREFIX}{name}"] = number
+    return found
 
 
 def _known(kind: str, name: str, known: Any) -> None:
@@ -74,6 +96,9 @@ def _known(kind: str, name: str, known: Any) -> None:
 PRINTERS: dict[str, Callable[[Document, bool, str], str]] = {
     "latex": lambda document, fragment, flavour: to_latex(document, fragment),
     "markdown": lambda document, fragment, flavour: to_markdown(document, flavour),
-    "html": lambda document, fragment, flavour: to_html(document),
+    "html": lambda document, fragment, flavour: (
+        fragment_html(document) if fragment else to_html(document)
+    ),
+    "typst": lambda document, fragment, flavour: to_typst(document),
     "text": lambda document, fragment, flavour: to_text(document),
 }

@@ -25,10 +25,15 @@ from derivgen.notes.words import join, say, word
 RATE = Sym("eta")
 
 
-def summary_section(view: View, wrt: tuple[str, ...] | None, found: tuple[Stack, ...]) -> Section:
+def summary_section(
+    view: View,
+    wrt: tuple[str, ...] | None,
+    found: tuple[Stack, ...],
+    layer: int | None = None,
+) -> Section:
     """Return the table of all derivatives."""
     rows: list[tuple[Prose, ...]] = []
-    for step, stack in shown_steps(view, wrt, found):
+    for step, stack in shown_steps(view, wrt, found, layer):
         seen = view if stack is None else relative(view, stack.first)
         for number, equality in enumerate(view.folded[step.adjoint]):
             rows += _rows(seen, step, equality, number)

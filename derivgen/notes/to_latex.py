@@ -112,6 +112,10 @@ def _body(body: tuple[Block, ...], counts: Numbers, lang: str) -> list[str]:
     for block in (*body, None):
         if isinstance(block, Equation):
             together.append(block)
+            if not block.code:
+                continue
+            parts += [_align(together, counts, lang), _listing(block.code)]
+            together = []
             continue
         if together:
             parts.append(_align(together, counts, lang))
@@ -231,7 +235,11 @@ def _pseudocode(block: Pseudocode, counts: Numbers, lang: str) -> str:
 
 
 def _code(block: Code, counts: Numbers, lang: str) -> str:
-    return f"\\begin{{lstlisting}}\n{block.text}\n\\end{{lstlisting}}"
+    return _listing(block.text)
+
+
+def _listing(text: str) -> str:
+    return f"\\begin{{lstlisting}}\n{text}\n\\end{{lstlisting}}"
 
 
 def _figure(block: Figure, counts: Numbers, lang: str) -> str:

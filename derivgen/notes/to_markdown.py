@@ -175,7 +175,8 @@ def _equation(equation: Equation, frame: _Frame) -> str:
     else:
         body = body.replace("&", "", 1)
     label = frame.flavour.label.format(number) if frame.flavour.label else ""
-    return f"$$\n{body} \\tag{{{number}}}\n$${label}"
+    code = f"\n\n```\n{equation.code}\n```" if equation.code else ""
+    return f"$$\n{body} \\tag{{{number}}}\n$${label}{code}"
 
 
 def _shielded(text: str) -> str:

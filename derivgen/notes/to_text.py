@@ -90,7 +90,8 @@ def _equation(equation: Equation, counts: Numbers) -> str:
     indent = " " * _left_width(equation)
     shown = [f"    {_indented(text, line, indent)}" for text, line in zip(lines, equation.lines)]
     shown[-1] = f"{shown[-1].ljust(WIDTH - len(number))} {number}"
-    return "\n".join(shown)
+    code = [f"        | {line}" for line in equation.code.splitlines()]
+    return "\n".join([*shown, *code])
 
 
 def _left_width(equation: Equation) -> int:
