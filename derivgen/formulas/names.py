@@ -26,7 +26,7 @@ from derivgen.formulas.symbols import (
     canonical,
     declared_letters,
 )
-from derivgen.formulas.terms import At, Ref, Slope, Term, ats_of, letter
+from derivgen.formulas.terms import At, Ref, Slope, Term, Test, ats_of, letter
 from derivgen.formulas.tree import FormulaError, Name, Notice, Span, Token
 
 _PLACEHOLDER = 0x1D4D0  # mathematical script letters stand for the slots of a row
@@ -262,6 +262,8 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
     sub, sup = atoms(name.sub), atoms(name.sup)
     for stem, rest_sub, rest_sup, used in _splits(name, sub, sup):
         tensor = symbols.by_canonical.get(stem)
+        if tensor is None and stem == name.base and _only_other_case(stem, symbols):
+            tensor, used = stem.swapcase(), used - 3
         if tensor is not None:
             yield from _fits(tensor, None, rest_sub, rest_sup, used, name, symbols, letters)
     yield from _family_candidates(name, sub, sup, symbols, letters)
@@ -386,6 +388,11 @@ def _family_candidates(
             yield from _fits(tensor, at, rest_sub, rest_sup, used, name, symbols, letters)
 
 
+def _only_other_case(stem: str, symbols: Symbols) -> bool:
+    """Tell whether a letter names a tensor in the other case alone: X for x, w for W."""
+    return len(stem) == 1 and stem.swapcase() in symbols.tensors and stem not in symbols.families
+
+
 def _cased(base: str, symbols: Symbols) -> str:
     """Return the family of a name, in the other case if only that exists: w for W."""
     other = base.swapcase()
@@ -428,6 +435,7 @@ def delta_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator
     if not symbols.loss:
         return
     sub, sup = atoms(name.sub), atoms(name.sup)
+    yield from _kronecker(name, sub, sup, symbols, letters)
     of = Term("element", (), Ref(symbols.loss), name.span)
     for stem in ("z", "net", "u", "s", "alpha", "a", "n", "h"):
         members = symbols.families.get(stem, {})
@@ -445,6 +453,20 @@ def delta_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator
         for found in _fits(tensor, None, *ends, 6 if named else -1, name, symbols, letters):
             term = Term("gradient", (of, found.term), Slope(symbol="delta"), name.span)
             yield Candidate(found.score, term, found.binds)
+
+
+def _kronecker(
+    name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
+) -> Iterator[Candidate]:
+    r"""Read ``\delta_{ij}`` as 1 where i = j, if both letters may run over one range."""
+    if len(sub) != 2 or sup or any(a.at is None for a in sub):
+        return
+    keys = [letters.known.get(a.text) or letters.declared.get(a.text) for a in sub]
+    if keys[0] is not None and keys[1] is not None and not same_key(keys[0], keys[1]):
+        return
+    ranks = [len(symbols.tensors[t].axes) for t in symbols.preactivations]
+    score = 12 if 2 not in ranks or all(a.text in letters.known for a in sub) else 0
+    yield Candidate(score, Term("bracket", (), Test("=", sub[0].at, sub[1].at), name.span))
 
 
 # --- scoring -------------------------------------------------------------------------------------

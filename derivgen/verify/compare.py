@@ -16,7 +16,7 @@ import numpy as np
 
 from derivgen.algebra.affine import dims_of
 from derivgen.algebra.network import Role
-from derivgen.formulas.names import slot_keys
+from derivgen.formulas.names import new_letters, slot_keys
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import At, Claim, Fold, Ref, Term, Test, free_letters, walk
 from derivgen.verify.evaluate import (
@@ -94,6 +94,8 @@ def compare_terms(
         try:
             world = worlds.get(replace(draw, keep=keep))
         except NoValue as error:
+            if draw.equal and compared:  # sizes that cannot be equal, as a window and its signal
+                continue
             return Outcome(None, reason=error.reason)
         outcome = _in_world(left, right, claim, symbols, world, reading, draw.seed)
         if outcome.equal is None and compared and outcome.reason == "no point":
@@ -373,6 +375,21 @@ def _sizes(members: tuple[Term, ...], claim: Claim) -> dict[str, tuple[Any, ...]
     return found
 
 
+def infer_letters(
+    members: tuple[Term, ...], claim: Claim, symbols: Symbols
+) -> dict[str, tuple[Any, ...]]:
+    """Return what the letters of edited members run over; the first plain use decides."""
+    letters = new_letters(symbols)
+    for member in members:
+        for _, term in walk(member):
+            if isinstance(term.data, Ref):
+                for at, key in slot_keys(term.data, symbols):
+                    plain = len(at.letters) == 1 and at.constant == 0 and not at.parts
+                    if plain and at.letters[0][0] not in symbols.sizes:
+                        letters.bind(at.letters[0][0], key, (0, 0))
+    return {**claim.letters, **letters.known}
+
+
 # --- readings ------------------------------------------------------------------------------------
 
 
@@ -384,7 +401,6 @@ class Features:
     data_arrays: bool
     samples: bool
     slopes: bool
-    deltas: bool
     steps: bool
     signs: frozenset[str]
 
@@ -403,7 +419,6 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         or any(name in ("m", "N", "n", "M", "B") for name in names)
         or any(isinstance(t.data, Fold) and not t.data.bounds for t in terms),
         slopes=any(_between_values(t, symbols) for t in slopes),
-        deltas=any(t.data.symbol == "delta" for t in slopes),
         steps=any(t.data.symbol == "step" for t in slopes),
         signs=frozenset(o for t in terms if t.op == "multiply" for o in t.data),
     )
@@ -440,8 +455,6 @@ def readings(found: Features, base: Reading) -> list[Reading]:
             options.append([{}, *batches])
     if found.slopes:
         options.append([{}, {"immediate": True}])
-    if found.deltas:
-        options.append([{}, {"delta_sign": -1}])
     if found.steps:
         options.append([{}, {"step_sign": 1}])
     made = [_merged(base, parts) for parts in product(*options)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import permutations
+from itertools import combinations, permutations
 
 from derivgen.algebra.network import Role
 from derivgen.formulas.names import slot_keys
@@ -79,6 +79,8 @@ def signs(desk: Desk) -> Iterator[Edit]:
         elif term.op == "add":
             for place, part in enumerate(term.args):
                 yield Edit("sign", (*path, place), _negated(part))
+        elif term.op == "call" and term.args[0].op != "negate":
+            yield Edit("sign", (*path, 0), _negated(term.args[0]))
 
 
 def _negated(term: Term) -> Term:
@@ -151,13 +153,14 @@ def _is_matrix(term: Term, desk: Desk) -> bool:
         return not term.data.slots or term.data.whole_axes > 0
     if term.op == "gradient":
         return _is_matrix(term.args[1], desk)
-    if term.op in ("group", "add", "multiply", "listing", "call"):
+    if term.op in ("group", "add", "multiply", "listing", "call", "transpose", "negate", "fold",
+                   "power", "divide"):  # fmt: skip
         return any(_is_matrix(part, desk) for part in term.args) or term.op == "listing"
     return False
 
 
 def orders(desk: Desk) -> Iterator[Edit]:
-    """Exchange two neighbours of a product, and then put or take one transpose."""
+    """Exchange two neighbours of a product."""
     for path, term in walk(desk.member):
         if term.op != "multiply":
             continue
@@ -166,6 +169,13 @@ def orders(desk: Desk) -> Iterator[Edit]:
             if swapped is None or not all(_is_matrix(term.args[k], desk) for k in (place, place + 1)):
                 continue
             yield Edit("order", path, swapped)
+
+
+def turned_orders(desk: Desk) -> Iterator[Edit]:
+    """Exchange two neighbours of a product and put or take a transpose with it."""
+    for path, term in walk(desk.member):
+        if term.op != "multiply":
+            continue
         for place in range(len(term.args) - 1):
             swapped = _swapped(term, place)
             if swapped is None or not all(_is_matrix(term.args[k], desk) for k in (place, place + 1)):
@@ -416,16 +426,39 @@ def index_swaps(desk: Desk) -> Iterator[Edit]:
             if slot is None or not slot.letters:
                 continue
             for name in names:
-                if slot != letter(name):
+                if name not in [n for n, _ in slot.letters]:
                     slots = (*ref.slots[:place], letter(name), *ref.slots[place + 1 :])
                     yield Edit("index-swap", path, Term("element", (), replace(ref, slots=slots)))
     yield from _all_axes(desk)
+    for one, other in combinations(names, 2):
+        yield Edit("index-swap", (), _letters_swapped(desk.member, one, other))
+
+
+def _letters_swapped(term: Term, one: str, other: str) -> Term:
+    """Exchange two letters in all elements of a term."""
+    names = {one: other, other: one}
+
+    def visit(part: Term) -> Term:
+        args = tuple(visit(a) for a in part.args)
+        data = part.data
+        if isinstance(data, Ref):
+            slots = tuple(
+                s and replace(s, letters=tuple((names.get(n, n), c) for n, c in s.letters))
+                for s in data.slots
+            )
+            data = replace(data, slots=slots)
+        changed = data != part.data or any(a is not b for a, b in zip(args, part.args))
+        return Term(part.op, args, data) if changed else part
+
+    return visit(term)
 
 
 def _all_axes(desk: Desk) -> Iterator[Edit]:
     """Give every index of one element a letter of the formula that runs over its axis."""
     for path, term in walk(desk.member):
         if term.op != "element" or None in term.data.slots or len(term.data.slots) < 2:
+            continue
+        if any(slot.constant for slot in term.data.slots):
             continue
         for other in _elements_of(term.data.tensor, desk):
             if other.data.slots != term.data.slots and other.data.whole_axes == 0:
@@ -503,10 +536,46 @@ def all_updated_weights(desk: Desk) -> Iterator[Edit]:
 # --- other quantities ----------------------------------------------------------------------------
 
 
-def wrong_variables(desk: Desk) -> Iterator[Edit]:
-    """Exchange one quantity for another of the same shape, everywhere or once."""
+def confused_activations(desk: Desk) -> Iterator[Edit]:
+    """Write the activation for its pre-activation, or the other way round."""
+    pairs = _activation_pairs(desk)
     for path, term in walk(desk.member):
-        if term.op == "element":
+        if term.op != "element" or _inside_slope(desk.member, path):
+            continue
+        for other in pairs.get(term.data.tensor, ()):
+            yield Edit("wrong-variable", path, Term("element", (), replace(term.data, tensor=other)))
+
+
+def _activation_pairs(desk: Desk) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    network = desk.symbols.network
+    for equation in network.equations if network else ():
+        for pre in desk.symbols.preactivations:
+            rhs = equation.rhs
+            if getattr(rhs, "args", None) and getattr(rhs.args[0], "tensor", "") == pre:
+                found.setdefault(pre, []).append(equation.lhs.tensor)
+                found.setdefault(equation.lhs.tensor, []).append(pre)
+    return found
+
+
+def _inside_slope(member: Term, path: Path) -> bool:
+    """Tell whether a node stands in a derivative."""
+    return any(at_path(member, path[:k]).op == "gradient" for k in range(len(path)))
+
+
+def call_orders(desk: Desk) -> Iterator[Edit]:
+    """Write f for f', or f' for f."""
+    for path, term in walk(desk.member):
+        if term.op == "call":
+            name, order = term.data
+            mistake = "extra-fprime" if order else "missing-fprime"
+            yield Edit(mistake, path, Term("call", term.args, (name, 0 if order else 1)))
+
+
+def wrong_variables(desk: Desk) -> Iterator[Edit]:
+    """Exchange one quantity for another of the same shape."""
+    for path, term in walk(desk.member):
+        if term.op == "element" and not _inside_slope(desk.member, path):
             for other in _like_elements(term, desk):
                 yield Edit("wrong-variable", path, other)
 
@@ -637,6 +706,25 @@ def _tests(desk: Desk) -> Iterator[Test]:
             if element.data.whole_axes == 0:
                 yield Test(">", element, number(0))
     yield from _lookup_tests(desk)
+    yield from _window_tests(desk)
+
+
+def _window_tests(desk: Desk) -> Iterator[Test]:
+    """Yield ``i + u = j`` where the network reads position ``i + u`` of an axis j runs over."""
+    from derivgen.algebra.affine import Index
+    from derivgen.algebra.expressions import accesses
+
+    network = desk.symbols.network
+    for equation in network.equations if network else ():
+        for access in accesses(equation.rhs):
+            for place, form in enumerate(access.indices):
+                if form.plain is not None or not all(isinstance(a, Index) for a, _ in form.terms):
+                    continue
+                at = At(tuple((str(a), c) for a, c in form.terms), form.constant, False)
+                key = axis_key(desk.symbols.tensors[access.tensor], place)
+                for name, own in desk.claim.letters.items():
+                    if own == key and name not in [n for n, _ in at.letters]:
+                        yield Test("=", at, letter(name))
 
 
 def _has_branches(tensor: str, desk: Desk) -> bool:
@@ -708,15 +796,18 @@ GENERATORS: tuple[Callable[[Desk], Iterator[Edit]], ...] = (
     forgotten_sums,
     slope_arguments,
     own_slopes,
+    confused_activations,
+    missing_brackets,
     missing_slopes,
     matrix_slopes,
-    transposes,
+    call_orders,
     orders,
+    transposes,
+    turned_orders,
     index_swaps,
     shifted_times,
     layer_weights,
     sum_ranges,
-    missing_brackets,
     in_functions,
     wrong_variables,
     extra_factors,
@@ -725,8 +816,7 @@ GENERATORS: tuple[Callable[[Desk], Iterator[Edit]], ...] = (
     everywhere,
     slope_terms,
 )
-
-
+# What a definition may have wrong; anything else would be another definition.
 DEFINITIONS = (signs, in_functions, wrong_variables, index_swaps, sum_ranges, sample_means)
 
 

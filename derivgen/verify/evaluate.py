@@ -55,7 +55,6 @@ class Reading:
     batch: str = ""  # whole data tensors hold all samples, as rows or as columns
     total: bool = False  # the loss without a sample index is the sum over samples
     step_sign: int = -1  # Delta w is minus or plus the step size times the gradient
-    delta_sign: int = 1  # an undefined delta is the adjoint or its negative
 
 
 @dataclass(frozen=True)
@@ -295,11 +294,10 @@ def _gradient(term: Term, context: Context) -> Value:
     if by.op == "free":
         return _by_number(of, by.data, context)
     by = _element_of(by)
-    sign = context.reading.delta_sign if slope.symbol == "delta" else 1
     if slope.symbol == "step":
         return _step(term, context)
     table, of_shape, by_sizes = _jacobian(of, by, slope, context)
-    return sign * _laid_out(table, of_shape, by_sizes, context)
+    return _laid_out(table, of_shape, by_sizes, context)
 
 
 def _by_number(of: Term, name: str, context: Context) -> Value:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 from derivgen.algebra.expressions import Along, tensors_read, walk as walk_expr
 from derivgen.formulas.symbols import Symbols
@@ -21,6 +22,7 @@ from derivgen.verify.compare import (
     Worlds,
     compare_terms,
     features,
+    infer_letters,
     readings,
 )
 from derivgen.verify.edits import DEFINITIONS, GENERATORS, Desk, Edit
@@ -60,9 +62,36 @@ def find_hint(
     desk = Desk(anchor, member, claim, symbols)
     for edit in _edits(desk):
         new = put(member, edit.path, edit.new)
+        letters = infer_letters((anchor, new), claim, symbols)
+        changed = replace(claim, letters=letters)
         for reading in tried:
-            if _holds(anchor, new, claim, symbols, worlds, reading):
+            if _holds(anchor, new, changed, symbols, worlds, reading):
                 return _hint(edit, member, pen)
+    return _left_swap(anchor, member, claim, symbols, worlds, tried, pen)
+
+
+def _left_swap(
+    anchor: Term,
+    member: Term,
+    claim: Claim,
+    symbols: Symbols,
+    worlds: Worlds,
+    tried: list[Reading],
+    pen: Pen,
+) -> Hint | None:
+    """Try other orders of the indices that stand on the left."""
+    for path, term in walk(anchor):
+        if term.op != "element" or len(term.data.slots) < 2 or None in term.data.slots:
+            continue
+        for order in permutations(term.data.slots):
+            if order == term.data.slots:
+                continue
+            new = Term("element", (), replace(term.data, slots=order))
+            left = put(anchor, path, new)
+            changed = replace(claim, letters=infer_letters((left, member), claim, symbols))
+            if any(_holds(left, member, changed, symbols, worlds, r) for r in tried):
+                text = composed(new, pen)
+                return Hint("index-swap", written(term, pen), text, "", term.span)
     return None
 
 
@@ -70,7 +99,7 @@ def _readings(
     anchor: Term, member: Term, claim: Claim, symbols: Symbols, outcome: Outcome
 ) -> list[Reading]:
     found = readings(features((anchor, member), claim, symbols), outcome.reading)
-    plain = [r for r in found if not r.immediate and r.delta_sign == outcome.reading.delta_sign]
+    plain = [r for r in found if not r.immediate]
     return plain[:4]
 
 
@@ -78,8 +107,8 @@ def _edits(desk: Desk) -> Iterator[Edit]:
     count = 0
     seen: dict[Term, None] = {}
     slopes = any(part.op == "gradient" for _, part in walk(desk.anchor))
-    defines = desk.anchor.op == "element" and not slopes and not desk.anchor.data.updated
-    for generator in DEFINITIONS if defines else GENERATORS:
+    defines = desk.anchor.op == "element" and desk.anchor.data.tensor == desk.symbols.loss
+    for generator in DEFINITIONS if defines and not slopes else GENERATORS:
         for edit in generator(desk):
             new = put(desk.member, edit.path, edit.new)
             if new in seen:
@@ -181,6 +210,7 @@ def _blockable(symbols: Symbols) -> Iterator[tuple[str, ...]]:
         if len(by) > 1 or _is_recurrent(read, by, readers):
             for reader in by:
                 yield (reader, read)
+                yield (reader, read, "here")
 
 
 def _is_recurrent(read: str, by: list[str], readers: dict[str, list[str]]) -> bool:
@@ -207,6 +237,11 @@ def _holds_between(
     for draw in DRAWS:
         try:
             world = worlds.get(replace(draw, keep=keep))
+        except NoValue:
+            if draw.equal:
+                continue
+            return False
+        try:
             context_points = list(points((anchor, member), claim, symbols, world, reading, draw.seed))
             for context in context_points[:24]:
                 without = replace(context, world=world.without(*blocked.blocked))

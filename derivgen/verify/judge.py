@@ -153,8 +153,6 @@ def _is_mean(member: Term) -> bool:
 def _assumption_of(reading: Reading, notebook: Notebook) -> str:
     if reading.immediate and not notebook.reading.immediate:
         return notebook.say("immediate")
-    if reading.delta_sign < 0 < notebook.reading.delta_sign:
-        return notebook.say("negative-delta")
     return ""
 
 

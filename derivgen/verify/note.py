@@ -370,9 +370,12 @@ def _definition(
     """Take an unknown symbol on the left for defined by the first member that can be read."""
     first = chain.members[0]
     terms = [m for m in members[1:] if isinstance(m, Term)]
-    if not isinstance(members[0], FormulaError) or not isinstance(first, Name) or not terms:
+    if not isinstance(first, Name) or not terms:
         return None
-    if members[0].span != first.span or first.primes:
+    defines = first.base == "delta" and "delta" not in stage.symbols.tensors and is_slope(terms[0])
+    if not isinstance(members[0], FormulaError) and not defines:
+        return None
+    if isinstance(members[0], FormulaError) and members[0].span != first.span or first.primes:
         return None
     if not any(t.op == "gradient" for _, t in walk(terms[0])):
         return None
@@ -387,6 +390,13 @@ def _definition(
     start = Finding("agrees", source[first.span[0] : first.span[1]], first.span, reason=words)
     rest = judge_terms(list(members[1:]), claim, stage, source, desk.notebook)
     return [start, *rest]
+
+
+def is_slope(term: Term) -> bool:
+    """Tell whether a member is a derivative of the loss, or its negative, and nothing more."""
+    while term.op in ("negate", "group"):
+        term = term.args[0]
+    return term.op == "gradient" and not term.data.symbol
 
 
 # --- special forms -------------------------------------------------------------------------------

@@ -51,6 +51,9 @@ from derivgen.errors import DerivgenError
 mp: Any = mpmath.mp.clone()
 mp.dps = 60
 STEP = mp.mpf(10) ** -20
+# Pairwise unequal sizes, in several orders: a window must fit into what it slides over.
+POOLS = ((2, 3, 4, 5, 6), (5, 3, 2, 4, 6), (4, 2, 3, 5, 6), (3, 2, 5, 4, 6), (7, 3, 2, 4, 5),
+         (3, 5, 4, 2, 6), (2, 3, 6, 5, 4), (2, 3, 7, 4, 5, 6))  # fmt: skip
 OWN_SIZE = 5  # declared sizes up to here are taken as they are
 MAX_STEPS = 400_000  # scalar operations in one evaluation of one element
 
@@ -90,13 +93,15 @@ class World:
     work: int = 0
     parent: World | None = None
     blocked: tuple[str, ...] = ()
+    nudge: Key | None = None
     variants: dict[tuple[str, ...], World] = field(default_factory=dict)
 
     def without(self, *blocked: str) -> World:
         """Return the world in which a dependence counts as constant when derivatives are taken.
 
-        ``(reader, read)`` blocks one tensor's dependence on another, ``("diagonal",)`` that of a
-        function along indices on other positions than its own.
+        ``(reader, read)`` blocks one tensor's dependence on another, ``(reader, read, "here")``
+        that on the moved element alone, ``("diagonal",)`` that of a function along indices on
+        other positions than its own.
         """
         if blocked not in self.variants:
             made = World(self.network, self.numbers, self.moved, self.memo, blocked=blocked)
@@ -141,7 +146,7 @@ class World:
             moved[key] = moved.get(key, mp.mpf(0)) + sign * STEP
             kept = _untouched(self, key)
             child = World(
-                self.network, self.numbers, moved, kept, parent=self, blocked=self.blocked
+                self.network, self.numbers, moved, kept, parent=self, blocked=self.blocked, nudge=key
             )
             self.children[(key, sign, False)] = child
         return child
@@ -367,8 +372,10 @@ class _Evaluation:
             if any(p not in span for p, span in zip(place, spans)):
                 return self.value(expr.outside, at, frame)
         source = self.world
-        if source.blocked == (self.reader, expr.tensor) and source.parent is not None:
-            source = source.parent
+        if source.blocked[:2] == (self.reader, expr.tensor) and source.parent is not None:
+            key = source.key(expr.tensor, place, self.sample)
+            if len(source.blocked) == 2 or source.nudge == key:
+                source = source.parent
         return source.element(expr.tensor, place, self.sample)
 
     def _forced(self, later: _Later, at: Mapping[Index, int]) -> Any:
@@ -554,7 +561,7 @@ class Draw:
     own: bool = False  # the declared sizes, if they are small
     keep: tuple[str, ...] = ()  # size letters that keep their declared values
     declared: bool = False
-    samples: int = 2
+    samples: int = 3
     normalised: bool = False  # targets sum to one though nothing declares it
     onehot: bool = False
 
@@ -566,6 +573,8 @@ def make_world(network: Network, draw: Draw) -> World:
     """
     problem = NoValue("no sizes work")
     for sizes in _sizes(network, draw):
+        if not _has_room(network, sizes, 1 if draw.declared else 2):
+            continue
         for attempt in range(3):
             world = World(network, _numbers(network, sizes, replace(draw, seed=draw.seed + attempt)))
             try:
@@ -576,6 +585,16 @@ def make_world(network: Network, draw: Draw) -> World:
             except DerivgenError as error:
                 problem = NoValue(error.problem or error.subject)
     raise problem
+
+
+def _has_room(network: Network, sizes: Mapping[Dim, int], least: int) -> bool:
+    """Tell whether every axis has enough elements, or one where it is declared so."""
+    for tensor in network.tensors.values():
+        for axis in tensor.axes:
+            count = evaluate_affine(axis.high, sizes) - evaluate_affine(axis.low, sizes)
+            if count < least and not axis.size.is_constant or count < 1:
+                return False
+    return True
 
 
 def _probe(world: World) -> None:
@@ -603,7 +622,7 @@ def _sizes(network: Network, draw: Draw) -> Iterator[dict[Dim, int]]:
         for size in (3, 2, 4):
             yield {**dict.fromkeys(dims, size), **kept}
         return
-    for pool in ((2, 3, 4, 5, 6), (5, 3, 2, 4, 6), (4, 2, 3, 5, 6), (7, 3, 2, 4, 5), (3, 5, 4, 2, 6)):
+    for pool in POOLS:
         yield {**{d: pool[n] if n < len(pool) else 2 + n for n, d in enumerate(dims)}, **kept}
     for size in (3, 4):
         yield dict.fromkeys(dims, size)
