@@ -31,6 +31,7 @@ from derivgen.algebra.expressions import (
     Where,
 )
 from derivgen.errors import EquationError
+from derivgen.lowering.sizes import as_form, bounds, decided
 from derivgen.targets.cpp_forms import (
     ATOM,
     PRODUCT,
@@ -238,6 +239,9 @@ def condition_text(condition: Condition, scope: Scope) -> str:
     match condition:
         case Compare(op, left, right):
             if (ints := _as_int(left, scope)) and (other := _as_int(right, scope)):
+                known = _known(op, left, right) if ints != other else op in ("=", "<=", ">=")
+                if known is not None:  # compilers warn of a comparison that decides nothing
+                    return "true" if known else "false"
                 return f"{ints} {COMPARISONS[op]} {other}"
             sides = (operand(left, scope), operand(right, scope))
             return f"{sides[0]} {COMPARISONS[op]} {sides[1]}"
@@ -247,6 +251,12 @@ def condition_text(condition: Condition, scope: Scope) -> str:
             joint = " && " if isinstance(condition, And) else " || "
             return joint.join(_part(part, scope) for part in parts)
     raise AssertionError(f"no such condition: {condition!r}")
+
+
+def _known(op: str, left: Expr, right: Expr) -> bool | None:
+    """Return the truth of a comparison that the ranges of its indices settle."""
+    one, other = as_form(left), as_form(right)
+    return None if one is None or other is None else decided(op, bounds(one - other))
 
 
 def _part(condition: Condition, scope: Scope) -> str:
