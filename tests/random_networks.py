@@ -60,6 +60,7 @@ UNARY = (
     "abs({})",
     "exp(sin({}))",
     "bump({})",
+    "tanh(stop_gradient({}) + q)",
 )
 BINARY = ("{} + {}", "{} - {}", "({})*({})", "({})*({})", "({})/(2 + cos({}))", "tanh({})^2*({})")
 REDUCTIONS = ("sum", "sum", "sum", "mean", "max", "min", "logsumexp", "prod")
@@ -79,7 +80,7 @@ def networks(draw) -> str:
     """Draw the text of a network with a loss."""
     text = Text()
     for number in range(draw(st.integers(1, 4))):
-        kind = draw(st.sampled_from(("plain", "plain", "plain", "scan", "pair", "base")))
+        kind = draw(st.sampled_from(KINDS_OF_LINE))
         WRITERS[kind](draw, text, number)
     made = [name for name in text.tensors if name not in GIVEN]
     terms = [_whole(draw, text, name) for name in made]
@@ -88,6 +89,7 @@ def networks(draw) -> str:
 
 
 DEFINE = "define bump(z) = z/(1 + z^2)\n"
+KINDS_OF_LINE = ("plain", "plain", "plain", "scan", "pair", "base", "slope")
 
 
 def _whole(draw, text: Text, name: str) -> str:
@@ -99,7 +101,7 @@ def _whole(draw, text: Text, name: str) -> str:
 
 
 def _fresh(axes: tuple[str, ...]) -> list[str]:
-    """Return distinct letters for axes; no axis pattern here needs more than two of a size."""
+    """Return distinct letters for axes; no tensor here has more than two of a size."""
     found: list[str] = []
     for dim in axes:
         letters = LETTERS.get(dim, ("t",))
@@ -164,7 +166,28 @@ def _base(draw, text: Text, number: int) -> None:
     text.tensors[name] = ("T",)
 
 
-WRITERS = {"plain": _plain, "scan": _scan, "pair": _pair, "base": _base}
+def _slope(draw, text: Text, number: int) -> None:
+    """The derivative of an earlier quantity by a parameter or an input."""
+    made = [name for name in text.tensors if name not in GIVEN]
+    if not made:
+        return _plain(draw, text, number)
+    of = draw(st.sampled_from(made))
+    by = draw(st.sampled_from(("q", "u", "W", "x", "y")))
+    letters = {"A": ["a", "i"], "B": ["b", "j"], "C": ["c", "k"], "T": ["t"]}
+    outer = [letters[dim].pop(0) if letters[dim] else "1" for dim in text.tensors[of]]
+    inner = [letters[dim].pop(0) if letters[dim] else "1" for dim in GIVEN[by]]
+    free = [letter for letter in (*outer, *inner) if letter != "1"]
+    left = f"g{number}[{','.join(free)}]" if free else f"g{number}"
+    text.lines.append(f"{left} = d({_indexed(of, outer)}, {_indexed(by, inner)})")
+    text.tensors[f"g{number}"] = tuple(DIM_OF[letter] for letter in free)
+    return None
+
+
+def _indexed(name: str, letters: list[str]) -> str:
+    return f"{name}[{','.join(letters)}]" if letters else name
+
+
+WRITERS = {"plain": _plain, "scan": _scan, "pair": _pair, "base": _base, "slope": _slope}
 
 
 # --- expressions ---------------------------------------------------------------------------------
@@ -252,6 +275,8 @@ def _condition(draw, text: Text, scope: tuple[str, ...]) -> str:
     if scope and draw(st.booleans()):
         other = draw(st.sampled_from((*scope, "1")))
         return f"{draw(st.sampled_from(scope))} {op} {other}"
+    if draw(st.integers(0, 5)) == 0 and "k" not in scope:
+        return f"argmax[k]({_leaf(draw, text, (*scope, 'k'))}) {op} 2"
     return f"{_leaf(draw, text, scope)} {op} 0.1"
 
 

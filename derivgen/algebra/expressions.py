@@ -528,7 +528,7 @@ def substitute(expr: N, mapping: Mapping[Index, Affine]) -> N:
 
 def is_index_only(condition: Node) -> bool:
     """Tell whether a condition depends on indices and sizes alone, not on tensor values."""
-    return not any(isinstance(part, Access) for part in walk(condition)) and not any(
+    return is_guard(condition) and not any(
         isinstance(part, Lookup) for form in affine_forms(condition) for part in lookups_of(form)
     )
 
@@ -537,6 +537,6 @@ def is_guard(condition: Node) -> bool:
     """Tell whether a condition can guard a loop nest: on indices, sizes and index values only.
 
     Such a condition is the same whatever real numbers the tensors hold; unlike `is_index_only` it
-    may look up index-valued tensors, as ``[y = k]`` does.
+    may look up index-valued tensors, as ``[y = k]`` does. A reduction is a loop of its own.
     """
-    return not any(isinstance(part, Access) for part in walk(condition))
+    return not any(isinstance(part, (Access, Reduce)) for part in walk(condition))
