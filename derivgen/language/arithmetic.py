@@ -49,13 +49,16 @@ def _whole(part: Expr) -> Affine | None:
 
 
 def product(parts: list[Expr]) -> Expr:
-    """Return a product; numbers come first, whole multiples of an index are one index value."""
-    result = parts[0]
-    for part in parts[1:]:
-        left, right = _whole(result), _whole(part)
-        if left is not None and right is not None and (left.is_constant or right.is_constant):
-            constant, other = (left, right) if left.is_constant else (right, left)
-            result = index_value(other * constant.constant)
-        else:
-            result = mul(result, part)
-    return result
+    """Return a product; numbers come first, leading multiples of an index are one index value."""
+    result, rest = parts[0], parts[1:]
+    while rest and (multiple := _multiplied(result, rest[0])) is not None:
+        result, rest = multiple, rest[1:]
+    return mul(result, *rest)
+
+
+def _multiplied(a: Expr, b: Expr) -> Expr | None:
+    left, right = _whole(a), _whole(b)
+    if left is None or right is None or not (left.is_constant or right.is_constant):
+        return None
+    constant, other = (left, right) if left.is_constant else (right, left)
+    return index_value(other * constant.constant)

@@ -7,7 +7,7 @@ quantity needs itself, facts are about what is given, and there is one loss, a n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from derivgen.algebra.affine import Affine, Dim, Index, indices_of, lookups_of
 from derivgen.algebra.expressions import (
@@ -45,6 +45,10 @@ from derivgen.language.draft import Written
 from derivgen.language.ranges import axis_text
 
 
+def _first(pair: tuple[int, Access]) -> int:
+    return pair[0]
+
+
 @dataclass(frozen=True)
 class Checker:
     """A network, values for its sizes, and where its equations were written."""
@@ -52,6 +56,15 @@ class Checker:
     network: Network
     sizes: dict[Dim | Index, int]
     written: Sequence[Written]
+    ranks: dict[str, list[tuple[int, Access]]] = field(default_factory=dict)
+
+    def ranked(self, name: str, numbers: list[int]) -> list[tuple[int, Access]]:
+        """Return the left sides of a tensor's equations that have constants, and how many."""
+        if name not in self.ranks:
+            sides = [self.network.equations[number].lhs for number in numbers]
+            counts = [(len(constants(lhs)), lhs) for lhs in sides]
+            self.ranks[name] = [pair for pair in counts if pair[0] > min(counts, key=_first)[0]]
+        return self.ranks[name]
 
     def subject(self, number: int) -> str | None:
         """Return an equation as written."""
@@ -144,13 +157,12 @@ def _role_text(tensor: Tensor) -> str:
 def _check_equation(
     checker: Checker, number: int, equation: Equation, groups: Mapping[str, list[int]]
 ) -> None:
-    network = checker.network
     others = groups[equation.lhs.tensor]
     narrowed: Mapping[Index, Axis] = {}
     guards: tuple[Condition, ...] = ()
     if len(others) > 1:
-        bases = [network.equations[n].lhs for n in others if n != number]
-        bases = [lhs for lhs in bases if len(constants(lhs)) > len(constants(equation.lhs))]
+        own = len(constants(equation.lhs))
+        bases = [lhs for rank, lhs in checker.ranked(equation.lhs.tensor, others) if rank > own]
         narrowed, guards = narrowed_ranges(equation.lhs, bases)
     around = Surroundings(guards, narrowed)
     subject = checker.subject(number)

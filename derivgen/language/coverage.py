@@ -40,20 +40,9 @@ def narrowed_ranges(
     waiting = list(bases)
     changed = True
     while changed:
-        changed = False
-        for base in list(waiting):
-            fixed = constants(base)
-            index = lhs.indices[next(iter(fixed))].plain if len(fixed) == 1 else None
-            if index is None or not _full_elsewhere(lhs, base, fixed):
-                continue
-            axis = ranges.get(index, Axis(index.low, index.high))
-            value = next(iter(fixed.values()))
-            if value in (axis.low, axis.high - 1):
-                low = axis.low + 1 if value == axis.low else axis.low
-                high = axis.high if value == axis.low else axis.high - 1
-                ranges[index] = Axis(low, high)
-                waiting.remove(base)
-                changed = True
+        left = [base for base in waiting if not _shortens(lhs, base, ranges)]
+        changed = len(left) < len(waiting)
+        waiting = left
     for base in waiting:
         differs = [
             Compare("!=", IndexValue(lhs.indices[place]), index_value(value))
@@ -63,6 +52,23 @@ def narrowed_ranges(
         if differs:
             guards.append(differs[0] if len(differs) == 1 else Or(tuple(differs)))
     return ranges, tuple(guards)
+
+
+def _shortens(lhs: Access, base: Access, ranges: dict[Index, Axis]) -> bool:
+    """Take the base case off the end of a range, if it stands there; tell whether it did."""
+    fixed = constants(base)
+    index = lhs.indices[next(iter(fixed))].plain if len(fixed) == 1 else None
+    if index is None or not _full_elsewhere(lhs, base, fixed):
+        return False
+    axis = ranges.get(index, Axis(index.low, index.high))
+    value = next(iter(fixed.values()))
+    if value == axis.low:
+        ranges[index] = Axis(axis.low + 1, axis.high)
+    elif value == axis.high - 1:
+        ranges[index] = Axis(axis.low, axis.high - 1)
+    else:
+        return False
+    return True
 
 
 def _full_elsewhere(lhs: Access, base: Access, fixed: Mapping[int, Affine]) -> bool:

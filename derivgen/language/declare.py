@@ -68,12 +68,26 @@ def declare_sizes(draft: Draft, lines: Sequence[Line]) -> None:
                 unknown_function(draft, line, unknown)
         elif isinstance(line, DefineLine):
             draft.functions.pop(line.head.name, None)
-    for line in lines:
-        if isinstance(line, DefineLine):
-            define(draft, line)
+    _define_all(draft, [line for line in lines if isinstance(line, DefineLine)])
 
 
 # --- functions -----------------------------------------------------------------------------------
+
+
+def _define_all(draft: Draft, waiting: list[DefineLine]) -> None:
+    # In any order: a definition that uses a later one is tried again.
+    while waiting:
+        again: list[DefineLine] = []
+        first: NameProblem | None = None
+        for line in waiting:
+            try:
+                define(draft, line)
+            except NameProblem as problem:
+                again.append(line)
+                first = first or problem
+        if first is not None and len(again) == len(waiting):
+            raise first
+        waiting = again
 
 
 # --- tensors -------------------------------------------------------------------------------------

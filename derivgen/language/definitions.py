@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from derivgen.algebra.network import (
     Optimiser,
     Training,
 )
-from derivgen.errors import NameProblem, SyntaxProblem
+from derivgen.errors import LimitError, NameProblem, SyntaxProblem
 from derivgen.language.draft import Draft
 from derivgen.language.functions import check_function_name, constant_value
 from derivgen.language.lines import (
@@ -30,11 +30,13 @@ from derivgen.language.lines import (
 )
 from derivgen.language.macros import expand_loss
 from derivgen.language.resolve import expression
-from derivgen.language.rows import Shared, layer_row, loss_row
+from derivgen.language.rows import Shared, layer_row, loss_row, names_in
 from derivgen.language.scope import Scope, View
 from derivgen.language.starts import DISTRIBUTIONS, distribution
 from derivgen.language.statements import keyword_argument
 from derivgen.language.syntax import Apply, Tree, Word
+
+LONGEST_UPDATE = 5000
 
 
 def declare_macros(draft: Draft, lines: Sequence[Line]) -> None:
@@ -72,7 +74,9 @@ def _shared(draft: Draft, line: SharedLine) -> None:
         )
     check_function_name(draft, line.name.name, line.span, line.name.at)
     args = line.made.args if isinstance(line.made, Apply) else ()
-    draft.macros[line.name.name] = Shared(line.name.name, row, args)
+    shared = Shared(line.name.name, row, args)
+    draft.shared.append(shared)
+    draft.macros[shared.name] = shared
 
 
 # --- initialisers --------------------------------------------------------------------------------
@@ -122,6 +126,7 @@ def _optimiser(draft: Draft, line: OptimiserLine) -> Optimiser:
     updates: list[tuple[str, Expr]] = []
     known: dict[str, Expr] = {name: Access(name) for name in ("w", "g", "t")}
     known |= {name: Access(name) for name, _ in settings}
+    sizes: dict[str, int] = {}
     for part in line.body:
         scope = Scope(part.span, {}, {}, {}, draft.functions, values=known)
         if isinstance(part, StateLine):
@@ -133,6 +138,7 @@ def _optimiser(draft: Draft, line: OptimiserLine) -> Optimiser:
                 updates.append(_next_value(part.update[0].name, part.update[1], known, scope))
         elif isinstance(part, EquationLine) and isinstance(part.lhs, Word):
             name = part.lhs.name
+            sizes[name] = _size(part, sizes)
             if name.endswith("'"):
                 updates.append(_next_value(name, part.rhs, known, scope))
             else:
@@ -147,6 +153,22 @@ def _next_value(name: str, tree: Tree, known: dict[str, Expr], scope: Scope) -> 
     made = expression(tree, scope)
     known[name] = Access(name)
     return name.rstrip("'"), made
+
+
+def _size(part: EquationLine, sizes: Mapping[str, int]) -> int:
+    """Return how long an update's formula is, with the names it uses written out.
+
+    Raises: LimitError above `LONGEST_UPDATE`.
+    """
+    size = 1 + sum(sizes.get(name, 1) for name in names_in(part.rhs))
+    if size > LONGEST_UPDATE:
+        raise LimitError(
+            part.span.text,
+            f"Written out, the formula has more than {LONGEST_UPDATE} names.",
+            "Make a part of it a state.",
+            part.span.source.position(part.lhs.at),
+        )
+    return 1 if part.lhs.name.endswith("'") else size
 
 
 def _cannot_stand(line: OptimiserLine, part: Line) -> SyntaxProblem:

@@ -20,7 +20,7 @@ from derivgen.algebra.network import (
 )
 from derivgen.errors import NameProblem
 from derivgen.language.lines import Span
-from derivgen.language.rows import LayerRow
+from derivgen.language.rows import LayerRow, Shared
 from derivgen.language.scope import Scope, View
 from derivgen.language.syntax import Apply
 
@@ -52,7 +52,10 @@ class Draft:
     layers: dict[str, LayerRow] = field(default_factory=dict)
     macros: dict[str, object] = field(default_factory=dict)  # layers, shared ones and losses
     expand: Callable[[str, Apply, Scope], Expr] | None = None
+    shared: list[Shared] = field(default_factory=list)  # layers made once
     layer_count: int = 0
+    expansions: int = 0  # of layers and losses
+    loss_depth: int = 0  # losses inside losses
     pending_names: set[str] = field(default_factory=set)  # announced, their axes not yet known
     initialisers: dict[str, InitialiserRule] = field(default_factory=dict)
     batch: Index | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from derivgen.algebra.affine import (
     Affine,
@@ -24,13 +24,14 @@ from derivgen.language.draft import Draft, Written, check_name, declare_tensor
 from derivgen.language.fans import fill_fans
 from derivgen.language.indexing import UnboundIndex, index_form
 from derivgen.language.lines import EquationLine, Line, OutputLine
-from derivgen.language.ranges import Pending, find_range, union
+from derivgen.language.order import add_in_any_order
+from derivgen.language.ranges import find_range, union
 from derivgen.language.resolve import expression
-from derivgen.language.rows import Shared, with_updates
+from derivgen.language.rows import with_updates
 from derivgen.language.scope import Scope, View
 from derivgen.language.source import Source
 from derivgen.language.syntax import Ref, Tree, Word, parts_of
-from derivgen.language.whole import applies_layer, set_number, whole_equation
+from derivgen.language.whole import whole_equation
 
 L = TypeVar("L")
 NO_VIEW = View("", None)
@@ -98,88 +99,7 @@ def _output(draft: Draft, line: OutputLine) -> None:
 def _equations(draft: Draft, lines: list[EquationLine]) -> None:
     for line in lines:
         _announce(draft, line)
-    made: dict[int, tuple[list[Equation], list[Written]]] = {}
-    waiting = list(enumerate(lines))
-    settled = False
-    while waiting:
-        again: list[tuple[int, EquationLine]] = []
-        first: Exception | None = None
-        for number, line in waiting:
-            mark = _mark(draft, line)
-            try:
-                _equation(draft, line)
-            except (Pending, NameProblem) as reason:
-                _undo(draft, line, mark)
-                again.append((number, line))
-                first = first or _explained(draft, line, reason)
-            else:
-                made[number] = (draft.equations, draft.written)
-                draft.equations, draft.written = [], []
-        if first is not None and len(again) == len(waiting):
-            if settled:
-                raise first
-            settled = True
-            _settle_numbers(draft, lines)
-        waiting = again
-    for number in range(len(lines)):
-        draft.equations += made[number][0]
-        draft.written += made[number][1]
-
-
-class Mark(NamedTuple):
-    """What an equation may change before it turns out to wait for another."""
-
-    tensors: int
-    tensor: Tensor
-    view: View
-    pending: bool
-    layers: int
-
-
-def _mark(draft: Draft, line: EquationLine) -> Mark:
-    name = line.lhs.name
-    pending = name in draft.pending_names
-    return Mark(
-        len(draft.tensors), draft.tensors[name], draft.views[name], pending, draft.layer_count
-    )
-
-
-def _undo(draft: Draft, line: EquationLine, mark: Mark) -> None:
-    name = line.lhs.name
-    for made in list(draft.tensors)[mark.tensors :]:
-        del draft.tensors[made]
-        draft.views.pop(made, None)
-    draft.tensors[name], draft.views[name] = mark.tensor, mark.view
-    if mark.pending:
-        draft.pending_names.add(name)
-    draft.layer_count = mark.layers
-    draft.equations, draft.written = [], []
-    for shared in draft.macros.values():
-        if isinstance(shared, Shared):
-            kept = {n: t for n, t in shared.names.items() if t in draft.tensors}
-            shared.names.clear()
-            shared.names.update(kept)
-
-
-def _settle_numbers(draft: Draft, lines: list[EquationLine]) -> None:
-    # What is left waits for itself: a name without indices is then a number.
-    for line in lines:
-        view = draft.views[line.lhs.name]
-        if isinstance(line.lhs, Word) and view.axes is None and not applies_layer(draft, line.rhs):
-            set_number(draft, line.lhs.name)
-
-
-def _explained(draft: Draft, line: EquationLine, reason: Exception) -> Exception:
-    return _never_known(draft, line, reason) if isinstance(reason, Pending) else reason
-
-
-def _never_known(draft: Draft, line: EquationLine, reason: Pending) -> DerivgenError:
-    return draft.scope(line.span).problem(
-        EquationError,
-        f"The range of {reason.letter} is not known.",
-        f"Declare it: index {reason.letter}: SIZE.",
-        reason.at,
-    )
+    add_in_any_order(draft, lines, _equation)
 
 
 def _announce(draft: Draft, line: EquationLine) -> None:

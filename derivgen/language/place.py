@@ -37,6 +37,7 @@ class Place:
     row: str = ""
     number: int = 0
     call: Position | None = None
+    depth: int = 0  # layers inside layers
 
     def scope(self, span: Span) -> Scope:
         """Return the scope of a statement here."""
@@ -71,6 +72,27 @@ class Bound:
     values: Mapping[str, Expr]
     aliases: Mapping[str, str]
     extra: Mapping[str, Tree]
+
+
+@dataclass(frozen=True)
+class Application:
+    """A layer applied: ``out`` names its value, ``owner`` ends the names of its parameters.
+
+    ``names`` are the parameters it has already, if it was made once for several applications.
+    """
+
+    row: LayerRow
+    bound: Bound
+    out: str
+    owner: str
+    names: dict[str, str]
+    span: Span
+    at: int
+
+    @property
+    def position(self) -> Position:
+        """Return where the layer is applied."""
+        return self.span.source.position(self.at)
 
 
 def split_arguments(
@@ -136,7 +158,7 @@ def _data_view(tree: Tree, place: Place, scope: Scope) -> View | None:
         return None
     view = place.views.get(tree.name)
     if view is not None and view.axes is None:
-        raise Pending(tree.name, tree.at)
+        raise Pending(tree.name, tree.at, (tree.name,))
     return view
 
 

@@ -18,12 +18,13 @@ MAX_SIZE = 10**9
 
 
 class Pending(Exception):
-    """A range is not known yet; it waits for another equation."""
+    """A range is not known yet; it waits for the equations of ``tensors``."""
 
-    def __init__(self, letter: str, at: int) -> None:
+    def __init__(self, letter: str, at: int, tensors: tuple[str, ...]) -> None:
         super().__init__(letter)
         self.letter = letter
         self.at = at
+        self.tensors = tensors
 
 
 def range_index(item: Ranged, form: Callable[[Tree], Affine], known: Mapping[str, Index]) -> Index:
@@ -60,13 +61,13 @@ def find_range(letter: Word, tree: Tree, scope: Scope) -> Index:
     ShapeError, if two of them differ.
     """
     found: tuple[Axis, Ref] | None = None
-    waiting = False
+    waiting: list[str] = []
     for ref, place in standing(letter.name, tree):
         view = scope.tensors.get(ref.name)
         if view is None:
             continue
         if view.axes is None:
-            waiting = True
+            waiting.append(ref.name)
             continue
         if place >= len(view.axes):
             continue
@@ -77,7 +78,7 @@ def find_range(letter: Word, tree: Tree, scope: Scope) -> Index:
     if found is not None:
         return Index(letter.name, found[0].low, found[0].high)
     if waiting:
-        raise Pending(letter.name, letter.at)
+        raise Pending(letter.name, letter.at, tuple(waiting))
     raise scope.problem(
         EquationError,
         f"The range of index {letter.name} is not known: it stands in no axis plainly.",

@@ -54,7 +54,8 @@ from derivgen.language.syntax import (
     Word,
 )
 
-MAX_POWER = 1000  # digits of an exact power of two numbers
+MAX_POWER = 1000  # digits of an exact power or product of numbers
+MAX_BITS = 3400
 
 
 def expression(tree: Tree, scope: Scope) -> Expr:
@@ -77,7 +78,7 @@ def _word(tree: Word, scope: Scope) -> Expr:
         return scope.values[name]
     view = scope.tensors.get(name)
     if view is not None and view.axes is None:
-        raise Pending(name, tree.at)
+        raise Pending(name, tree.at, (name,))
     if view is not None and view.axes == ():
         return Access(view.name, tuple(affine(i) for i in view.carried))
     if name in scope.dims:
@@ -132,8 +133,21 @@ def _chain(tree: Chain, scope: Scope) -> Expr:
         raise _no_condition_here(scope, tree.at)
     parts = [expression(part, scope) for part in tree.parts]
     if op == "*":
+        _check_digits(parts, tree, scope)
         return product(parts)
     return total([part if sign == "+" else minus(part) for sign, part in zip(tree.ops, parts)])
+
+
+def _check_digits(parts: list[Expr], tree: Chain, scope: Scope) -> None:
+    numbers = [part.value for part in parts if isinstance(part, Number)]
+    bits = sum(n.numerator.bit_length() + n.denominator.bit_length() for n in numbers)
+    if bits > MAX_BITS:
+        raise scope.problem(
+            LimitError,
+            f"The product of the numbers has more than {MAX_POWER} digits.",
+            "Write smaller numbers.",
+            tree.at,
+        )
 
 
 def _negative(tree: Negative, scope: Scope) -> Expr:

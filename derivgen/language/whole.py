@@ -82,13 +82,14 @@ def _is_layer(draft: Draft, tree: Apply) -> bool:
 def _bare_tensors(draft: Draft, tree: Tree, is_loss: bool) -> list[Word]:
     """Return the names that stand for whole tensors; raises Pending for one not yet known."""
     found: list[Word] = []
+    waiting: list[Word] = []
     stack = [tree]
     while stack:
         part = stack.pop()
         if isinstance(part, Word):
             view = draft.views.get(part.name)
             if view is not None and view.axes is None:
-                raise Pending(part.name, part.at)
+                waiting.append(part)
             if view is not None and view.axes:
                 found.append(part)
         elif isinstance(part, Apply) and isinstance(draft.macros.get(part.name), LossRow):
@@ -97,6 +98,9 @@ def _bare_tensors(draft: Draft, tree: Tree, is_loss: bool) -> list[Word]:
             stack.extend(reversed(part.args))
         elif not isinstance(part, Ref):
             stack.extend(reversed(parts_of(part)))
+    if waiting:
+        names = dict.fromkeys(word.name for word in waiting)
+        raise Pending(waiting[0].name, waiting[0].at, tuple(names))
     return found
 
 
