@@ -1,4 +1,4 @@
-"""Where a body can differ from zero: the conditions on indices that all of it stands under.
+"""Where a body can differ from zero: the conditions on indices and index values it stands under.
 
 An adjoint's place may leave its tensor where the body is zero, as in ``where(v > 0, W[b-1; 0], 0)``
 at ``b = 0``; such cells must be kept out of the nest, not only be given the value zero.
@@ -16,13 +16,13 @@ from derivgen.algebra.expressions import (
     Or,
     Where,
     conjunction,
-    is_index_only,
+    is_guard,
     negation,
 )
 
 
 def support(body: Expr) -> tuple[Condition, ...]:
-    """Return conditions on indices alone without which ``body`` is surely zero."""
+    """Return conditions on indices and index values without which ``body`` is surely zero."""
     match body:
         case Where(condition, yes, no):
             taken = [(condition, yes), (negation(condition), no)]
@@ -52,5 +52,5 @@ def _either(needs: list[tuple[Condition, ...]]) -> tuple[Condition, ...]:
 
 
 def _on_indices(condition: Condition) -> tuple[Condition, ...]:
-    """Return the parts of a conjunction that concern indices alone."""
-    return tuple(part for part in conjunction((condition,)) if is_index_only(part))
+    """Return the parts of a conjunction that concern indices and index values alone."""
+    return tuple(part for part in conjunction((condition,)) if is_guard(part))
