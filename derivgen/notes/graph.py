@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from derivgen.algebra.affine import Affine, Dim
@@ -27,9 +28,11 @@ MOST_LAYERS = 7
 def figure_section(view: View, example: Example | None) -> list[Block]:
     """Return the drawings that suit the network: its diagram, its computation graph."""
     found: list[Block] = []
-    diagram = scalar_diagram(view, example) or layer_diagram(view)
-    if diagram is not None:
+    if (diagram := scalar_diagram(view, example)) is not None:
         found.append(figure(diagram, say(view.lang, "diagram")))
+    elif (diagram := layer_diagram(view)) is not None:
+        # In text the units would be a list of arrows that says less than the equations.
+        found.append(replace(figure(diagram, say(view.lang, "diagram")), text=""))
     graph = computation_graph(view, example)
     if graph is not None:
         key = "graph values" if example is not None else "graph plain"

@@ -175,7 +175,7 @@ def line_latex(
 
 def _length(why: str) -> int:
     """Return a rough width of prose, commands counted as the few characters they print."""
-    return len(re.sub(r"\\eqref\{eq:(\d+)\}|[$\\{}]", r"(\1)", why)) * 5 // 6
+    return prose_width(re.sub(r"\\eqref\{eq:(\d+)\}|[$\\{}]", r"(\1)", why)) * 5 // 6
 
 
 def _items(items: Items, counts: Numbers, lang: str) -> str:
@@ -219,7 +219,14 @@ def _columns(table: Table, counts: Numbers) -> str:
 
 
 def _cell_width(cell: Prose, counts: Numbers) -> int:
-    return sum(width(p.math) if isinstance(p, Formula) else len(_bare(p, counts)) for p in cell)
+    return sum(
+        width(p.math) if isinstance(p, Formula) else prose_width(_bare(p, counts)) for p in cell
+    )
+
+
+def prose_width(text: str) -> int:
+    """Return how many characters wide a text is; a Chinese one takes the room of two."""
+    return sum(2 if ord(character) > 0x2E7F else 1 for character in text)
 
 
 def _bare(part: Inline, counts: Numbers) -> str:

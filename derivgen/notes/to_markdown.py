@@ -101,7 +101,7 @@ def safe(math: Math, in_line: bool) -> str:
     for old, new in SAFE:
         text = text.replace(old, new)
     if in_line:
-        text = text.replace(r"\,", " ").replace(r"\;", " ")
+        text = text.replace(r"\,", " ").replace(r"\;", " ").replace(r"\\", r"\cr")
     while "  " in text:
         text = text.replace("  ", " ")
     return text

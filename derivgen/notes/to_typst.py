@@ -132,7 +132,7 @@ def _raw(text: str) -> str:
 
 def _figure(block: Figure, counts: Numbers, lang: str) -> str:
     caption = prose_typst(block.caption, counts)
-    return f"#align(center)[{_raw(block.text)} {caption}]" if block.text else caption
+    return f"{_raw(block.text)} {caption}" if block.text else ""
 
 
 _PRINTERS: dict[type, Callable[[Any, Numbers, str], str]] = {

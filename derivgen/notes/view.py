@@ -13,7 +13,6 @@ from functools import cached_property
 from derivgen.algebra.affine import Affine, Index, affine, indices_of
 from derivgen.algebra.expressions import (
     Access,
-    Compare,
     Condition,
     Expr,
     IndexValue,
@@ -188,9 +187,6 @@ def _nodes(derivation: Derivation) -> Iterator[Node]:
 
 def _counting(node: Node) -> Iterator[Index]:
     if isinstance(node, (IndexValue, Position)):
-        for form in affine_forms(node):
-            yield from indices_of(form)
-    if isinstance(node, Compare):
         for form in affine_forms(node):
             yield from indices_of(form)
     if isinstance(node, Access):
