@@ -69,6 +69,7 @@ class View:
     routines: tuple[str, ...]
     special: tuple[str, ...]
     contracts: bool
+    stops: bool
     forward: tuple[str, ...]
     loss: tuple[str, ...]
     predict: tuple[str, ...]
@@ -221,6 +222,7 @@ class Printer:
         whole = "\n".join(self.text)
         made["special"] = tuple(name for name in SPECIAL if f"{name}(" in whole)
         made["contracts"] = "contract(" in whole
+        made["stops"] = "stop_gradient(" in whole
         return made
 
     def _kept(
@@ -356,8 +358,12 @@ class Printer:
         def scalar(expr: Expr) -> Piece:
             return show(expr, grid)
 
-        sizes = shape_of(array, self.outer)
-        shape = sizes if array.sample_axis is None else f"(rows, {sizes[1:]}".replace(", )", ",)")
+        sizes = shape_of(array, self.outer).strip("(,)")
+        shape = "(" + ", ".join(size for size in ("rows", sizes) if size) + ")"
+        if array.sample_axis is None:
+            shape = shape_of(array, self.outer)
+        elif not sizes:
+            shape = "(rows,)"
         drawn = _drawn(random, shape, [scalar(a) for a in random.distribution.arguments])
         scale = random.distribution.scale
         text = drawn if scale is None else f"{drawn} * {scalar(scale).at(4)}"

@@ -54,6 +54,7 @@ UFUNCS = {
     "atan": "np.arctan", "abs": "np.abs", "sign": "np.sign", "floor": "np.floor",
     "min": "np.minimum", "max": "np.maximum",
     "erf": "erf", "lgamma": "lgamma", "digamma": "digamma",
+    "stop_gradient": "stop_gradient",
 }  # fmt: skip
 # For numbers alone: what math returns does not fix a precision, as NumPy's doubles would.
 MATH = {
@@ -453,8 +454,6 @@ def _operand(piece: Piece) -> bool:
 
 @_show.register
 def _(node: Call, grid: Grid) -> Piece:
-    if node.name == "stop_gradient":
-        return show(node.args[0], grid)
     pieces = grid.scope.fit([show(arg, grid) for arg in node.args])
     if node.name in MATH and all(piece.literal for piece in pieces):
         text = f"{MATH[node.name]}({', '.join(piece.text for piece in pieces)})"

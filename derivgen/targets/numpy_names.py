@@ -7,9 +7,11 @@ import keyword
 import re
 
 # What an emitted file uses itself; a tensor of that name gets an underscore at its end.
-TAKEN = frozenset(
-    ["np", "params", "values", "batch", "dtype", "forward", "backward", "loss", "predict", "update", "parameters", "main", "data", "sys", "json", "argparse", "math", "time", "os", "struct", "gzip", "csv", "contract", "erf", "lgamma", "digamma"]
-)
+TAKEN = frozenset({
+    "np", "params", "values", "batch", "dtype", "forward", "backward", "loss", "predict",
+    "update", "parameters", "main", "data", "sys", "json", "argparse", "math", "time", "os",
+    "struct", "gzip", "csv", "contract", "erf", "lgamma", "digamma", "stop_gradient",
+})  # fmt: skip
 
 
 class Names:
