@@ -1,7 +1,8 @@
 """derivgen: networks written as index equations, their derivations and trainers.
 
 ``network(text)`` or ``load("mazur")`` makes a `Net`; ``net.derive()``, ``net.emit("cpp")``,
-``net.check()``, ``net.value_and_gradients(values)`` and ``net.verify(note)`` do the rest.
+``net.check()``, ``net.value_and_gradients(values)`` and ``net.verify(note)`` do the rest;
+``check_gradient(f, grad, x)`` checks a person's own code.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from derivgen.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from derivgen.api import Derived, Net, load, network
+    from derivgen.check import check_gradient
     from derivgen.errors import DerivgenError
 
-__all__ = ["Derived", "DerivgenError", "Net", "__version__", "load", "network"]
+__all__ = ["Derived", "DerivgenError", "Net", "__version__", "check_gradient", "load", "network"]
 
 _HOME = {
     "Derived": "derivgen.api",
     "DerivgenError": "derivgen.errors",
     "Net": "derivgen.api",
+    "check_gradient": "derivgen.check",
     "load": "derivgen.api",
     "network": "derivgen.api",
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from derivgen.algebra.network import Network
     from derivgen.calculus.derivation import Derivation, Step
     from derivgen.check import Report
+    from derivgen.verify import Report as Verdicts
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,11 @@ class Net:
 
         return check(self.network, seed)
 
-    def verify(self, note: str) -> Any:
+    def verify(self, note: str, lang: str = "en") -> Verdicts:
         """Judge the formulas of a hand-written note, line by line."""
         from derivgen.verify import verify_text
 
-        return verify_text(self.network, note)
+        return verify_text(note, self.network, lang=lang)
 
     def __str__(self) -> str:
         return self.network.text

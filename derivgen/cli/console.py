@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,14 +53,22 @@ def place_for(out: str, default_name: str) -> Path:
     return Path(out)
 
 
+def refuse_existing(files: Iterable[Path], force: bool) -> None:
+    """Refuse to overwrite a file unless ``force``.
+
+    Raises: FileProblem, naming the first file that exists.
+    """
+    for path in files:
+        if path.exists() and not force:
+            raise FileProblem(str(path), "The file exists.", "Write --force to overwrite it.")
+
+
 def write_files(files: Mapping[Path, str], force: bool) -> None:
     """Write all of the files or none: an existing one is kept unless ``force``.
 
     Raises: FileProblem, naming the file.
     """
-    for path in files:
-        if path.exists() and not force:
-            raise FileProblem(str(path), "The file exists.", "Write --force to overwrite it.")
+    refuse_existing(files, force)
     for path, text in files.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

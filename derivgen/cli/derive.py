@@ -1,46 +1,55 @@
-"""``derivgen derive``: a network's derivation as text, LaTeX or Markdown."""
+"""``derivgen derive``: a network's derivation as text, LaTeX, Markdown, HTML or PDF."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from derivgen.cli import options
-from derivgen.cli.console import place_for, say, show, working, write_files
+from derivgen.cli.console import place_for, refuse_existing, say, show, working, write_files
+from derivgen.cli.evaluate import read_json
 from derivgen.cli.source import UsageProblem, read_source
+from derivgen.errors import FileProblem
 
-
-class Format(StrEnum):
-    """How a derivation is written."""
-
-    TEXT = "text"
-    LATEX = "latex"
-    MARKDOWN = "markdown"
-
-
-SUFFIX = {Format.TEXT: ".txt", Format.LATEX: ".tex", Format.MARKDOWN: ".md"}
+SUFFIX = {"text": ".txt", "latex": ".tex", "markdown": ".md", "html": ".html", "typst": ".typ"}
+TEX = ("xelatex", "lualatex", "tectonic", "pdflatex")
+INSTALL = "Install one: apt-get install texlive-xetex texlive-lang-chinese; or leave out --pdf."
 
 
 def derive_command(
     net: options.Net = None,
-    to: Annotated[Format, typer.Option(help="The form of the notes.")] = Format.TEXT,
+    to: Annotated[str, typer.Option(help="text, latex, markdown or html.")] = "text",
     wrt: options.Wrt = None,
     then: Annotated[
         str | None, typer.Option(help="Differentiate the gradient by --wrt once more, by this.")
     ] = None,
     style: Annotated[
-        str, typer.Option(help="The notation: textbook, nielsen, ng, goodfellow, cs231n, ...")
+        str, typer.Option(help="The notation; derivgen show styles lists them.")
     ] = "textbook",
     lang: Annotated[str, typer.Option(help="The language of the prose: en or zh.")] = "en",
     detail: Annotated[str, typer.Option(help="How much: result, steps or full.")] = "steps",
+    layer: Annotated[int | None, typer.Option(help="The steps of one library layer only.")] = None,
+    expand: Annotated[
+        int, typer.Option(help="Write the loss out by so many layers of its equations.")
+    ] = 0,
+    values: options.Values = None,
+    seed: Annotated[int | None, typer.Option(help="Draw the values of the worked example.")] = None,
+    code: Annotated[
+        options.Language | None, typer.Option(help="Set the emitted lines beside each formula.")
+    ] = None,
     flavour: Annotated[
-        str, typer.Option("--flavour", "--flavor", help="Of Markdown: github, jekyll, ...")
+        str,
+        typer.Option("--flavour", "--flavor", help="Markdown of github, jekyll, obsidian, quarto."),
     ] = "github",
     fragment: Annotated[
-        bool, typer.Option("--fragment", help="LaTeX without its preamble.")
+        bool, typer.Option("--fragment", help="Without the frame of a whole document.")
     ] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Set the LaTeX and write a PDF.")] = False,
     equations: options.Equations = None,
     out: options.Out = None,
     force: options.Force = False,
@@ -50,14 +59,53 @@ def derive_command(
     by = options.names(wrt)
     if then is not None and by is None:
         raise UsageProblem("--then", "It needs --wrt.", "Write --wrt W --then V.")
+    numbers: Any = read_json(values) if values else seed
     with working("deriving"):
         derived = source.net.derive(by, then)
         text = derived.to(
-            to.value, style=style, lang=lang, detail=detail, flavour=flavour, fragment=fragment
+            "latex" if pdf else to,
+            style=style,
+            lang=lang,
+            detail=detail,
+            layer=layer,
+            expand=expand,
+            values=numbers,
+            code=source.net.emit(code.value) if code else "",
+            flavour=flavour,
+            fragment=fragment,
         )
     for warning in derived.derivation.warnings:
         say(f"warning: {warning}")
-    if out is None:
+    if pdf:
+        write_pdf(text, place_for(out or "./", "derivation.pdf"), force)
+    elif out is None:
         show(text)
-        return
-    write_files({place_for(out, f"derivation{SUFFIX[to]}"): text}, force)
+    else:
+        write_files({place_for(out, f"derivation{SUFFIX.get(to, '.txt')}"): text}, force)
+
+
+def write_pdf(latex: str, file: Path, force: bool) -> None:
+    """Set a LaTeX document and write the PDF.
+
+    Raises: FileProblem, if there is no TeX or it refuses the document; the source stays.
+    """
+    program = next((name for name in TEX if shutil.which(name)), None)
+    source = file.with_suffix(".tex")
+    if program is None:
+        write_files({source: latex}, force)
+        raise FileProblem(str(source), "There is no TeX here; the source was written.", INSTALL)
+    refuse_existing([file], force)
+    with tempfile.TemporaryDirectory() as folder, working("setting the document"):
+        place = Path(folder)
+        (place / "derivation.tex").write_text(latex, encoding="utf-8")
+        flags = [] if program == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
+        for _ in range(1 if program == "tectonic" else 2):  # references need a second run
+            command = [program, *flags, "derivation.tex"]
+            ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+        made = place / "derivation.pdf"
+        if ran.returncode or not made.is_file():
+            write_files({source: latex}, force)
+            raise FileProblem(str(source), f"{program} refused it: {ran.stdout[-600:]}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made, file)
+    say(f"wrote {file}")

@@ -1,7 +1,7 @@
 """The command ``derivgen``: its commands, and how errors become messages and exit codes.
 
-0 ok; 1 a check failed or stays inconclusive; 2 usage or model text; 3 data; 5 files and tools.
-No error a user can cause ends in a traceback.
+0 ok; 1 a check failed or stays inconclusive, or a formula is wrong; 2 usage or model text; 3 data;
+4 no formula was understood; 5 files and tools. No error a user can cause ends in a traceback.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from derivgen.cli import build, check, derive, emit, evaluate, show, train
+from derivgen.cli import build, check, code, derive, emit, evaluate, show, train, verify
 from derivgen.cli.console import say
 from derivgen.errors import DerivgenError, LimitError
 from derivgen.version import VERSION
@@ -50,8 +50,10 @@ app.command("new")(show.new)
 app.command("derive")(derive.derive_command)
 app.command("emit")(emit.emit_command)
 app.command("check")(check.check_command)
+app.command("check-code")(code.check_code_command)
 app.command("eval")(evaluate.eval_command)
 app.command("train", **train.PASS_THROUGH)(train.train_command)
+app.command("verify")(verify.verify_command)
 app.command("build")(build.build_command)
 
 

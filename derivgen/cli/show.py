@@ -59,17 +59,22 @@ def list_names() -> None:
         show(f"\n{kind}")
         for row in rows:
             show(f"  {row.summary}")
-    show("\nlanguage          the reference of the language (derivgen show language)")
+    show("\nlanguage: the reference of the language; styles: the notations of derive --style")
 
 
 def show_name(
-    name: Annotated[str, typer.Argument(help="A network, a library row, or: language.")],
+    name: Annotated[str, typer.Argument(help="A network, a library row, language, or styles.")],
 ) -> None:
-    """Print a shipped network, a library row, or the reference of the language."""
+    """Print a shipped network, a library row, the reference of the language, or the styles."""
     from derivgen.language import catalogue, reference
 
     if name == "language":
         show(reference())
+        return
+    if name == "styles":
+        from derivgen.forms.style import STYLES
+
+        show("\n".join(f"{style.name:<12} {style.about}" for style in STYLES.values()))
         return
     texts = {row.name: row.text for rows in catalogue().values() for row in rows}
     texts |= {e.name: e.text for n in gallery.names() if (e := gallery.entry(n))}

@@ -85,7 +85,7 @@ def train_command(
     if net is not None and net.startswith("-") and net != "-":
         if equations is None:
             raise UsageProblem(net, "The network comes first.", "Write derivgen train NET [flags].")
-        net, given = None, [net, *given]
+        given, net = [net, *given], None
     language, columns = _languages(target or [])
     flags = [*check_flags(given), *columns]
     source = read_source(net, equations)

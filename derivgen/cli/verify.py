@@ -1,0 +1,92 @@
+"""``derivgen verify``: the formulas of a hand-written note, judged line by line.
+
+Exit code 0 if nothing is wrong, 1 if something is, 4 if nothing was understood.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from derivgen import gallery
+from derivgen.cli import options
+from derivgen.cli.console import place_for, read_text, show, working, write_files
+from derivgen.cli.source import Source, UsageProblem, read_source
+
+if TYPE_CHECKING:
+    from derivgen.verify import Report
+
+FORMATS = ("text", "json", "markdown")
+
+
+def verify_command(
+    net: options.Net = None,
+    note: Annotated[
+        str | None, typer.Argument(metavar="NOTE", help="A Markdown, LaTeX or text file, or -.")
+    ] = None,
+    formula: Annotated[str | None, typer.Option(help="One formula, in place of NOTE.")] = None,
+    symbols: Annotated[
+        Path | None, typer.Option(help="A surface table: lines SURFACE -> ACCESS.")
+    ] = None,
+    lang: Annotated[str, typer.Option(help="The language of the messages: en or zh.")] = "en",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What is not understood counts as a failure.")
+    ] = False,
+    to: Annotated[str, typer.Option(help="text, json, or markdown: a note with remarks.")] = "text",
+    as_json: options.Json = False,
+    equations: options.Equations = None,
+    out: options.Out = None,
+    force: options.Force = False,
+) -> None:
+    """Judge hand-written formulas: proved, agrees, holds if, wrong, or not understood.
+
+    With one file and no network, the network is read from the note's own forward equations.
+    """
+    if lang not in ("en", "zh"):
+        raise UsageProblem(lang, "There are no messages in that language.", "Write en or zh.")
+    form = "json" if as_json else to
+    if form not in FORMATS:
+        raise UsageProblem(to, "There is no such form.", f"Write one of {', '.join(FORMATS)}.")
+    net, note = _parts(net, note, formula, equations)
+    source = read_source(net, equations) if net or equations else None
+    text = formula if formula is not None else read_text(Path(note or "-"))
+    report = _judge(text, source, symbols, lang, note or "<formula>", strict)
+    printers = {"text": report.to_text, "json": report.to_json}
+    made = report.to_markdown(text) if form == "markdown" else printers[form]()
+    if out is None:
+        show(made)
+    else:
+        suffix = {"text": ".txt", "json": ".json", "markdown": ".md"}[form]
+        write_files({place_for(out, f"verified{suffix}"): made}, force)
+        print(report.summary, file=sys.stderr)
+    raise typer.Exit(report.exit_code)
+
+
+def _parts(
+    net: str | None, note: str | None, formula: str | None, equations: str | None
+) -> tuple[str | None, str | None]:
+    """Tell network and note apart: a single name is the note unless a formula is given."""
+    if formula is not None and note is not None:
+        raise UsageProblem(note, "Give a note or --formula, not both.", "Leave one out.")
+    if formula is None and note is None:
+        if net is None or net.endswith(".dg") or gallery.entry(net):
+            raise UsageProblem(
+                net or "NOTE", "There is nothing to verify.", "Name a note, or write --formula."
+            )
+        return None, net
+    return net, note
+
+
+def _judge(
+    text: str, source: Source | None, symbols: Path | None, lang: str, file: str, strict: bool
+) -> Report:
+    from derivgen.formulas.surface import parse_table
+    from derivgen.verify import verify_text
+
+    table = parse_table(read_text(symbols), str(symbols)) if symbols else None
+    network = source.net.network if source else None
+    with working("judging"):
+        return verify_text(text, network, table, lang, file, strict)

@@ -1,0 +1,89 @@
+"""``check-code``: a person's own gradient, as a Python file and as a program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.test_commands import derivgen
+
+RIGHT = """
+import numpy as np
+x = {"W": np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 2.0]]), "b": np.array([0.3, -0.2])}
+v = np.array([0.4, -0.3, 0.2])
+def loss(p):
+    return 0.5*np.sum(np.tanh(p["W"] @ v + p["b"])**2)
+def gradient(p):
+    print("a word of mine")
+    a = np.tanh(p["W"] @ v + p["b"])
+    delta = a*(1 - a**2)
+    return {"W": np.outer(delta, v), "b": delta}
+"""
+WRONG = RIGHT.replace('"b": delta}', '"b": 2*delta}')
+PROGRAM = """
+import json, sys
+for line in sys.stdin:
+    x = json.loads(line)["x"]
+    answer = {"loss": sum(v**3 for v in x), "gradient": [SLOPE*v**2 for v in x]}
+    print(json.dumps(answer), flush=True)
+"""
+
+
+def test_a_right_gradient_passes_and_its_prints_stay_out_of_the_result(tmp_path):
+    (tmp_path / "mine.py").write_text(RIGHT, encoding="utf-8")
+
+    ran = derivgen("check-code", "mine.py", "--json", cwd=tmp_path)
+
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["verdict"] == "pass"
+
+
+def test_a_wrong_gradient_is_refused_with_entry_and_mistake(tmp_path):
+    (tmp_path / "mine.py").write_text(WRONG, encoding="utf-8")
+
+    ran = derivgen("check-code", "mine.py", cwd=tmp_path)
+
+    assert ran.returncode == 1
+    assert "W: pass" in ran.stdout and "b: fail" in ran.stdout
+    assert "2 times" in ran.stdout
+
+
+@pytest.mark.parametrize(("slope", "code"), [("3", 0), ("-3", 1)])
+def test_a_program_that_answers_json_lines_is_checked(slope, code, tmp_path):
+    (tmp_path / "mine.py").write_text(PROGRAM.replace("SLOPE", slope), encoding="utf-8")
+    (tmp_path / "x.json").write_text("[1.0, -2.0, 0.5]", encoding="utf-8")
+
+    ran = derivgen(
+        *("check-code", "--program", f"{sys.executable} mine.py", "--values", "x.json"),
+        cwd=tmp_path,
+    )
+
+    assert ran.returncode == code, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ([], 2),
+        (["missing.py"], 5),
+        (["--program", "true"], 2),
+        (["--program", "true", "--values", "x.json"], 3),
+        (["--program", "cat", "--values", "x.json"], 3),
+        (["--program", "no-such-program", "--values", "x.json"], 5),
+        (["empty.py"], 3),
+        (["broken.py"], 3),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_checked_is_said(arguments, code, tmp_path):
+    (tmp_path / "x.json").write_text("[1.0]", encoding="utf-8")
+    (tmp_path / "empty.py").write_text("", encoding="utf-8")
+    (tmp_path / "broken.py").write_text("1/0", encoding="utf-8")
+
+    ran: subprocess.CompletedProcess[str] = derivgen("check-code", *arguments, cwd=tmp_path)
+
+    assert ran.returncode == code, ran.stderr
+    assert ran.stderr and "Traceback" not in ran.stderr
