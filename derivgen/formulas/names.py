@@ -267,6 +267,7 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
         if tensor is not None:
             yield from _fits(tensor, None, rest_sub, rest_sup, used, name, symbols, letters)
     yield from _family_candidates(name, sub, sup, symbols, letters)
+    yield from _role_candidates(name, sub, sup, symbols, letters)
     yield from _loss_candidates(name, sub, sup, symbols, letters)
 
 
@@ -320,6 +321,17 @@ def _literal_powers(order: tuple[Atom, ...], name: Name) -> int:
     return 9 if any(atom.text in bare for atom in order) else 0
 
 
+def _role_candidates(
+    name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
+) -> Iterator[Candidate]:
+    """Read the usual names of input, target and output where the network has others."""
+    if name.base in symbols.by_canonical or name.base in symbols.families:
+        return
+    tensor = symbols.roles.get(name.base)
+    if tensor is not None:
+        yield from _fits(tensor, None, sub, sup, -2, name, symbols, letters)
+
+
 def _any_member(tensor: str, symbols: Symbols) -> str:
     if "{}" not in tensor:
         return tensor
@@ -371,6 +383,9 @@ def _family_candidates(
     name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
 ) -> Iterator[Candidate]:
     family = _cased(name.base, symbols)
+    if family in symbols.families and not sub and not sup and family not in symbols.tensors:
+        members = symbols.families[family]
+        yield from _fits(members[max(members)], None, (), (), -3, name, symbols, letters)
     prefixed = [(family, sub, sup)]
     if sub:
         prefixed.append((family + sub[0].text, sub[1:], sup))
@@ -425,6 +440,8 @@ def _loss_candidates(
     text = canonical(plain_text(name.sub)) + canonical(plain_text(unwrapped(name.sup)[0]))
     if not text or text in LOSS_WORDS:
         yield _scored(Term("element", (), Ref(tensor.name), name.span), symbols, letters, 4 - penalty)
+    elif len(sub) + len(sup) == 1 and (sub + sup)[0].text in letters.declared:
+        return  # L_t is the loss of one time, not of one sample
     elif len(sub) + len(sup) == 1 and (sub + sup)[0].at is not None:
         ref = Ref(tensor.name, sample=(sub + sup)[0].at)
         yield _scored(Term("element", (), ref, name.span), symbols, letters, 2 - penalty)

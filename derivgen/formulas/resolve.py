@@ -536,6 +536,9 @@ def _function_name(node: Name, reader: Reader) -> str:
     for name in (text, node.base):
         if name in symbols.network_functions or name in ELEMENTARY:
             return name
+    alone = symbols.activations[0] if len(symbols.activations) == 1 else ""
+    if node.base == "sigma" and alone and "sigmoid" not in symbols.activations:
+        return alone  # sigma stands for whatever the activation is
     if node.base in FUNCTION_ALIASES:
         return FUNCTION_ALIASES[node.base]
     if node.base in ("diag", "tr", "softmax", "sigmoid", "relu", "norm", "det"):

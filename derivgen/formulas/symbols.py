@@ -94,6 +94,11 @@ class Symbols:
         return _preactivations(self.network) if self.network else ()
 
     @cached_property
+    def roles(self) -> Mapping[str, str]:
+        """Return what the usual names of output, target and input mean in this network."""
+        return _roles(self.network) if self.network else {}
+
+    @cached_property
     def activations(self) -> tuple[str, ...]:
         """Names of the functions applied to pre-activations, in order of first use."""
         found: dict[str, None] = {}
@@ -149,6 +154,21 @@ def _complete_activations(network: Network, families: dict[str, dict[int, str]])
     for stem in ("a", "h", "x", "o", "out"):
         if stem in families and 0 not in families[stem] and len(inputs) == 1 and 1 in families[stem]:
             families[stem][0] = inputs[0].name
+
+
+def _roles(network: Network) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for letter, role in (("x", Role.INPUT), ("y", Role.TARGET), ("t", Role.TARGET)):
+        tensors = network.of_role(role)
+        if len(tensors) == 1:
+            found[letter] = tensors[0].name
+    targets = network.of_role(Role.TARGET)
+    loss = [e for e in network.equations if e.lhs.tensor == network.loss]
+    for name in tensors_read(loss[0].rhs) if loss and len(targets) == 1 else ():
+        tensor = network.tensors[name]
+        if tensor.role is Role.VALUE and len(tensor.axes) == len(targets[0].axes):
+            found.setdefault("yhat", name)
+    return found
 
 
 def _is_elementwise(network: Network, made: str, read: str, rhs: object) -> bool:

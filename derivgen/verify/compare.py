@@ -9,18 +9,22 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
 from derivgen.algebra.affine import dims_of
+from derivgen.algebra.expressions import Number
+from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.algebra.network import Role
 from derivgen.formulas.names import new_letters, slot_keys
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import At, Claim, Fold, Ref, Term, Test, free_letters, walk
 from derivgen.verify.evaluate import (
     Context,
+    NoPoint,
     Reading,
     ShapeMismatch,
     at_value,
@@ -34,6 +38,7 @@ from derivgen.verify.world import Draw, NoValue, World, make_world, mp
 
 # Differences lose 20 of 60 digits a level and wrong formulas are off by far more.
 TOLERANCE = mp.mpf(10) ** -12
+EPSILON = Fraction(1, 10)  # a constant up to here is one that is added for stability
 MAX_POINTS = 24
 MAX_LISTED = 3000
 DRAWS = (Draw(seed=11, own=True), Draw(seed=47, equal=True))
@@ -157,6 +162,8 @@ def _in_world(
     for context in _limited(points((left, right), claim, symbols, world, reading, seed)):
         try:
             values = (evaluate(left, context), evaluate(right, context))
+        except NoPoint:
+            continue
         except ShapeMismatch as error:
             return Outcome(False, reason=error.reason, shape=True, place=_place(context))
         except NoValue as error:
@@ -255,7 +262,7 @@ def points(
     for member in members:
         names.update(free_letters(member))
     names = {n: None for n in names if n in claim.letters}
-    free = free_numbers(members, seed)
+    free = {**free_numbers(members, seed), **_own_constants(symbols)}
     base = _base(members, symbols)
     context = Context(world, symbols, claim.letters, free, reading, base=base, sizes=_sizes(members, claim))
     ordered = sorted(names, key=lambda n: claim.letters[n][0] != "family")
@@ -348,6 +355,18 @@ def free_numbers(members: tuple[Term, ...], seed: int) -> dict[str, Any]:
             break
     found["function argument"] = mp.mpf(rng.randrange(100_000, 900_000)) / 1_000_000
     return found
+
+
+def _own_constants(symbols: Symbols) -> dict[str, Any]:
+    """Return epsilon as the network has it: the small number it adds."""
+    network = symbols.network
+    small = [
+        part.value
+        for equation in (network.equations if network else ())
+        for part in walk_expr(equation.rhs)
+        if isinstance(part, Number) and 0 < part.value <= EPSILON
+    ]
+    return {"epsilon": mp.mpf(small[0].numerator) / small[0].denominator} if small else {}
 
 
 def _base(members: tuple[Term, ...], symbols: Symbols) -> int:

@@ -37,6 +37,10 @@ Value = Any  # a number of 60 digits, or an object array of them
 MAX_TERMS = 20_000
 
 
+class NoPoint(NoValue):
+    """The formula does not speak of this point."""
+
+
 class ShapeMismatch(NoValue):
     """Two matrices do not fit; ``reason`` tells their shapes."""
 
@@ -216,7 +220,7 @@ def _element(term: Term, context: Context) -> Value:
     if tensor == context.symbols.loss and whole_loss and (reading.mean or reading.total):
         found = [context.world.element(tensor, (), s) for s in range(context.world.samples)]
         return folded("mean" if reading.mean else "sum", found)
-    if reading.batch and any(whole) and _is_data(tensor, context) and ref.sample is None:
+    if _is_batch(ref, tensor, whole, context):
         return _batched(tensor, values, whole, context)
     sample = _sample_of(ref, context)
     flat = [_value_at(tensor, place, sample, context) for place in product(*values)]
@@ -244,6 +248,13 @@ def outside_of(network: Network, tensor: str, axis: int) -> Access | None:
                 if part.indices[axis].plain is None:
                     return part
     return None
+
+
+def _is_batch(ref: Ref, tensor: str, whole: list[bool], context: Context) -> bool:
+    """Tell whether a tensor stands for all samples: a matrix, or a vector of single numbers."""
+    if not context.reading.batch or ref.sample is not None or tensor == context.symbols.loss:
+        return False
+    return (any(whole) or not whole) and _is_data(tensor, context) and not context.one_sample
 
 
 def _batched(tensor: str, values: list[list[int]], whole: list[bool], context: Context) -> Value:
@@ -332,10 +343,10 @@ def _jacobian(
     ref: Ref = by.data
     tensor, values, whole = places_of(ref, context)
     sizes = [len(v) for v, w in zip(values, whole) if w]
-    batch = context.reading.batch and any(whole) and _is_data(tensor, context) and ref.sample is None
+    batch = _is_batch(ref, tensor, whole, context)
     samples = range(context.world.samples) if batch else [_sample_of(ref, context)]
     table = [
-        _slope(of, context.world.key(tensor, place, s), slope, context)
+        _slope(of, context.world.key(tensor, place, s), slope, _per_sample(slope, s, batch, context))
         for s in samples
         for place in product(*values)
     ]
@@ -343,6 +354,13 @@ def _jacobian(
         sizes = [len(samples), len(table) // len(samples)]
     shape = table[0].shape if isinstance(table[0], np.ndarray) else ()
     return table, shape, sizes
+
+
+def _per_sample(slope: Slope, sample: int, batch: bool, context: Context) -> Context:
+    """The short form dZ of a batch holds each sample's own gradient, not that of the mean."""
+    if batch and slope.symbol == "d":
+        return replace(context, sample=sample, one_sample=True)
+    return context
 
 
 def _slope(of: Term, key: Key, slope: Slope, context: Context) -> Value:
@@ -610,7 +628,19 @@ def _fold(term: Term, context: Context) -> Value:
             raise NoValue("the sum has too many terms")
     if fold.op == "sum":
         return _summed(total)
+    if any(isinstance(value, np.ndarray) for value in total) or not total:
+        return _matrix_product(total)
     return folded(fold.op, total)
+
+
+def _matrix_product(values: list[Value]) -> Value:
+    """Return a product of Jacobians, later ones on the left; an empty one speaks of nothing."""
+    if not values:
+        raise NoPoint("an empty product")
+    total = values[0]
+    for value in values[1:]:
+        total = multiplied(value, total, "", Reading())
+    return total
 
 
 def _over_samples(context: Context) -> Iterator[Context]:
@@ -747,7 +777,18 @@ def _matrix(term: Term, context: Context) -> Value:
 
 
 def _bracket(term: Term, context: Context) -> Value:
+    test: Test = term.data
+    if test.op == "=" and isinstance(test.left, Term) and isinstance(test.right, At):
+        if found := _class_indicator(test.left, test.right):
+            return evaluate(found, context)
     return mp.mpf(1 if holds(term.data, context) else 0)
+
+
+def _class_indicator(left: Term, right: At) -> Term | None:
+    """Read ``1{y = k}`` of a target vector as its element: 1 where k is the class."""
+    if left.op != "element" or len(left.data.slots) != 1 or left.data.slots[0] is not None:
+        return None
+    return Term("element", (), replace(left.data, slots=(right,)), left.span)
 
 
 def holds(test: Test, context: Context) -> bool:
@@ -758,6 +799,8 @@ def holds(test: Test, context: Context) -> bool:
         found = [holds(part, context) for part in test.left]
         return all(found) if test.op == "and" else any(found)
     sides = [_side(side, context) for side in (test.left, test.right)]
+    if any(isinstance(side, np.ndarray) for side in sides):
+        raise NoValue("a comparison of a vector")
     return compare(test.op, sides[0], sides[1])
 
 

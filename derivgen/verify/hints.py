@@ -60,12 +60,12 @@ def find_hint(
     if hint := _dependences(anchor, member, claim, symbols, worlds, tried):
         return hint
     desk = Desk(anchor, member, claim, symbols)
-    for edit in _edits(desk):
-        new = put(member, edit.path, edit.new)
-        letters = infer_letters((anchor, new), claim, symbols)
-        changed = replace(claim, letters=letters)
-        for reading in tried:
-            if _holds(anchor, new, changed, symbols, worlds, reading):
+    # The plainest reading first for all edits: another one could make a silly edit true.
+    for group in (tried[:1], tried[1:]):
+        for edit in _edits(desk) if group else ():
+            new = put(member, edit.path, edit.new)
+            changed = replace(claim, letters=infer_letters((anchor, new), claim, symbols))
+            if any(_holds(anchor, new, changed, symbols, worlds, r) for r in group):
                 return _hint(edit, member, pen)
     return _left_swap(anchor, member, claim, symbols, worlds, tried, pen)
 
