@@ -312,13 +312,22 @@ def replace_nodes(expr: N, mapping: Mapping[Any, Any]) -> N:
     return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts, strict=False)) else expr
 
 
-def walk(expr: Node) -> Iterator[Node]:
-    """Yield the node and all nodes below it, parents first, left to right."""
-    waiting = [expr]
-    while waiting:
-        part = waiting.pop()
-        yield part
-        waiting.extend(reversed(children(part)))
+def walk(expr: Node) -> tuple[Node, ...]:
+    """Return the node and all nodes below it, parents first, left to right.
+
+    The list is kept beside the node: every rule and check of a derivation asks for it.
+    """
+    kept = expr.__dict__
+    found = kept.get("_below")
+    if found is None:
+        order = []
+        waiting = [expr]
+        while waiting:
+            part = waiting.pop()
+            order.append(part)
+            waiting.extend(reversed(children(part)))
+        found = kept["_below"] = tuple(order)
+    return found
 
 
 def accesses(expr: Node) -> list[Access]:

@@ -62,7 +62,9 @@ def hessian_vector(network: Network, wrt: str, then: Sequence[str] | None = None
         tensors={**network.tensors, f"v_{wrt}": forward.tensors[f"v_{wrt}"]},
         loss=scalar,
     )
-    return _derive(extended, forward, scalar, asked, "adj2")
+    second = _derive(extended, forward, scalar, asked, "adj2")
+    facts = {fact.number: fact for fact in (*derivation.facts, *second.facts)}
+    return replace(second, facts=tuple(facts.values()))
 
 
 def _directional(forward: Forward, derivation: Derivation, wrt: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from derivgen.algebra.affine import Affine, Dim, Index, Lookup, affine, make_index, map_atoms
@@ -120,6 +121,11 @@ class _Lifter:
     dependent: Mapping[str, None]
     done: dict[Any, Any] = field(default_factory=dict)
 
+    @cached_property
+    def sample(self) -> Affine:
+        """Return the sample index as a place."""
+        return affine(self.index)
+
     def statement(self, statement: Statement, mean: bool) -> Statement:
         """Return the statement over all samples; a target without the axis gets their mean."""
         lhs = self._expr(statement.lhs)
@@ -131,7 +137,7 @@ class _Lifter:
         if mean and statement.lhs.tensor not in self.dependent:
             body = div(body, index_value(self.index.size))
         indices = (self.index, *statement.indices)
-        return replace(statement, indices=indices, guard=guard, lhs=lhs, body=body)
+        return Statement(indices, guard, lhs, statement.op, body, statement.equation)
 
     def _expr(self, expr: N) -> N:
         if expr not in self.done:
@@ -143,14 +149,14 @@ class _Lifter:
         if isinstance(part, Access):
             forms = tuple(self._form(form) for form in part.indices)
             if part.tensor in self.dependent:
-                forms = (affine(self.index), *forms)
-            return replace(part, indices=forms)
+                return Access(part.tensor, (self.sample, *forms))
+            return part if forms == part.indices else Access(part.tensor, forms)
         if isinstance(part, IndexValue):
             return index_value(self._form(part.form))
         return part
 
     def _form(self, form: Affine) -> Affine:
-        return map_atoms(form, self._atom)
+        return form if form.plain is not None else map_atoms(form, self._atom)
 
     def _atom(self, atom: object) -> Affine | None:
         if isinstance(atom, Lookup) and atom.tensor in self.dependent:
