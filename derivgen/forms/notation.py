@@ -189,8 +189,9 @@ def _local_partial(notation: Notation, tensor: str, indices: tuple[Math, ...], t
     above, below = notation.partials[tensor]
     rank = len(notation.tensors[above].axes)
     words = texts.split(",") if texts else []
-    top = symbol(notation, above, indices[:rank], ",".join(words[:rank]))
-    bottom = symbol(notation, below, indices[rank:], ",".join(words[rank:]))
+    whole = not indices
+    top = symbol(notation, above, None if whole else indices[:rank], ",".join(words[:rank]))
+    bottom = symbol(notation, below, None if whole else indices[rank:], ",".join(words[rank:]))
     text = f"d{_text_of(top)}/d{_text_of(bottom)}"
     return partial_symbol(below, top, bottom, text)
 

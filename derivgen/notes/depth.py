@@ -49,6 +49,7 @@ from derivgen.notes.view import PREFIX, View
 from derivgen.notes.words import say, word
 from derivgen.notes.worked import Example
 
+FEWEST = 2  # links that make a product
 LONGEST = 6  # links written out; a longer chain is shortened with dots
 
 
@@ -93,7 +94,7 @@ def _link(view: View, step: Step, slope: Contribution, steps: dict[str, Step]) -
 def depth_section(view: View, example: Example | None) -> list[Block]:
     """Return the section on vanishing and exploding gradients, for nets of some depth."""
     chain = _connected(links(view))
-    if not chain:
+    if len(chain) < FEWEST:
         return _recurrent_section(view)
     body: list[Block] = [Paragraph(say(view.lang, "depth intro"))]
     body.append(Equation("depth", (Line(_delta(view, chain[-1].quantity), _product(view, chain)),)))

@@ -185,11 +185,13 @@ def _items(items: Items, counts: Numbers, lang: str) -> str:
 
 def _table(table: Table, counts: Numbers, lang: str) -> str:
     columns = _columns(table, counts)
-    lines = [" & ".join(prose_latex(cell, counts) for cell in line) for line in table.rows]
+    wraps = "p{" in columns
+    lines = [" & ".join(_cell(cell, counts, wraps) for cell in line) for line in table.rows]
+    size = r"\footnotesize" if wraps else r"\small"
     head = " & ".join(prose_latex(cell, counts) for cell in table.head)
     return "\n".join(
         [
-            r"{\small\setlength{\extrarowheight}{3pt}",
+            rf"{{{size}\setlength{{\extrarowheight}}{{3pt}}\setlength{{\tabcolsep}}{{4pt}}",
             rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
             r"\toprule",
             head + r" \\",
@@ -199,6 +201,11 @@ def _table(table: Table, counts: Numbers, lang: str) -> str:
             r"\end{longtable}}",
         ]
     )
+
+
+def _cell(cell: Prose, counts: Numbers, wraps: bool) -> str:
+    text = prose_latex(cell, counts)
+    return text.replace(r"\,", r"\,\allowbreak ") if wraps else text
 
 
 def _columns(table: Table, counts: Numbers) -> str:
