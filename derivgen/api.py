@@ -141,6 +141,9 @@ class Net:
     def _repr_latex_(self) -> str:
         return self.derive()._repr_latex_()
 
+    def _repr_html_(self) -> str:
+        return self.derive()._repr_html_()
+
 
 @dataclass(frozen=True)
 class Derived:
@@ -153,7 +156,7 @@ class Derived:
         return self.derivation.step(quantity)
 
     def to(self, form: str = "text", **options: Any) -> str:
-        """Return the notes as ``text``, ``latex`` or ``markdown``; options as `notes.render`."""
+        """Return the notes as text, latex, markdown, html, ...; options as `notes.render`."""
         from derivgen.notes import render
 
         return render(self.derivation, form, **options)
@@ -174,6 +177,9 @@ class Derived:
 
     def _repr_latex_(self) -> str:
         return self.latex(fragment=True)
+
+    def _repr_html_(self) -> str:
+        return self.to("html", fragment=True)
 
 
 def _only(names: Sequence[str] | None) -> str:
