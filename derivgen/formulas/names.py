@@ -307,6 +307,8 @@ def _fits(
     real = _any_member(tensor, symbols)
     rank = len(symbols.tensors[real].axes)
     for sample, left in _sample_choices(real, rank, sub, sup, symbols):
+        if sample is not None and any(n in letters.declared for n, _ in sample.letters):
+            continue  # the letter runs over something else here
         for order, bonus in _orders(left[0], left[1]):
             for slots, partial in _placements(order, rank):
                 ref = Ref(tensor, slots, member, sample)

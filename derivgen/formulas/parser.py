@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from derivgen.formulas import tree
-from derivgen.formulas.repair import OPEN, argument_end, balanced, plain_relations
+from derivgen.formulas.repair import (
+    OPEN,
+    argument_end,
+    balanced,
+    gaps_to_commas,
+    plain_relations,
+)
 from derivgen.formulas.tokens import RELATIONS, Macros, tokenize
 from derivgen.formulas.tree import FormulaError, Notice, Span, Token, Tree
 
@@ -76,7 +82,7 @@ def parse(text: str, vocabulary: Vocabulary, macros: Macros | None = None) -> li
     Raises: FormulaError, with the token and its place.
     """
     tokens, notices = tokenize(text, macros)
-    tokens, repaired = balanced(plain_relations(tokens))
+    tokens, repaired = balanced(plain_relations(gaps_to_commas(tokens)))
     return _Parser(tokens, vocabulary, notices + repaired, len(text)).chains()
 
 
@@ -99,6 +105,7 @@ class _Parser:
         self.notices = notices
         self.place = 0
         self.end = length
+        self.norms = 0
 
     # --- cursor ---
 
@@ -199,7 +206,7 @@ class _Parser:
     def _member(self, found: list[tree.Chain], members: list[Tree], relations: list[str]) -> None:
         start = self.place
         if members and len(relations) < len(members):
-            self._flush(found, members, relations)
+            raise self.unexpected()
         members.append(self.expression())
         if self.place == start:
             raise self.unexpected()
@@ -297,6 +304,8 @@ class _Parser:
             return token.text.rstrip("*") in (*MATRICES, "cases")
         if token.text == "|":
             return False
+        if token.text in (r"\|", r"\Vert"):
+            return self.norms == 0
         return token.kind == "command" and not self._closes(token)
 
     def _closes(self, token: Token) -> bool:
@@ -469,7 +478,9 @@ class _Parser:
 
     def _norm(self, closer: str) -> Tree:
         start = self.next().span[0]
+        self.norms += 1
         inner = self.expression()
+        self.norms -= 1
         if self.peek().text not in (closer, r"\rvert", r"\rVert", "|", r"\|"):
             raise self.unexpected()
         self.next()

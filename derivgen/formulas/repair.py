@@ -125,6 +125,36 @@ def plain_relations(tokens: list[Token]) -> list[Token]:
     return found
 
 
+def gaps_to_commas(tokens: list[Token]) -> list[Token]:
+    """Read a wide space between two complete formulas as a comma; drop all others.
+
+    A narrow gap parts only what looks like a condition: a name and a relation after it.
+    """
+    found: list[Token] = []
+    level = 0
+    for place, token in enumerate(tokens):
+        level += (token.text in OPEN) - (token.text in CLOSE) + (token.kind == "begin")
+        level -= token.kind == "end"
+        if token.kind != "gap":
+            found.append(token)
+        elif level == 0 and _parts(found, tokens, place):
+            found.append(Token(",", ",", token.span))
+    return found
+
+
+def _parts(before: list[Token], tokens: list[Token], place: int) -> bool:
+    after = [t for t in tokens[place + 1 : place + 12] if t.kind != "gap"]
+    if not before or not after or not any(t.kind == "relation" for t in before):
+        return False
+    if before[-1].kind in ("relation", "operator", "row", "&", ",", "begin"):
+        return False
+    if after[0].kind in ("relation", "operator", "row", "&", ",", "end", ".", ";"):
+        return False
+    if tokens[place].text == r"\;":
+        return len(after) > 1 and after[0].kind == "name" and after[1].kind == "relation"
+    return True
+
+
 def argument_end(tokens: list[Token], start: int) -> int:
     """Return where the argument that begins at ``start`` ends (a token or a braced group)."""
     if start >= len(tokens) or tokens[start].kind != "{":

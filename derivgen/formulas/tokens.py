@@ -20,12 +20,14 @@ FULL_WIDTH = str.maketrans("（）［］｛｝，；：＝＋－＊／．｜′�
 
 # Commands that only set type: they vanish.
 SPACING = frozenset(
-    r"\, \; \: \! \  \> \quad \qquad \enspace \thinspace \medspace \thickspace \left \right \middle"
+    r"\, \: \! \  \> \enspace \thinspace \medspace \thickspace \left \right \middle"
     r" \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \bigm \displaystyle"
     r" \textstyle \scriptstyle \limits \nolimits \nonumber \notag \hfill \noindent \hline \strut"
     r" \allowbreak \rm \bf \it \hphantom \phantom \smallskip \medskip \bigskip \par \small \large"
     r" \centering \mathstrut \vphantom \/".split(" ")
 ) | {"\\ "}
+# Wide spaces part formulas from each other and from their conditions.
+GAPS = frozenset([r"\quad", r"\qquad", r"\;"])
 RELATIONS = {
     "=": "=", ":=": "=", r"\equiv": "=", r"\triangleq": "=", r"\doteq": "=", r"\coloneqq": "=",
     r"\coloneq": "=", r"\approx": "~", r"\simeq": "~", r"\cong": "~", r"\propto": "prop",
@@ -131,6 +133,9 @@ def _tokens_of(kind: str, text: str, span: tuple[int, int]) -> Iterator[Token]:
 
 def _command(text: str, span: tuple[int, int]) -> Iterator[Token]:
     if text in SPACING:
+        return
+    if text in GAPS:
+        yield Token("gap", text, span)
         return
     text = _ESCAPED.get(text, text)
     if text == r"\part":

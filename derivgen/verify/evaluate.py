@@ -308,7 +308,9 @@ def _gradient(term: Term, context: Context) -> Value:
     if slope.symbol == "step":
         return _step(term, context)
     table, of_shape, by_sizes = _jacobian(of, by, slope, context)
-    return _laid_out(table, of_shape, by_sizes, context)
+    tensor, _, whole = places_of(by.data, context)
+    batch = _is_batch(by.data, tensor, whole, context)
+    return _laid_out(table, of_shape, by_sizes, batch, context)
 
 
 def _by_number(of: Term, name: str, context: Context) -> Value:
@@ -388,13 +390,17 @@ def _immediate(of: Term, key: Key, context: Context) -> Value:
 
 
 def _laid_out(
-    table: list[Value], of_shape: tuple[int, ...], sizes: list[int], context: Context
+    table: list[Value],
+    of_shape: tuple[int, ...],
+    sizes: list[int],
+    batch: bool,
+    context: Context,
 ) -> Value:
     reading = context.reading
     if not sizes:
         return table[0]
     if not of_shape:
-        if reading.batch and len(sizes) == 2 and sizes[0] == context.world.samples:
+        if batch:
             found = _shaped(table, sizes, reading)
             return found if reading.batch == "rows" else found.T
         return _shaped(table, sizes, reading)

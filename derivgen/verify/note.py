@@ -420,10 +420,8 @@ def _initial(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | None
 
 def _bare_chain_rule(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | None:
     """The chain rule of quantities that no network declares."""
-    for stage in desk.stages:
-        members, _ = resolve_members(chain, stage.symbols)
-        if not any(isinstance(m, FormulaError) for m in members):
-            return None
+    if not _unknown(chain, desk):
+        return None
     first, last = chain.members[0], chain.members[-1]
     start = Finding("agrees", source[first.span[0] : first.span[1]], first.span)
     text = source[last.span[0] : last.span[1]]
@@ -437,7 +435,7 @@ def _bare_chain_rule(chain: tree.Chain, source: str, desk: Desk) -> list[Finding
 
 def _unknown(chain: tree.Chain, desk: Desk) -> bool:
     """Tell whether no stage can read the chain."""
-    for stage in desk.stages:
+    for stage in _ordered(chain, desk):
         members, _ = resolve_members(chain, stage.symbols)
         if not any(isinstance(m, FormulaError) for m in members):
             return False
@@ -481,8 +479,8 @@ def _new_symbol(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | N
 
 
 def is_known(name: Name, desk: Desk) -> bool:
-    """Tell whether some stage can read a name."""
-    for stage in desk.stages:
+    """Tell whether a stage that is no generic one can read a name."""
+    for stage in [s for s in desk.stages if not s.name] or desk.stages:
         try:
             resolve_member(name, make_reader(stage.symbols))
             return True

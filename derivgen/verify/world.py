@@ -531,6 +531,8 @@ def apply(
         return _builtin(name, args)
     if function.body is None:
         return mp.mpf(evaluate_stand_in(name, (0,) * len(args), args, EXACT))
+    if function.indices:
+        raise NoValue(f"{name} acts on a vector")
     settings = {n: mp.mpf(v.numerator) / v.denominator for n, v in function.settings}
     frame = {**settings, **dict(zip((*function.params, *settings), args))}
     assert network is not None, "a function comes from a network"
