@@ -20,6 +20,7 @@ from derivgen.language.lines import (
     OptimiserLine,
 )
 from derivgen.language.rows import LayerRow
+from derivgen.language.scope import ELEMENTARY
 from derivgen.language.source import Source, make_source
 from derivgen.language.statements import read_statements
 
@@ -89,12 +90,20 @@ def library_rows() -> tuple[Row, ...]:
 
 
 KINDS = ("activations", "layers", "losses", "initialisers", "optimisers")
+BUILT_IN = "built in"  # functions that no row defines, tanh and sin among them
 
 
 def catalogue() -> dict[str, tuple[Row, ...]]:
     """Return the rows by kind."""
     rows = library_rows()
-    return {kind: tuple(row for row in rows if row.kind == kind) for kind in KINDS}
+    found = {kind: tuple(row for row in rows if row.kind == kind) for kind in KINDS}
+    return {**found, BUILT_IN: tuple(_built_in(*item) for item in ELEMENTARY.items())}
+
+
+def _built_in(name: str, arity: int) -> Row:
+    signature = f"{name}({', '.join('ab'[:arity])})" if arity == 2 else f"{name}(z)"
+    text = f"# {signature} is a function of the language itself: derivgen show language"
+    return Row(BUILT_IN, name, signature, text, "built in")
 
 
 def reference() -> str:

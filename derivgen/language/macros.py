@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from derivgen.algebra.affine import Index
 from derivgen.algebra.expressions import Expr, Reduce
+from derivgen.algebra.network import Axis
 from derivgen.errors import DerivgenError, LimitError, SyntaxProblem
 from derivgen.language.body import add_body
 from derivgen.language.draft import Draft
@@ -90,11 +91,18 @@ def apply_layer(place: Place, span: Span, tree: Apply, out: str) -> View:
         inner = _inside(place, done, suffix)
         inner.number = _number(place, made, row)
         declare_body(inner, done)
-        return add_body(inner, done, apply_layer)
+        return _seen_outside(add_body(inner, done, apply_layer), bound.outer)
     except DerivgenError as error:
         if row.span.source is not span.source:
             error.position = place.call or scope.position(tree.at)
         raise
+
+
+def _seen_outside(view: View, outer: int) -> View:
+    """Return a layer's value as the place around it sees it: what it carries there are axes."""
+    kept, own = view.carried[:outer], view.carried[outer:]
+    axes = (*[Axis(i.low, i.high) for i in own], *(view.axes or ()))
+    return View(view.name, axes, kept)
 
 
 def count_expansion(draft: Draft, depth: int, scope: Scope, tree: Apply) -> None:

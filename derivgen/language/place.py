@@ -63,7 +63,8 @@ class Bound:
     """A row's parameters bound to what it is applied to.
 
     ``views`` are the tensors, ``letters`` the ranges of their indices, ``carried`` the indices
-    they have beyond those, ``extra`` what the call says of the row's own parameters.
+    they have beyond those (the first ``outer`` of them carried by the place around it too),
+    ``extra`` what the call says of the row's own parameters.
     """
 
     views: Mapping[str, View]
@@ -72,6 +73,7 @@ class Bound:
     values: Mapping[str, Expr]
     aliases: Mapping[str, str]
     extra: Mapping[str, Tree]
+    outer: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def bind(row: Row, args: tuple[Tree, ...], place: Place, span: Span, at: int) ->
     views: dict[str, View] = {}
     letters: dict[str, Index] = {}
     carried: tuple[Index, ...] = ()
+    outer = 0
     values: dict[str, Expr] = {}
     aliases: dict[str, str] = {}
     for param in row.params:
@@ -146,11 +149,12 @@ def bind(row: Row, args: tuple[Tree, ...], place: Place, span: Span, at: int) ->
         if view is None:
             values[param.name] = _scalar(param, tree, scope, row)
             continue
+        outer = max(outer, len(view.carried))
         local = _match(param, view, row, place, scope, tree, letters)
         carried = _merge(carried, local.carried, row, scope, tree)
         views[param.name] = local
     views = {n: v._replace(carried=carried) if v.carried else v for n, v in views.items()}
-    return Bound(views, letters, carried, values, aliases, extra)
+    return Bound(views, letters, carried, values, aliases, extra, outer)
 
 
 def _data_view(tree: Tree, place: Place, scope: Scope) -> View | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from derivgen.algebra.affine import Affine, Index, affine, surely_nonnegative
 from derivgen.algebra.network import Axis
 from derivgen.errors import EquationError, LimitError, ShapeError
-from derivgen.language.scope import FOLDS, Scope
+from derivgen.language.scope import FOLDS, Scope, undefined
 from derivgen.language.syntax import Apply, Ranged, Ref, Tree, Word, parts_of
 
 MAX_SIZE = 10**9
@@ -62,9 +62,11 @@ def find_range(letter: Word, tree: Tree, scope: Scope) -> Index:
     """
     found: tuple[Axis, Ref] | None = None
     waiting: list[str] = []
+    unknown: Ref | None = None
     for ref, place in standing(letter.name, tree):
         view = scope.tensors.get(ref.name)
         if view is None:
+            unknown = unknown or ref
             continue
         if view.axes is None:
             waiting.append(ref.name)
@@ -79,6 +81,8 @@ def find_range(letter: Word, tree: Tree, scope: Scope) -> Index:
         return Index(letter.name, found[0].low, found[0].high)
     if waiting:
         raise Pending(letter.name, letter.at, tuple(waiting))
+    if unknown is not None:
+        raise undefined(scope, unknown.name, unknown.at)
     raise scope.problem(
         EquationError,
         f"The range of index {letter.name} is not known: it stands in no axis plainly.",

@@ -113,8 +113,8 @@ def _expanded_args(
 def _as_name(draft: Draft, line: EquationLine, place: Place, arg: Tree) -> Tree:
     """Return an argument as a name: an inner layer or expression gets an equation of its own."""
     if isinstance(arg, Apply) and _is_layer(draft, arg):
-        name = fresh_name(draft, arg.name)
         inner = Apply(arg.at, arg.name, None, _expanded_args(draft, line, place, arg.args))
+        name = fresh_name(draft, arg.name)
         apply_layer(place, line.span, inner, name)
         return Word(arg.at, name)
     compound = isinstance(arg, (Chain, Negative, Apply)) or (
