@@ -131,9 +131,9 @@ def fixed(statement: Statement, sizes: Sizes) -> Statement | None:
         # A winner's position counts from the whole range.
         ranges, rest = {}, guard
     lhs, body = sizes.node(statement.lhs), sizes.node(statement.body)
-    if lhs is statement.lhs and body is statement.body and rest == statement.guard:
-        if not ranges and all(a is b for a, b in zip(indices, statement.indices)):
-            return statement
+    changed = lhs is not statement.lhs or body is not statement.body or rest != statement.guard
+    if not changed and not ranges and all(a is b for a, b in zip(indices, statement.indices)):
+        return statement
     if ranges:
         swap = Swap(ranges)
         rest = tuple(swap.node(part) for part in rest)

@@ -8,8 +8,9 @@ A sum ``s = sum exp(u)`` that stands in a quotient or a logarithm becomes ``m = 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import (
     Access,
     Call,
@@ -26,12 +27,13 @@ from derivgen.algebra.expressions import (
     transform,
     walk,
 )
-from derivgen.algebra.network import Function, Tensor
-from derivgen.algebra.statements import Statement
+from derivgen.algebra.network import Axis, Function, Role, Tensor
+from derivgen.algebra.statements import Statement, plain_lhs
 from derivgen.lowering.cancel import cancelled
 from derivgen.lowering.definitions import Definitions, maps_of
 from derivgen.lowering.draft import Draft
 from derivgen.lowering.far import kept_finite
+from derivgen.lowering.matching import matched
 from derivgen.lowering.program import Array
 
 WATCHED = ("exp", "log", "cosh", "sinh", "log1p", "expm1")
@@ -69,14 +71,6 @@ def _is_watched(expr: Expr) -> bool:
     return any(isinstance(part, Call) and part.name in WATCHED for part in walk(expr))
 
 
-@dataclass
-class Shift:
-    """A sum taken relative to its largest exponent, and the tensor of its terms, if it is kept."""
-
-    maximum: str
-    terms: str = ""
-
-
 class Rewriter:
     """Rewrites the statements of one part; keeps what definitions become up to date."""
 
@@ -86,7 +80,8 @@ class Rewriter:
         self.definitions = definitions
         self.arrays = arrays
         self.tensors = tensors
-        self.shifts: dict[str, Shift] = {}
+        self.shifts: dict[str, str] = {}  # sum -> the maximum it is relative to
+        self.terms: list[tuple[str, tuple[Index, ...], Expr]] = []
 
     def rewritten(
         self, part: tuple[Statement, ...], after: tuple[Statement, ...]
@@ -100,11 +95,11 @@ class Rewriter:
             if name in wanted and (made := self._shifted(statement)):
                 out += made
                 continue
-            new = self.reader(statement)
+            new = self._finite(statement)
             if name in self.definitions.maps and new is not statement:
                 indices, _ = self.definitions.maps[name]
                 self.definitions.maps[name] = (indices, new.body)
-            out.append(new)
+            out.append(self._with_terms(new))
         return tuple(out)
 
     def readers(self, part: tuple[Statement, ...]) -> tuple[Statement, ...]:
@@ -123,10 +118,17 @@ class Rewriter:
                     name = statement.lhs.tensor
                     if name in maps:
                         maps[name] = (maps[name][0], body)
-            out.append(self.reader(statement))
+            out.append(self._with_terms(self._finite(statement)))
         return tuple(out)
 
-    def reader(self, statement: Statement) -> Statement:
+    def _with_terms(self, statement: Statement) -> Statement:
+        """Return a statement that reads exponentials from where they are kept."""
+        if not self.terms:
+            return statement
+        body = transform(statement.body, self._take_terms)
+        return statement if body is statement.body else replace(statement, body=body)
+
+    def _finite(self, statement: Statement) -> Statement:
         """Return a statement with its body kept finite."""
         body = statement.body
         if self.shifts:
@@ -148,7 +150,7 @@ class Rewriter:
 
     def _put_back(self, part: Node) -> Node:
         if isinstance(part, Access) and part.tensor in self.shifts:
-            m = Access(self.shifts[part.tensor].maximum, part.indices)
+            m = Access(self.shifts[part.tensor], part.indices)
             return mul(part, Call("exp", (m,)))
         return part
 
@@ -159,18 +161,38 @@ class Rewriter:
             return []
         u, condition = found
         lhs = statement.lhs
-        m = self._new(f"max_{lhs.tensor}", lhs.tensor)
+        stem = lhs.tensor.removeprefix("sum_")
+        m = self._new(f"max_{stem}", lhs.tensor)
         guard = statement.guard if condition is None else (*statement.guard, condition)
         largest = Statement(
             statement.indices, guard, replace(lhs, tensor=m), "max", u, statement.equation
         )
         down = Call("exp", (neg(Access(m, lhs.indices)),))
         body = self._times(transform(statement.body, self._put_back), down)  # type: ignore[arg-type]
-        total = replace(statement, body=kept_finite(body, self.definitions))
-        self.shifts[lhs.tensor] = Shift(m)
+        body = kept_finite(body, self.definitions)
         self.definitions.positive.add(lhs.tensor)
         self.definitions.maxima.add(m)
-        return [largest, total]
+        self.shifts[lhs.tensor] = m
+        if guard or plain_lhs(lhs) is None:
+            return [largest, replace(statement, body=body)]
+        terms = self._terms(f"exp_{stem}", statement, body)
+        return [largest, terms, replace(statement, body=terms.lhs)]
+
+    def _terms(self, name: str, statement: Statement, body: Expr) -> Statement:
+        """Return the statement of the terms of a sum, which readers take instead of exp."""
+        axes = tuple(Axis(index.low, index.high) for index in statement.indices)
+        name = self._new(name, statement.lhs.tensor, axes)
+        lhs = Access(name, tuple(affine(index) for index in statement.indices))
+        self.terms.append((name, statement.indices, body))
+        return Statement(statement.indices, (), lhs, "sum", body, statement.equation)
+
+    def _take_terms(self, part: Node) -> Node:
+        if isinstance(part, Call) and part.name == "exp":
+            for name, indices, body in self.terms:
+                places = matched(body, part, indices)
+                if places is not None and len(places) == len(indices):
+                    return Access(name, tuple(places[index] for index in indices))
+        return part
 
     def _times(self, body: Expr, factor: Expr) -> Expr:
         if isinstance(body, Where):
@@ -193,12 +215,26 @@ class Rewriter:
                 return transform(u, self._put_back), condition  # type: ignore[return-value]
         return None
 
-    def _new(self, name: str, like: str) -> str:
+    def _new(self, name: str, like: str, axes: tuple[Axis, ...] | None = None) -> str:
         while name in self.arrays:
             name += "_"
-        self.arrays[name] = replace(self.arrays[like], name=name, integer=False)
-        self.tensors[name] = replace(self.tensors[like], name=name)
+        tensor = Tensor(name, self.tensors[like].axes if axes is None else axes)
+        self.tensors[name] = tensor
+        array = self.arrays[like]
+        if axes is not None:
+            array = Array(
+                name,
+                Role.VALUE,
+                tuple(axis.size for axis in axes),
+                tuple(axis.low.constant for axis in axes),
+                self._sample_axis(axes),
+            )
+        self.arrays[name] = replace(array, name=name, role=Role.VALUE, integer=False)
         return name
+
+    def _sample_axis(self, axes: tuple[Axis, ...]) -> int | None:
+        open_axes = [place for place, axis in enumerate(axes) if not axis.size.is_constant]
+        return open_axes[0] if open_axes else None
 
 
 def _single_writers(part: Iterable[Statement]) -> dict[str, Statement]:
