@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from derivgen.algebra.expressions import ZERO, Add, accesses, add, mul, neg, number, transform
 from derivgen.algebra.statements import Statement
@@ -19,6 +21,7 @@ from derivgen.errors import EquationError
 from derivgen.interpret import value_and_gradients
 from derivgen.language import parse
 from derivgen.values import random_values
+from tests.random_networks import networks
 
 NETWORKS = Path(__file__).parent.parent / "oracle" / "networks"
 NAMES = (
@@ -93,12 +96,12 @@ def has_no_effect(wrong: Derivation, right: Derivation, values) -> bool:
     return all(np.max(np.abs(found[n] - g)) <= NOTHING * scale for n, g in expected.items())
 
 
-def is_refused(net, wrong: Derivation, right: Derivation) -> bool:
+def is_refused(net, wrong: Derivation, right: Derivation, seed: int = SEED) -> bool:
     try:
-        verdict = check(net, SEED, derivation=wrong).verdict
-    except EquationError:  # no order of computation is left
+        verdict = check(net, seed, derivation=wrong).verdict
+    except (EquationError, AssertionError):  # no order of computation is left
         return True
-    return verdict == "fail" or has_no_effect(wrong, right, random_values(net, SEED))
+    return verdict == "fail" or has_no_effect(wrong, right, random_values(net, seed))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
@@ -119,3 +122,22 @@ def test_without_a_fault_the_check_passes(name):
     report = check(network(name), SEED)
 
     assert report.verdict == "pass", report
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(text=networks(), seed=st.integers(0, 1000), random=st.randoms(use_true_random=False))
+def test_faults_in_random_networks_are_refused(text, seed, random):
+    net = parse(text)
+    right = derive(net)
+    assume(check(net, seed, derivation=right).verdict == "pass")
+    wrong = [found for fault in FAULTS for _, found in faulty(right, fault)]
+
+    for found in random.sample(wrong, min(6, len(wrong))):
+        assert is_refused(net, found, right, seed)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(text=networks(), seed=st.integers(0, 1000))
+def test_the_check_raises_no_false_alarm(text, seed):
+    assert check(parse(text), seed).verdict == "pass"
