@@ -420,7 +420,7 @@ def _cased(base: str, symbols: Symbols) -> str:
 def _members(
     sub: tuple[Atom, ...], sup: tuple[Atom, ...]
 ) -> Iterator[tuple[At, tuple[Atom, ...], tuple[Atom, ...], int]]:
-    if sup and sup[0].at is not None:
+    if sup and sup[0].at is not None and (sup[0].bracketed or sup[0].text not in ("T", "top")):
         yield sup[0].at, sub, sup[1:], 6
     if sub and sub[0].at is not None:
         yield sub[0].at, sub[1:], sup, 4
