@@ -109,13 +109,14 @@ def _check_tensor(
     if total > MOST_POINTS:
         return
     owner: dict[tuple[int, ...], tuple[int, Equation]] = {}
-    for equation in equations:
+    # Those with more constants first: where they win, others may meet.
+    for equation in sorted(equations, key=lambda e: -len(constants(e.lhs))):
         rank = len(constants(equation.lhs))
         for position in _positions(equation.lhs, kept, sizes):
             known = owner.get(position)
             if known is not None and known[0] == rank:
                 raise _twice(name, axes, kept, position, known[1], equation)
-            if known is None or known[0] < rank:
+            if known is None:
                 owner[position] = (rank, equation)
     for position in product(*extents):
         if position not in owner:
