@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from derivgen.algebra.affine import Affine, affine
 from derivgen.algebra.expressions import (
     Add,
     Expr,
     IndexValue,
     Number,
+    Pow,
     index_value,
     mul,
     neg,
+)
+from derivgen.errors import EquationError, LimitError
+from derivgen.language.scope import Scope
+from derivgen.language.syntax import (
+    Chain,
+    Infix,
 )
 
 
@@ -62,3 +71,39 @@ def _multiplied(a: Expr, b: Expr) -> Expr | None:
         return None
     constant, other = (left, right) if left.is_constant else (right, left)
     return index_value(other * constant.constant)
+
+
+MAX_POWER = 1000  # digits of an exact power or product of numbers
+
+
+MAX_BITS = 3400
+
+
+def check_digits(parts: list[Expr], tree: Chain, scope: Scope) -> None:
+    numbers = [part.value for part in parts if isinstance(part, Number)]
+    bits = sum(n.numerator.bit_length() + n.denominator.bit_length() for n in numbers)
+    if bits > MAX_BITS:
+        raise scope.problem(
+            LimitError,
+            f"The product of the numbers has more than {MAX_POWER} digits.",
+            "Write smaller numbers.",
+            tree.at,
+        )
+
+
+def of_numbers(tree: Infix, left: Fraction, right: Fraction, scope: Scope) -> Expr:
+    if (tree.op == "/" and not right) or (tree.op == "^" and right < 0 and not left):
+        raise scope.problem(EquationError, "A number is divided by 0.", "", tree.op_at)
+    if tree.op == "/":
+        return Number(left / right)
+    digits = max(len(str(abs(left.numerator))), len(str(left.denominator)))
+    if digits * abs(right) > MAX_POWER and abs(left) != 1:
+        raise scope.problem(
+            LimitError,
+            f"The power has more than {MAX_POWER} digits.",
+            "Write exp(...) of a logarithm, or a smaller power.",
+            tree.op_at,
+        )
+    if right.denominator == 1:
+        return Number(left ** int(right % 2 if left == -1 else right))
+    return Pow(Number(left), Number(right))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from derivgen.algebra.affine import affine
 from derivgen.algebra.expressions import Access
 from derivgen.algebra.network import Axis, Equation, Tensor
+from derivgen.language.calls import is_identity
 from derivgen.language.declare import add_update
 from derivgen.language.draft import Written
 from derivgen.language.indexing import index_form
@@ -22,7 +23,7 @@ from derivgen.language.place import (
     set_tensor,
 )
 from derivgen.language.ranges import union
-from derivgen.language.resolve import expression, is_identity
+from derivgen.language.resolve import expression
 from derivgen.language.rows import LayerRow, Shared, names_in
 from derivgen.language.scope import Scope, View
 from derivgen.language.syntax import Apply, Ref, Tree, Word

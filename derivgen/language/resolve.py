@@ -34,11 +34,18 @@ from derivgen.algebra.expressions import (
     index_value,
 )
 from derivgen.algebra.network import Function
-from derivgen.errors import DerivgenError, EquationError, LimitError, ShapeError, SyntaxProblem
-from derivgen.language.arithmetic import minus, product, total
+from derivgen.errors import DerivgenError, EquationError, SyntaxProblem
+from derivgen.language.arithmetic import check_digits, minus, of_numbers, product, total
+from derivgen.language.calls import (
+    function_call,
+    needs_indices,
+    no_condition_here,
+    not_a_function,
+    wrong_arguments,
+)
 from derivgen.language.indexing import index_form, infix_form, no_tensor, unbound, wrong_count
 from derivgen.language.ranges import Pending, find_range, range_index
-from derivgen.language.scope import ELEMENTARY, FOLDS, Scope, View, undefined
+from derivgen.language.scope import ELEMENTARY, FOLDS, Scope, undefined
 from derivgen.language.statements import keyword_argument
 from derivgen.language.syntax import (
     Apply,
@@ -53,9 +60,6 @@ from derivgen.language.syntax import (
     Tree,
     Word,
 )
-
-MAX_POWER = 1000  # digits of an exact power or product of numbers
-MAX_BITS = 3400
 
 
 def expression(tree: Tree, scope: Scope) -> Expr:
@@ -86,23 +90,12 @@ def _word(tree: Word, scope: Scope) -> Expr:
     if name in scope.declared and view is None:
         raise unbound(scope, scope.declared[name], tree.at)
     if view is not None:
-        raise _needs_indices(scope, view, tree)
+        raise needs_indices(scope, view, tree)
     if name == "pi":
         return Constant("pi")
     if name in scope.functions or name in ELEMENTARY:
         raise scope.problem(SyntaxProblem, f"{name} is a function.", f"Write {name}(...).", tree.at)
     raise undefined(scope, name, tree.at)
-
-
-def _needs_indices(scope: Scope, view: View, tree: Word) -> DerivgenError:
-    count = len(view.axes or ())
-    letters = ", ".join("ijklmnopq"[:count]) or "i"
-    return scope.problem(
-        ShapeError,
-        f"{tree.name} has {count} {'axis' if count == 1 else 'axes'}, no index is written.",
-        f"Write {tree.name}[{letters}].",
-        tree.at,
-    )
 
 
 def _ref(tree: Ref, scope: Scope) -> Expr:
@@ -130,24 +123,12 @@ def _ref(tree: Ref, scope: Scope) -> Expr:
 def _chain(tree: Chain, scope: Scope) -> Expr:
     op = tree.ops[-1]
     if op in ("and", "or"):
-        raise _no_condition_here(scope, tree.at)
+        raise no_condition_here(scope, tree.at)
     parts = [expression(part, scope) for part in tree.parts]
     if op == "*":
-        _check_digits(parts, tree, scope)
+        check_digits(parts, tree, scope)
         return product(parts)
     return total([part if sign == "+" else minus(part) for sign, part in zip(tree.ops, parts)])
-
-
-def _check_digits(parts: list[Expr], tree: Chain, scope: Scope) -> None:
-    numbers = [part.value for part in parts if isinstance(part, Number)]
-    bits = sum(n.numerator.bit_length() + n.denominator.bit_length() for n in numbers)
-    if bits > MAX_BITS:
-        raise scope.problem(
-            LimitError,
-            f"The product of the numbers has more than {MAX_POWER} digits.",
-            "Write smaller numbers.",
-            tree.at,
-        )
 
 
 def _negative(tree: Negative, scope: Scope) -> Expr:
@@ -158,38 +139,11 @@ def _infix(tree: Infix, scope: Scope) -> Expr:
     if tree.op in ("//", "%"):
         return index_value(infix_form(tree, scope))
     if tree.op not in ("/", "^"):
-        raise _no_condition_here(scope, tree.op_at)
+        raise no_condition_here(scope, tree.op_at)
     left, right = expression(tree.left, scope), expression(tree.right, scope)
     if isinstance(left, Number) and isinstance(right, Number):
-        return _of_numbers(tree, left.value, right.value, scope)
+        return of_numbers(tree, left.value, right.value, scope)
     return Div(left, right) if tree.op == "/" else Pow(left, right)
-
-
-def _of_numbers(tree: Infix, left: Fraction, right: Fraction, scope: Scope) -> Expr:
-    if (tree.op == "/" and not right) or (tree.op == "^" and right < 0 and not left):
-        raise scope.problem(EquationError, "A number is divided by 0.", "", tree.op_at)
-    if tree.op == "/":
-        return Number(left / right)
-    digits = max(len(str(abs(left.numerator))), len(str(left.denominator)))
-    if digits * abs(right) > MAX_POWER and abs(left) != 1:
-        raise scope.problem(
-            LimitError,
-            f"The power has more than {MAX_POWER} digits.",
-            "Write exp(...) of a logarithm, or a smaller power.",
-            tree.op_at,
-        )
-    if right.denominator == 1:
-        return Number(left ** int(right % 2 if left == -1 else right))
-    return Pow(Number(left), Number(right))
-
-
-def _no_condition_here(scope: Scope, at: int) -> DerivgenError:
-    return scope.problem(
-        SyntaxProblem,
-        "A condition stands where a number is expected.",
-        "Write [i = j] for 1 or 0, or where(i = j, a, b).",
-        at,
-    )
 
 
 # --- conditions ----------------------------------------------------------------------------------
@@ -242,22 +196,7 @@ def _apply(tree: Apply, scope: Scope) -> Expr:
     base = name.rstrip("'")
     if base != name and base in scope.functions:
         return _prime(scope.functions[base], name.count("'"), tree, scope)
-    raise _not_a_function(name, tree, scope)
-
-
-def _not_a_function(name: str, tree: Apply, scope: Scope) -> DerivgenError:
-    if name in FOLDS:
-        return scope.problem(
-            SyntaxProblem, f"{name} needs its indices.", f"Write {name}[i](...).", tree.at
-        )
-    if name in scope.tensors:
-        return scope.problem(
-            SyntaxProblem, f"{name} is a tensor, not a function.", f"Write {name}*(...).", tree.at
-        )
-    error = undefined(scope, name, tree.at, " as a function")
-    if not error.advice.startswith("Did"):
-        error.advice = f"Define it: define {name}(z) = ..., or function {name} for an unknown one."
-    return error
+    raise not_a_function(name, tree, scope)
 
 
 def _bracketed(name: str, tree: Apply, scope: Scope) -> Expr:
@@ -348,23 +287,13 @@ def _arguments(function: Function, tree: Apply, scope: Scope) -> tuple[Expr, ...
         elif place < len(function.params) and function.params[place] not in given:
             given[function.params[place]] = expression(arg, scope)
         else:
-            raise _argument_count(function, tree, scope)
+            raise wrong_arguments(function, tree, scope)
     defaults = {name: Number(value) for name, value in function.settings}
     missing = [name for name in function.params if name not in given and name not in defaults]
     if missing or len(tree.args) < free:
-        raise _argument_count(function, tree, scope)
+        raise wrong_arguments(function, tree, scope)
     return tuple(
         given.get(name, defaults.get(name, Number(Fraction(0)))) for name in function.params
-    )
-
-
-def _argument_count(function: Function, tree: Apply, scope: Scope) -> DerivgenError:
-    signature = ", ".join(function.params)
-    return scope.problem(
-        SyntaxProblem,
-        f"{function.name} takes ({signature}), {len(tree.args)} arguments are written.",
-        f"Write {function.name}({signature}).",
-        tree.at,
     )
 
 
@@ -378,18 +307,6 @@ def _defined(function: Function, tree: Apply, scope: Scope) -> Expr:
             tree.at,
         )
     return function_call(function, _arguments(function, tree, scope))
-
-
-def function_call(function: Function, args: tuple[Expr, ...]) -> Expr:
-    """Return ``function(args)``; a function that is its argument is that argument."""
-    if is_identity(function):
-        return args[0]
-    return Call(function.name, args)
-
-
-def is_identity(function: Function) -> bool:
-    """Tell whether a function is its own argument."""
-    return len(function.params) == 1 and function.body == Access(function.params[0])
 
 
 def _prime(function: Function, order: int, tree: Apply, scope: Scope) -> Expr:
@@ -459,8 +376,8 @@ RESOLVE: dict[type, Callable[[Any, Scope], Expr]] = {
     Infix: _infix,
     Chain: _chain,
     Bracket: _bracket,
-    NotTree: lambda tree, scope: _raise(_no_condition_here(scope, tree.at)),
-    Ranged: lambda tree, scope: _raise(_no_condition_here(scope, tree.at)),
+    NotTree: lambda tree, scope: _raise(no_condition_here(scope, tree.at)),
+    Ranged: lambda tree, scope: _raise(no_condition_here(scope, tree.at)),
 }
 
 
