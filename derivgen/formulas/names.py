@@ -319,7 +319,11 @@ def _fits(
 
 def _literal_powers(order: tuple[Atom, ...], name: Name) -> int:
     """Return a penalty for reading a bare number above a name as an index: it is a power."""
-    bare = {a.text for a in atoms(name.sup) if not a.bracketed and (a.text.isdigit() or a.text in ("T", "top"))}
+    bare = {
+        a.text
+        for a in atoms(name.sup)
+        if not a.bracketed and (a.text.isdigit() or a.text in ("T", "top"))
+    }
     return 9 if any(atom.text in bare for atom in order) else 0
 
 
@@ -357,17 +361,13 @@ def _sample_choices(
             yield atom.at, (sub[:number] + sub[number + 1 :], sup)
 
 
-def _orders(
-    sub: tuple[Atom, ...], sup: tuple[Atom, ...]
-) -> Iterator[tuple[tuple[Atom, ...], int]]:
+def _orders(sub: tuple[Atom, ...], sup: tuple[Atom, ...]) -> Iterator[tuple[tuple[Atom, ...], int]]:
     yield sub + sup, 1
     if sub and sup:
         yield sup + sub, 1
 
 
-def _placements(
-    order: tuple[Atom, ...], rank: int
-) -> Iterator[tuple[tuple[At | None, ...], bool]]:
+def _placements(order: tuple[Atom, ...], rank: int) -> Iterator[tuple[tuple[At | None, ...], bool]]:
     if any(atom.at is None for atom in order) or len(order) > rank:
         return
     places = tuple(atom.at for atom in order)
@@ -431,8 +431,11 @@ def _members(
 def _loss_candidates(
     name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
 ) -> Iterator[Candidate]:
-    if not symbols.loss or name.base not in LOSS_NAMES or name.base in symbols.tensors and (
-        name.base != symbols.loss
+    if (
+        not symbols.loss
+        or name.base not in LOSS_NAMES
+        or name.base in symbols.tensors
+        and (name.base != symbols.loss)
     ):
         return
     tensor = symbols.tensors[symbols.loss]
@@ -441,7 +444,9 @@ def _loss_candidates(
     penalty = 0 if name.base == symbols.loss else 2
     text = canonical(plain_text(name.sub)) + canonical(plain_text(unwrapped(name.sup)[0]))
     if not text or text in LOSS_WORDS:
-        yield _scored(Term("element", (), Ref(tensor.name), name.span), symbols, letters, 4 - penalty)
+        yield _scored(
+            Term("element", (), Ref(tensor.name), name.span), symbols, letters, 4 - penalty
+        )
     elif len(sub) + len(sup) == 1 and (sub + sup)[0].text in letters.declared:
         return  # L_t is the loss of one time, not of one sample
     elif len(sub) + len(sup) == 1 and (sub + sup)[0].at is not None:

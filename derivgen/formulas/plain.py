@@ -17,12 +17,23 @@ from typing import Any
 
 from derivgen.errors import DerivgenError
 from derivgen.formulas.names import Letters, new_letters, slot_keys
-from derivgen.formulas.resolve import map_ats
 from derivgen.formulas.symbols import STEP_SIZES, Symbols, axis_key
-from derivgen.formulas.terms import At, Bound, Claim, Fold, Part, Ref, Slope, Term, Test, letter
+from derivgen.formulas.terms import (
+    At,
+    Bound,
+    Claim,
+    Fold,
+    Part,
+    Ref,
+    Slope,
+    Term,
+    Test,
+    letter,
+    map_ats,
+)
 from derivgen.formulas.tree import FormulaError, Notice, Span
-from derivgen.language.grammar import Reader as TokenReader
 from derivgen.language.grammar import VALUE, read_expression
+from derivgen.language.grammar import Reader as TokenReader
 from derivgen.language.source import make_source
 from derivgen.language.syntax import (
     Apply,
@@ -92,7 +103,9 @@ def _tokens(text: str) -> list[Token]:
         lines = read_lines(make_source(text, "<claim>"))
     except DerivgenError as error:
         column = error.position.column - 1 if error.position else 0
-        raise FormulaError(error.subject, error.problem, error.advice, (column, column + 1)) from None
+        raise FormulaError(
+            error.subject, error.problem, error.advice, (column, column + 1)
+        ) from None
     return [token for line in lines for segment in line.segments for token in segment]
 
 
@@ -130,7 +143,9 @@ def _tree(tokens: list[Token], reader: PlainReader, power: int) -> Any:
         inner.done()
     except DerivgenError as error:
         column = error.position.column - 1 if error.position else 0
-        raise FormulaError(error.subject, error.problem, error.advice, (column, column + 1)) from None
+        raise FormulaError(
+            error.subject, error.problem, error.advice, (column, column + 1)
+        ) from None
     return tree
 
 

@@ -57,7 +57,9 @@ def _close(
     token = tokens[place]
     if stack and OPEN[tokens[stack[-1]].text] == token.text:
         stack.pop()
-    elif stack and token.text != "}" and tokens[stack[-1]].text in ("(", "[") and token.text in ")]":
+    elif (
+        stack and token.text != "}" and tokens[stack[-1]].text in ("(", "[") and token.text in ")]"
+    ):
         notices.append(Notice("bracket-kind", token.span, tokens[stack.pop()].text + token.text))
     elif token.text == "}":
         opened = next((p for p in reversed(stack) if tokens[p].text == "{"), None)

@@ -29,7 +29,19 @@ FUNCTION_ALIASES = {
     "lg": "log", "ln": "log", "arctan": "atan", "sgn": "sign", "Softmax": "softmax", "th": "tanh",
     "S": "sigmoid",
 }  # fmt: skip
-GENERIC_FUNCTIONS = ("f", "g", "phi", "h", "sigma", "psi", "varphi", "act", "F", "Phi", "activation")
+GENERIC_FUNCTIONS = (
+    "f",
+    "g",
+    "phi",
+    "h",
+    "sigma",
+    "psi",
+    "varphi",
+    "act",
+    "F",
+    "Phi",
+    "activation",
+)
 
 
 def canonical(name: str) -> str:
@@ -104,7 +116,11 @@ class Symbols:
         found: dict[str, None] = {}
         for equation in self.network.equations if self.network else ():
             for part in walk(equation.rhs):
-                if isinstance(part, Call) and len(part.args) == 1 and part.name not in ("log", "exp"):
+                if (
+                    isinstance(part, Call)
+                    and len(part.args) == 1
+                    and part.name not in ("log", "exp")
+                ):
                     found[part.name] = None
         return tuple(found)
 
@@ -146,13 +162,20 @@ def _complete_activations(network: Network, families: dict[str, dict[int, str]])
         members = families[stem]
         for equation in network.equations:
             reads = [n for n in tensors_read(equation.rhs) if n in members.values()]
-            if len(reads) == 1 and _is_elementwise(network, equation.lhs.tensor, reads[0], equation.rhs):
+            if len(reads) == 1 and _is_elementwise(
+                network, equation.lhs.tensor, reads[0], equation.rhs
+            ):
                 number = next(k for k, n in members.items() if n == reads[0])
                 for other in ("a", "h", "o", "x", "out"):
                     if other != stem and (other not in families or number not in families[other]):
                         families.setdefault(other, {})[number] = equation.lhs.tensor
     for stem in ("a", "h", "x", "o", "out"):
-        if stem in families and 0 not in families[stem] and len(inputs) == 1 and 1 in families[stem]:
+        if (
+            stem in families
+            and 0 not in families[stem]
+            and len(inputs) == 1
+            and 1 in families[stem]
+        ):
             families[stem][0] = inputs[0].name
 
 

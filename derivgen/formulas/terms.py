@@ -25,7 +25,7 @@ of source text it came from, so that an edit can be shown in the writer's own no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -241,3 +241,38 @@ def free_letters(term: Term, bound: frozenset[str] = frozenset()) -> dict[str, N
             if isinstance(side, Term):
                 found.update(free_letters(side, inner))
     return found
+
+
+def map_ats(term: Term, change: Callable[[At], At]) -> Term:
+    """Return the term with every index expression changed."""
+    return Term(
+        term.op,
+        tuple(map_ats(part, change) for part in term.args),
+        _map_data(term, change),
+        term.span,
+    )
+
+
+def _map_data(term: Term, change: Callable[[At], At]) -> Any:
+    data = term.data
+
+    def some(at: At | None) -> At | None:
+        return None if at is None else change(at)
+
+    if isinstance(data, At):
+        return change(data)
+    if isinstance(data, Ref):
+        slots = tuple(some(slot) for slot in data.slots)
+        return replace(data, slots=slots, member=some(data.member), sample=some(data.sample))
+    if term.op == "item":
+        return tuple(some(slot) for slot in data)
+    if isinstance(data, Fold):
+        bounds = tuple(
+            replace(b, low=some(b.low), high=some(b.high), without=some(b.without))
+            for b in data.bounds
+        )
+        return replace(data, bounds=bounds)
+    if isinstance(data, Test):
+        sides = [change(s) if isinstance(s, At) else s for s in (data.left, data.right)]
+        return replace(data, left=sides[0], right=sides[1])
+    return data

@@ -98,12 +98,15 @@ def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list
         if char in "（）［］｛｝＝＋－＊／"
     ]
     notices += [
-        Notice("part-macro", found.span(), r"\part") for found in re.finditer(r"\\part(?![A-Za-z])", text)
+        Notice("part-macro", found.span(), r"\part")
+        for found in re.finditer(r"\\part(?![A-Za-z])", text)
     ]
     pieces = _expanded(_pieces(text.translate(FULL_WIDTH)), dict(macros or {}), 0)
     found = list(islice(pieces, MAX_TOKENS + 1))
     if len(found) > MAX_TOKENS:
-        raise FormulaError(text[:30], f"The formula has more than {MAX_TOKENS} tokens.", "Split it.")
+        raise FormulaError(
+            text[:30], f"The formula has more than {MAX_TOKENS} tokens.", "Split it."
+        )
     return found, notices
 
 
@@ -187,7 +190,9 @@ def _argument(tokens: Iterator[Token], macro: Token) -> list[Token]:
             return found
         if len(found) > MAX_TOKENS:
             break
-    raise FormulaError(macro.text, "The macro lacks an argument.", "Write it in braces.", macro.span)
+    raise FormulaError(
+        macro.text, "The macro lacks an argument.", "Write it in braces.", macro.span
+    )
 
 
 def _filled(body: str, arguments: list[list[Token]]) -> Iterator[Token]:

@@ -85,8 +85,11 @@ def _may_be_function(base: str, symbols: Symbols) -> bool:
     known = ("sigmoid", "tanh", "relu", "ReLU", "softplus", "exp", "log", "sinh", "sigma")
     if base in symbols.tensors and base not in GENERIC_FUNCTIONS[:3]:
         return False
-    return base in known or base in GENERIC_FUNCTIONS or base in symbols.network_functions or (
-        base in symbols.defined
+    return (
+        base in known
+        or base in GENERIC_FUNCTIONS
+        or base in symbols.network_functions
+        or (base in symbols.defined)
     )
 
 
@@ -180,7 +183,11 @@ def _has_differential(node: Tree) -> bool:
         return True
     for value in vars(node).values():
         for part in value if isinstance(value, tuple) else (value,):
-            if hasattr(part, "span") and not isinstance(part, tree.Token) and _has_differential(part):
+            if (
+                hasattr(part, "span")
+                and not isinstance(part, tree.Token)
+                and _has_differential(part)
+            ):
                 return True
     return False
 
@@ -211,8 +218,10 @@ def descent(chain: tree.Chain) -> str | None:
 
 
 def _is_delta(node: tree.Product) -> bool:
-    return len(node.factors) == 2 and all(isinstance(f, Name) for f in node.factors) and (
-        getattr(node.factors[0], "base", "") == "Delta"
+    return (
+        len(node.factors) == 2
+        and all(isinstance(f, Name) for f in node.factors)
+        and (getattr(node.factors[0], "base", "") == "Delta")
     )
 
 

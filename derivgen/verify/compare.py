@@ -264,7 +264,9 @@ def points(
     names = {n: None for n in names if n in claim.letters}
     free = {**free_numbers(members, seed), **_own_constants(symbols)}
     base = _base(members, symbols)
-    context = Context(world, symbols, claim.letters, free, reading, base=base, sizes=_sizes(members, claim))
+    context = Context(
+        world, symbols, claim.letters, free, reading, base=base, sizes=_sizes(members, claim)
+    )
     ordered = sorted(names, key=lambda n: claim.letters[n][0] != "family")
     yield from _assigned(ordered, members, claim, context)
 

@@ -166,7 +166,9 @@ def orders(desk: Desk) -> Iterator[Edit]:
             continue
         for place in range(len(term.args) - 1):
             swapped = _swapped(term, place)
-            if swapped is None or not all(_is_matrix(term.args[k], desk) for k in (place, place + 1)):
+            if swapped is None or not all(
+                _is_matrix(term.args[k], desk) for k in (place, place + 1)
+            ):
                 continue
             yield Edit("order", path, swapped)
 
@@ -178,7 +180,9 @@ def turned_orders(desk: Desk) -> Iterator[Edit]:
             continue
         for place in range(len(term.args) - 1):
             swapped = _swapped(term, place)
-            if swapped is None or not all(_is_matrix(term.args[k], desk) for k in (place, place + 1)):
+            if swapped is None or not all(
+                _is_matrix(term.args[k], desk) for k in (place, place + 1)
+            ):
                 continue
             for k in (place, place + 1):
                 yield Edit("missing-transpose", path, _transposed_at(swapped, k))
@@ -520,6 +524,7 @@ def updated_weights(desk: Desk) -> Iterator[Edit]:
 
 def all_updated_weights(desk: Desk) -> Iterator[Edit]:
     """Take the values before the step everywhere."""
+
     def plain(term: Term) -> Term:
         args = tuple(plain(part) for part in term.args)
         data = term.data
@@ -543,7 +548,9 @@ def confused_activations(desk: Desk) -> Iterator[Edit]:
         if term.op != "element" or _inside_slope(desk.member, path):
             continue
         for other in pairs.get(term.data.tensor, ()):
-            yield Edit("wrong-variable", path, Term("element", (), replace(term.data, tensor=other)))
+            yield Edit(
+                "wrong-variable", path, Term("element", (), replace(term.data, tensor=other))
+            )
 
 
 def _activation_pairs(desk: Desk) -> dict[str, list[str]]:
@@ -734,8 +741,10 @@ def _has_branches(tensor: str, desk: Desk) -> bool:
 
     network = desk.symbols.network
     function = network.functions.get(_activation_of(tensor, desk)) if network else None
-    return function is not None and function.body is not None and any(
-        isinstance(part, Where) for part in walk_expr(function.body)
+    return (
+        function is not None
+        and function.body is not None
+        and any(isinstance(part, Where) for part in walk_expr(function.body))
     )
 
 

@@ -348,7 +348,9 @@ def _jacobian(
     batch = _is_batch(ref, tensor, whole, context)
     samples = range(context.world.samples) if batch else [_sample_of(ref, context)]
     table = [
-        _slope(of, context.world.key(tensor, place, s), slope, _per_sample(slope, s, batch, context))
+        _slope(
+            of, context.world.key(tensor, place, s), slope, _per_sample(slope, s, batch, context)
+        )
         for s in samples
         for place in product(*values)
     ]
@@ -550,7 +552,9 @@ def _add(term: Term, context: Context) -> Value:
 
 def _added(a: Value, b: Value) -> Value:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
-        bias = a.ndim == b.ndim == 2 and all(x == y or 1 in (x, y) for x, y in zip(a.shape, b.shape))
+        bias = a.ndim == b.ndim == 2 and all(
+            x == y or 1 in (x, y) for x, y in zip(a.shape, b.shape)
+        )
         one_vector = sum(1 in s and max(s) > 1 for s in (a.shape, b.shape)) == 1
         if not (bias and one_vector):
             raise ShapeMismatch(f"{_sizes_text(a)} plus {_sizes_text(b)} does not fit")

@@ -24,7 +24,19 @@ from derivgen.language import parse as parse_network
 from derivgen.verify.claims import has_slopes, is_claim, names_of
 from derivgen.verify.scanner import scan
 
-FUNCTIONS = ("exp", "log", "tanh", "sigmoid", "softmax", "relu", "sqrt", "sinh", "cosh", "max", "abs")
+FUNCTIONS = (
+    "exp",
+    "log",
+    "tanh",
+    "sigmoid",
+    "softmax",
+    "relu",
+    "sqrt",
+    "sinh",
+    "cosh",
+    "max",
+    "abs",
+)
 UNKNOWN = ("f", "g", "phi", "act")
 TARGETS = ("y", "t", "d", "target", "label")
 SIZES = (2, 3, 4, 5, 6, 7, 8)
@@ -274,9 +286,11 @@ class _Writer:
         function = self._function(node)
         if function and place + 1 < len(factors) and operators[place] == "":
             argument = factors[place + 1]
-            inner = argument.items[0] if isinstance(argument, tree.Group) and (
-                len(argument.items) == 1
-            ) else argument
+            inner = (
+                argument.items[0]
+                if isinstance(argument, tree.Group) and (len(argument.items) == 1)
+                else argument
+            )
             return self._applied(function, inner), 2
         return self.value(node), 1
 
@@ -329,7 +343,9 @@ def _network(builder: Builder) -> Network | None:
         network = parse_network(text, "<note>")
     except DerivgenError:
         return None
-    read = [n for e in network.equations if e.lhs.tensor == network.loss for n in tensors_read(e.rhs)]
+    read = [
+        n for e in network.equations if e.lhs.tensor == network.loss for n in tensors_read(e.rhs)
+    ]
     defined = {e.lhs.tensor for e in network.equations}
     return network if any(name in defined for name in read) else None
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from derivgen.algebra.expressions import Along, tensors_read, walk as walk_expr
+from derivgen.algebra.expressions import Along, tensors_read
+from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term, at_path, put, walk
 from derivgen.formulas.tree import Span
@@ -242,7 +243,9 @@ def _holds_between(
                 continue
             return False
         try:
-            context_points = list(points((anchor, member), claim, symbols, world, reading, draw.seed))
+            context_points = list(
+                points((anchor, member), claim, symbols, world, reading, draw.seed)
+            )
             for context in context_points[:24]:
                 without = replace(context, world=world.without(*blocked.blocked))
                 values = (evaluate(anchor, without), evaluate(member, context))

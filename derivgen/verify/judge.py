@@ -64,9 +64,7 @@ class Judged:
     outcome: Outcome | None = None
 
 
-def resolve_members(
-    chain: tree.Chain, symbols: Symbols
-) -> tuple[list[Member], Claim]:
+def resolve_members(chain: tree.Chain, symbols: Symbols) -> tuple[list[Member], Claim]:
     """Return the members that can be read, errors for the others, and the claim they form."""
     reader = make_reader(symbols)
     found: list[Member] = []
@@ -79,13 +77,13 @@ def resolve_members(
 
 
 def _claim(found: list[Member], chain: tree.Chain, known: Any, clashes: Any) -> Claim:
-    from derivgen.formulas.resolve import _with_implicit_bounds
+    from derivgen.formulas.folds import with_implicit_bounds
 
     terms = [m for m in found if isinstance(m, Term)]
     if terms:
         for number, member in enumerate(found):
             if isinstance(member, Term):
-                found[number] = _with_implicit_bounds(member, terms[0])
+                found[number] = with_implicit_bounds(member, terms[0])
     return Claim(
         tuple(m for m in found if isinstance(m, Term)),
         chain.relations,
@@ -216,9 +214,11 @@ def counterexample(outcome: Outcome, notebook: Notebook) -> str:
         return notebook.say("shape", text=outcome.reason) if outcome.reason else ""
     place = ", ".join(f"{name} = {value}" for name, value in outcome.place)
     values = f"{outcome.left} != {outcome.right}"
-    return notebook.say("counterexample", text=f"{place}: {values}" if place else values) if (
-        outcome.left
-    ) else ""
+    return (
+        notebook.say("counterexample", text=f"{place}: {values}" if place else values)
+        if (outcome.left)
+        else ""
+    )
 
 
 def _with_fact(

@@ -12,9 +12,10 @@ from typing import Any
 
 from derivgen.algebra.network import Network
 from derivgen.formulas import tree
+from derivgen.formulas.meanings import alias_key
 from derivgen.formulas.names import slot_keys
 from derivgen.formulas.plain import read_plain
-from derivgen.formulas.resolve import alias_key, make_reader, read_chains, resolve_member
+from derivgen.formulas.resolve import make_reader, read_chains, resolve_member
 from derivgen.formulas.scripts import atoms
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.symbols import LOSS_NAMES, Symbols
@@ -110,7 +111,9 @@ def kind_of(text: str) -> str:
     """Tell a note, a single formula and plain claims apart by what they contain."""
     if has_mathematics(text):
         return "note"
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
     if len(lines) <= 3 and ("\\" in text or "_{" in text or "^{" in text):
         return "formula"
     claims = sum("=" in line and _is_ascii_claim(line) for line in lines)
@@ -172,7 +175,9 @@ def _parsed(block: Block, desk: Desk) -> list[tree.Chain] | FormulaError:
 def _judge_block(block: Block, chains: list[tree.Chain] | FormulaError, desk: Desk) -> None:
     if isinstance(chains, FormulaError):
         if block.display or "=" in block.text:
-            _add_item(block, (chains.span[0], chains.span[1]), [unread(chains, desk.notebook)], desk)
+            _add_item(
+                block, (chains.span[0], chains.span[1]), [unread(chains, desk.notebook)], desk
+            )
         else:
             _mention(block, desk, unread(chains, desk.notebook).reason)
         return
@@ -467,7 +472,11 @@ def _new_symbol(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | N
     if len(chain.members) != 2 or not isinstance(first, Name) or has_slopes(chain):
         return None
     alias = first.base in LOSS_NAMES and first.base != desk.symbols.loss
-    if (is_known(first, desk) and not alias) or not _unknown(chain, desk) or chain.relations[0] != "=":
+    if (
+        (is_known(first, desk) and not alias)
+        or not _unknown(chain, desk)
+        or chain.relations[0] != "="
+    ):
         return None
     if not any(True for _ in names_of(chain.members[1])):
         return None
@@ -496,13 +505,15 @@ def _function(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | Non
     if found is None:
         return None
     name, argument = found
-    from derivgen.formulas.resolve import _function_name
+    from derivgen.formulas.slopes import function_name
 
     reader = make_reader(replace(stage.symbols, scalars=(argument,) if argument else ()))
     first = chain.members[0]
-    known = _function_name(Name(name, (), (), 0, first.span), reader)
-    if not known or known not in (*stage.symbols.network_functions, *stage.symbols.defined) and (
-        stage.network.functions.get(known) is None and known not in _ELEMENTARY
+    known = function_name(Name(name, (), (), 0, first.span), reader)
+    if (
+        not known
+        or known not in (*stage.symbols.network_functions, *stage.symbols.defined)
+        and (stage.network.functions.get(known) is None and known not in _ELEMENTARY)
     ):
         return _learn_function(chain, name, argument, source, desk)
     scalars = replace(stage.symbols, scalars=(argument,) if argument else ())
@@ -576,9 +587,7 @@ def _member_text(chain: tree.Chain, number: int, source: str) -> str:
     return source[start:stop]
 
 
-def _put_right(
-    chain: tree.Chain, number: int, parts: list[Structural], source: str
-) -> str:
+def _put_right(chain: tree.Chain, number: int, parts: list[Structural], source: str) -> str:
     """Return a member with the letters put right, where the right letter is known."""
     start, stop = chain.members[number].span
     text = source[start:stop]

@@ -57,7 +57,9 @@ def half_unit(term: Term) -> Any:
     return mp.mpf(0) if places is None else mp.mpf(10) ** -places / 2
 
 
-def judge_number(member: Term, target: Any, context: Context, exact: frozenset[Fraction]) -> Numeric:
+def judge_number(
+    member: Term, target: Any, context: Context, exact: frozenset[Fraction]
+) -> Numeric:
     """Compare a numeric member with its true value.
 
     ``exact`` are values the network declares: printed so, they carry no rounding.
@@ -74,9 +76,11 @@ def judge_number(member: Term, target: Any, context: Context, exact: frozenset[F
     text = single.data[1] if single.op == "number" else ""
     own = half_unit(single) if text else slack
     # A sum of printed numbers is itself rounded where it is printed on: allow one unit more.
-    allowed = own * (1 + mp.mpf(10) ** -20) + mp.mpf(10) ** -30 if text else slack * mp.mpf(
-        "1.0000001"
-    ) + mp.mpf(10) ** -30
+    allowed = (
+        own * (1 + mp.mpf(10) ** -20) + mp.mpf(10) ** -30
+        if text
+        else slack * mp.mpf("1.0000001") + mp.mpf(10) ** -30
+    )
     shown = _shown(target, text)
     if difference <= allowed:
         return Numeric("right", _digits(difference, target), shown)

@@ -13,13 +13,18 @@ from dataclasses import dataclass, field
 
 from derivgen.formulas.tokens import Macro
 
-ENVIRONMENTS = "equation|align|aligned|gather|eqnarray|multline|alignat|flalign|displaymath|math|split"
+ENVIRONMENTS = (
+    "equation|align|aligned|gather|eqnarray|multline|alignat|flalign|displaymath|math|split"
+)
 _OPENING = re.compile(
     r"(?<!\\)\$\$|\\{1,2}\[|\\{1,2}\(|(?<![\\$])\$(?!\$)|\\begin\{((?:" + ENVIRONMENTS + r")\*?)\}"
 )
 _TAG = re.compile(r"\\(?:tag\*?|eqno|leqno)\s*(?:\{([^{}]*)\}|\(([^()]*)\))")
 _LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
-_PICTURE = re.compile(r"!\[[^\]\n]{0,500}\]\([^)\n]{0,2000}\)|<img\b[^>]{0,2000}>|\\includegraphics(?:\[[^\]]*\])?\{[^}]*\}", re.I)
+_PICTURE = re.compile(
+    r"!\[[^\]\n]{0,500}\]\([^)\n]{0,2000}\)|<img\b[^>]{0,2000}>|\\includegraphics(?:\[[^\]]*\])?\{[^}]*\}",
+    re.I,
+)
 _FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})")
 _INLINE_CODE = re.compile(r"(?<!`)`(?!`)[^`\n]{1,400}`(?!`)")
 _FRONT = re.compile(r"\s*---[ \t]*\n")
@@ -196,10 +201,14 @@ def _take_macros(text: str) -> tuple[str, dict[str, Macro]]:
         for found in list(pattern.finditer(text)):
             end = _brace_end(text, found.end())
             body = text[found.end() + 1 : end - 1]
-            count = int(found[2] or 0) if kind == "new" else (
-                len(found[2]) // 2 if kind == "def" else 0
+            count = (
+                int(found[2] or 0)
+                if kind == "new"
+                else (len(found[2]) // 2 if kind == "def" else 0)
             )
-            macros[found[1]] = Macro(count, rf"\operatorname{{{body}}}" if kind == "operator" else body)
+            macros[found[1]] = Macro(
+                count, rf"\operatorname{{{body}}}" if kind == "operator" else body
+            )
             text = text[: found.start()] + _spaces(text[found.start() : end]) + text[end:]
     return text, macros
 

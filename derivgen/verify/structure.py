@@ -85,7 +85,9 @@ def _limit_findings(node: tree.Big, letters: Letters) -> Iterator[Structural]:
     if len(limit) != 1 or not _has_start(node):
         return
     name = limit[0]
-    inner = {n for part, _ in _walk(node.body, ()) if isinstance(part, tree.Big) for n in _bound(part)}
+    inner = {
+        n for part, _ in _walk(node.body, ()) if isinstance(part, tree.Big) for n in _bound(part)
+    }
     bound = _bound(node)
     declared = letters.limits.get(bound[0]) if bound else None
     clash = name in inner or (name.islower() and name in letters.indices and name not in bound)

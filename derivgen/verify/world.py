@@ -146,7 +146,13 @@ class World:
             moved[key] = moved.get(key, mp.mpf(0)) + sign * STEP
             kept = _untouched(self, key)
             child = World(
-                self.network, self.numbers, moved, kept, parent=self, blocked=self.blocked, nudge=key
+                self.network,
+                self.numbers,
+                moved,
+                kept,
+                parent=self,
+                blocked=self.blocked,
+                nudge=key,
             )
             self.children[(key, sign, False)] = child
         return child
@@ -578,7 +584,9 @@ def make_world(network: Network, draw: Draw) -> World:
         if not _has_room(network, sizes, 1 if draw.declared else 2):
             continue
         for attempt in range(3):
-            world = World(network, _numbers(network, sizes, replace(draw, seed=draw.seed + attempt)))
+            world = World(
+                network, _numbers(network, sizes, replace(draw, seed=draw.seed + attempt))
+            )
             try:
                 _probe(world)
                 return World(network, world.numbers)

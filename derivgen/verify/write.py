@@ -157,7 +157,9 @@ def _element(term: Term, pen: Pen) -> str:
 
 def _after_example(text: str, old: Ref, new: Ref) -> str:
     """Rewrite the scripts of an example with other indices, in the places they had."""
-    pairs = [(str(a), str(b)) for a, b in zip(old.slots, new.slots) if a is not None and b is not None]
+    pairs = [
+        (str(a), str(b)) for a, b in zip(old.slots, new.slots) if a is not None and b is not None
+    ]
     if old.member is not None and new.member is not None:
         pairs.append((str(old.member), str(new.member)))
     cut = re.search(r"[_^]", text)

@@ -1,0 +1,400 @@
+r"""The smallest parts of a formula: numbers, names, groups, fractions, commands, matrices.
+
+Invariant: an atom knows nothing of the operators around it; expressions inside it are read by the
+parser that is built upon it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+from derivgen.formulas import tree
+from derivgen.formulas.cursor import (
+    ACCENTS,
+    BIG,
+    FONTS,
+    SYMBOLS,
+    TRANSPARENT,
+    UPRIGHT,
+)
+from derivgen.formulas.matrices import MatrixParser
+from derivgen.formulas.repair import (
+    OPEN,
+    argument_end,
+)
+from derivgen.formulas.shapes import bare, exact, has_relation, lead, may_lead, span_of
+from derivgen.formulas.tree import FormulaError, Notice, Span, Token, Tree
+
+
+class AtomParser(MatrixParser):
+    """Reads atoms; `expression`, `term` and `factor` are what the parser adds."""
+
+    def expression(self) -> Tree:
+        """Read signed terms."""
+        raise NotImplementedError
+
+    def term(self) -> Tree:
+        """Read a product."""
+        raise NotImplementedError
+
+    def factor(self) -> Tree:
+        """Read an atom with its scripts."""
+        raise NotImplementedError
+
+    def _signed_factor(self) -> Tree:
+        raise NotImplementedError
+
+    def _starts_factor(self) -> bool:
+        raise NotImplementedError
+
+    def _script_argument(self) -> tuple[Token, ...]:
+        raise NotImplementedError
+
+    # --- atoms ---
+
+    def _atom(self) -> Tree:
+        token = self.peek()
+        handler = self._handlers().get(token.kind)
+        if handler is None:
+            raise self.unexpected()
+        return handler()
+
+    def _handlers(self) -> Mapping[str, Callable[[], Tree]]:
+        return {
+            "number": self._number,
+            "name": self._name,
+            "command": self._command,
+            "{": self._braces,
+            "(": self._group,
+            "[": self._group,
+            "begin": self._environment,
+            "|": lambda: self._norm("|"),
+        }
+
+    def _number(self) -> Tree:
+        token = self.next()
+        if token.text == "1" and self.at(r"\{", r"\lbrace"):
+            return self._indicator(token.span[0])
+        return tree.Literal(exact(token), token.text, token.span)
+
+    def _indicator(self, start: int) -> Tree:
+        opened = self.next()
+        inner = self._until_closed(OPEN[opened.text])
+        return tree.Indicator(tuple(inner), self.span_from(start))
+
+    def _until_closed(self, closer: str) -> list[Token]:
+        level, found = 0, []
+        opener = next(o for o, c in OPEN.items() if c == closer)
+        while True:
+            token = self.next()
+            if token.kind == "eof":
+                raise self.unexpected()
+            if token.text == closer and level == 0:
+                return found
+            level += (token.text == opener) - (token.text == closer)
+            found.append(token)
+
+    def _name(self) -> Tree:
+        first = self.peek()
+        run = first.text
+        while self.peek(len(run)).kind == "name" and self._adjacent(len(run)):
+            run += self.peek(len(run)).text
+        word = self.vocabulary.word_at(run)
+        self.place += len(word)
+        span = self.span_from(first.span[0])
+        if self.peek().kind == "{" and self.peek().span[0] == span[1] and len(word) > 1:
+            return self._lost_underscore(word, span)
+        return tree.Name(word, (), (), 0, span)
+
+    def _adjacent(self, ahead: int) -> bool:
+        before, here = self.peek(ahead - 1), self.peek(ahead)
+        cjk = ord(before.text[0]) > 0x2E7F or ord(here.text[0]) > 0x2E7F
+        return before.span[1] == here.span[0] and (
+            not cjk or (ord(before.text[0]) > 0x2E7F) == (ord(here.text[0]) > 0x2E7F)
+        )
+
+    def _lost_underscore(self, word: str, span: Span) -> Tree:
+        end = argument_end(self.tokens, self.place)
+        inner = self.tokens[self.place + 1 : end - 1]
+        if not all(t.kind in ("name", "number") for t in inner):
+            return tree.Name(word, (), (), 0, span)
+        self.notices.append(Notice("underscore", self.peek().span))
+        self.place = end
+        return tree.Name(word, tuple(inner), (), 0, self.span_from(span[0]))
+
+    def _braces(self) -> Tree:
+        start = self.next().span[0]
+        if self.at("}"):
+            self.next()
+            return tree.Group((), "{", self.span_from(start))
+        inner = self.expression()
+        if self.at(r"\over"):
+            self.next()
+            inner = tree.Fraction2(inner, self.expression(), self.span_from(start))
+        if self.at(",", ";"):
+            return self._braced_list(inner, start)
+        self.expect("}")
+        if isinstance(inner, (tree.Name, tree.Literal)):
+            return inner
+        return tree.Group((inner,), "{", self.span_from(start))
+
+    def _braced_list(self, first: Tree, start: int) -> Tree:
+        items = [first]
+        while self.at(",", ";"):
+            self.next()
+            if not self.at("}"):
+                items.append(self._item())
+        self.expect("}")
+        return tree.Group(tuple(items), "{", self.span_from(start))
+
+    def _group(self) -> Tree:
+        opened = self.next()
+        start = opened.span[0]
+        if has_relation(self.tokens, self.place):
+            return self._bracketed_condition(opened)
+        items: list[Tree] = []
+        while True:
+            self._skip_to_item()
+            if self.peek().text in (OPEN[opened.text], ")", "]") and self.peek().kind != "name":
+                break
+            items.append(self._item())
+            if self.at(",", ";", "|"):
+                self.next()
+        self.next()
+        return tree.Group(tuple(items), opened.text, self.span_from(start))
+
+    def _bracketed_condition(self, opened: Token) -> Tree:
+        inner = self._until_closed(OPEN[opened.text])
+        return tree.Indicator(tuple(inner), self.span_from(opened.span[0]))
+
+    def _skip_to_item(self) -> None:
+        while self.peek().kind in ("&", "row"):
+            self.next()
+
+    def _item(self) -> Tree:
+        if self._dots() or (self.at(".") and self.peek(1).text == "."):
+            start = self.peek().span[0]
+            while self._dots() or self.at("."):
+                self.next()
+            return tree.Dots(self.span_from(start))
+        return self.expression()
+
+    def _norm(self, closer: str) -> Tree:
+        start = self.next().span[0]
+        self.norms += 1
+        inner = self.expression()
+        self.norms -= 1
+        if self.peek().text not in (closer, r"\rvert", r"\rVert", "|", r"\|"):
+            raise self.unexpected()
+        self.next()
+        return tree.Norm(inner, closer != "|", (), self.span_from(start))
+
+    # --- commands ---
+
+    def _command(self) -> Tree:
+        token = self.peek()
+        text = token.text
+        if text in (r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"):
+            return self._frac()
+        if text == r"\partial":
+            return self._differential()
+        if text == r"\sqrt":
+            return self._root()
+        if text in BIG and (text in (r"\sum", r"\prod") or self.peek(1).kind in "_^"):
+            return self._big()
+        if text in (r"\{", r"\lbrace", r"\langle", r"\lfloor", r"\lbrack", r"\lceil"):
+            return self._brace_group()
+        if text in (r"\|", r"\lVert", r"\Vert", r"\lvert", r"\vert"):
+            return self._norm("|" if text in (r"\lvert", r"\vert") else r"\|")
+        return self._styled()
+
+    def _styled(self) -> Tree:
+        token = self.next()
+        text = token.text
+        if text in FONTS:
+            return self._font(token)
+        if text in ACCENTS:
+            return self._accent(token)
+        if text in (r"\color", r"\textcolor"):
+            self.place = argument_end(self.tokens, self.place)
+            return self._argument() if text == r"\textcolor" else self.factor()
+        if text in (r"\stackrel", r"\overset"):
+            self.place = argument_end(self.tokens, self.place)
+            return self._argument()
+        if text == r"\underset":
+            return self._underset()
+        if text in TRANSPARENT:
+            return self._transparent(token)
+        return self._symbol(token)
+
+    def _underset(self) -> Tree:
+        end = argument_end(self.tokens, self.place)
+        below = tuple(t for t in self.tokens[self.place : end] if t.kind not in "{}")
+        self.place = end
+        self.tokens[self.place : self.place] = []
+        inner = self._argument()
+        return replace(inner, sub=below) if isinstance(inner, tree.Big) else inner
+
+    def _transparent(self, token: Token) -> Tree:
+        inner = self._argument()
+        while token.text in (r"\underbrace", r"\overbrace") and self.peek().kind in "_^":
+            self.next()
+            self._script_argument()
+        return inner if isinstance(inner, tree.Name) else tree.Group((inner,), "{", span_of(inner))
+
+    def _symbol(self, token: Token) -> Tree:
+        base = token.text[1:]
+        if not base.isalpha():
+            raise FormulaError(token.text, "Unknown command.", "Declare it.", token.span)
+        aliases = {"varepsilon": "epsilon", "ln": "log", "varphi": "phi", "vartheta": "theta"}
+        if base not in SYMBOLS:
+            self.notices.append(Notice("unknown-macro", token.span, token.text))
+        return tree.Name(aliases.get(base, base), (), (), 0, token.span)
+
+    def _argument(self) -> Tree:
+        """Return a command's argument: a braced expression or one token."""
+        token = self.peek()
+        if token.kind == "{":
+            return self._braces()
+        if token.kind == "number" and len(token.text) > 1:
+            self._split_number(token)
+        if token.kind == "name":
+            self.next()
+            return tree.Name(token.text, (), (), 0, token.span)
+        return self._atom()
+
+    def _split_number(self, token: Token) -> None:
+        start, end = token.span
+        first = Token("number", token.text[0], (start, start + 1))
+        rest = Token("number", token.text[1:], (start + 1, end))
+        self.tokens[self.place : self.place + 1] = [first, rest]
+
+    def _frac(self) -> Tree:
+        start = self.next().span[0]
+        self._mark_differentials()
+        top = self._argument()
+        bottom = self._argument()
+        return tree.Fraction2(bare(top), bare(bottom), self.span_from(start))
+
+    def _mark_differentials(self) -> None:
+        r"""Read ``\frac{dE}{dw}`` and ``\frac{\delta E}{\delta w}`` as Leibniz fractions."""
+        first = self.place
+        middle = argument_end(self.tokens, first)
+        leads = [lead(self.tokens, p) for p in (first, middle)]
+        if leads[0] is None or leads[1] is None:
+            return
+        signs = [self.tokens[p].text for p in leads]
+        if signs[0] != signs[1] or signs[0] not in ("d", r"\delta", r"\Delta"):
+            return
+        last = argument_end(self.tokens, middle)
+        for place in range(first, last):
+            token = self.tokens[place]
+            if token.text == signs[0] and may_lead(self.tokens, place):
+                self.tokens[place] = Token("command", r"\partial", token.span)
+
+    def _differential(self) -> Tree:
+        token = self.next()
+        order, sign = 1, "partial"
+        if self.peek().kind == "^":
+            self.next()
+            script = self._script_argument()
+            if len(script) == 1 and script[0].kind == "number":
+                order = int(script[0].text[:2])
+            else:
+                sign = "partial" + "".join(t.text for t in script)
+        if not self._starts_factor() or self.at(r"\partial"):
+            return tree.Differential(None, sign, order, self.span_from(token.span[0]))
+        inner = self.factor()
+        if self.at("(") and isinstance(inner, tree.Name):
+            arguments = self.factor()
+            span = self.span_from(span_of(inner)[0])
+            inner = tree.Product((inner, arguments), ("",), span)
+        return tree.Differential(inner, sign, order, self.span_from(token.span[0]))
+
+    def _root(self) -> Tree:
+        start = self.next().span[0]
+        degree = 2
+        if self.at("["):
+            self.next()
+            inner = self._until_closed("]")
+            degree = int(inner[0].text[:2]) if inner and inner[0].kind == "number" else 2
+        return tree.Root(bare(self._argument()), degree, self.span_from(start))
+
+    def _big(self) -> Tree:
+        token = self.next()
+        scripts: dict[str, tuple[Token, ...]] = {"_": (), "^": ()}
+        while self.peek().kind in ("_", "^"):
+            kind = self.next().kind
+            scripts[kind] = self._script_argument()
+        if not scripts["_"] and token.text in (r"\sum", r"\prod"):
+            self.notices.append(Notice("no-bounds", token.span))
+        if not self._starts_factor() and not self.at("-", "|"):
+            raise self.unexpected()
+        body = self.term() if not self.at("-") else self._signed_factor()
+        span = self.span_from(token.span[0])
+        return tree.Big(BIG[token.text], scripts["_"], scripts["^"], body, span)
+
+    def _brace_group(self) -> Tree:
+        opened = self.next()
+        if self.peek().kind == "begin":
+            return self._environment(opened)
+        items: list[Tree] = []
+        while not self.at(OPEN[opened.text]):
+            items.append(self._item())
+            if self.at(",", ";"):
+                self.next()
+            elif not self.at(OPEN[opened.text]):
+                raise self.unexpected()
+        self.next()
+        return tree.Group(tuple(items), opened.text, self.span_from(opened.span[0]))
+
+    def _font(self, token: Token) -> Tree:
+        end = argument_end(self.tokens, self.place)
+        inner = [t for t in self.tokens[self.place : end] if t.kind not in "{}"]
+        plain = all(t.kind in ("name", "number") for t in inner) and inner
+        if token.text in (r"\mathbb", r"\mathbf", r"\mathds") and [t.text for t in inner] in (
+            ["1"],
+            ["I"],
+        ):
+            following = self.tokens[end].text if end < len(self.tokens) else ""
+            if following in ("(", "[", r"\{") and (
+                inner[0].text == "1" or has_relation(self.tokens, end + 1)
+            ):
+                self.place = end
+                return self._indicator(token.span[0])
+        if not plain:
+            return self._named_argument(token)
+        self.place = end
+        text = "".join(t.text for t in inner)
+        if inner[0].kind == "number":
+            return self._ones_or_number(text, token)
+        bold = token.text in (r"\mathbf", r"\boldsymbol", r"\bm", r"\pmb", r"\vec")
+        return tree.Name(text, (), (), 0, self.span_from(token.span[0]), bold)
+
+    def _ones_or_number(self, text: str, token: Token) -> Tree:
+        span = self.span_from(token.span[0])
+        if token.text in UPRIGHT or text not in ("1", "0"):
+            return tree.Literal(Fraction(int(text[:300])), text, span)
+        return tree.Name({"1": "ones", "0": "zeros"}[text], (), (), 0, span, True)
+
+    def _named_argument(self, token: Token) -> Tree:
+        if token.text in (r"\text", r"\mbox", r"\textrm") and self.peek().kind == "{":
+            end = argument_end(self.tokens, self.place)
+            text = "".join(t.text for t in self.tokens[self.place + 1 : end - 1])
+            self.place = end
+            return tree.Name(text, (), (), 0, self.span_from(token.span[0]))
+        inner = self._argument()
+        if isinstance(inner, tree.Name):
+            return replace(inner, span=self.span_from(token.span[0]), bold=True)
+        return inner
+
+    def _accent(self, token: Token) -> Tree:
+        inner = self._argument()
+        span = self.span_from(token.span[0])
+        if isinstance(inner, tree.Name):
+            return replace(inner, base=inner.base + ACCENTS[token.text], span=span)
+        if token.text == r"\overline":
+            return tree.Group((inner,), "{", span)
+        raise FormulaError(token.text, "This accent stands on no name.", "", token.span)

@@ -1,0 +1,129 @@
+"""Vectors and matrices of a formula, those with dots between a first and a last entry included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from derivgen.formulas import tree
+from derivgen.formulas.reader import Reader
+from derivgen.formulas.terms import (
+    At,
+    Bound,
+    Fold,
+    Ref,
+    Term,
+    at_path,
+    letter,
+    map_ats,
+    put,
+)
+from derivgen.formulas.tree import FormulaError, Span
+
+
+def dotted_sum(node: tree.Sum, terms: list[Term], reader: Reader) -> Term:
+    """Read ``a_1 + a_2 + ... + a_n`` as a sum over the letter n stands for."""
+    name, body = _listed(terms[0], terms[-1], reader, node.span)
+    return Term("fold", (body,), Fold("sum", (Bound(name),)), node.span)
+
+
+def group(node: tree.Group, reader: Reader) -> Term:
+    if len(node.items) == 1 and not isinstance(node.items[0], tree.Dots):
+        inner = reader.term(node.items[0])
+        return Term("group", (inner,), node.bracket, node.span)
+    items = [None if isinstance(i, tree.Dots) else reader.term(i) for i in node.items]
+    if not items:
+        raise FormulaError("()", "An empty bracket.", "", node.span)
+    return _vector([[item] for item in items], node.span, reader, "row")
+
+
+def matrix(node: tree.Matrix, reader: Reader) -> Term:
+    rows = [[None if e is None else reader.term(e) for e in row] for row in node.rows]
+    if all(len(row) == 1 for row in rows):
+        return _vector(rows, node.span, reader, "column")
+    if len(rows) == 1:
+        return _vector([[entry] for entry in rows[0]], node.span, reader, "row")
+    if any(entry is None for row in rows for entry in row):
+        return _dotted_matrix(rows, node.span, reader)
+    width = len(rows[0])
+    if any(len(row) != width for row in rows):
+        raise FormulaError("matrix", "The rows have different lengths.", "", node.span)
+    entries = tuple(entry for row in rows for entry in row if entry is not None)
+    return Term("matrix", entries, (len(rows), width), node.span)
+
+
+def _dotted_matrix(rows: list[list[Term | None]], span: Span, reader: Reader) -> Term:
+    full = [[e for e in row if e is not None] for row in rows]
+    full = [row for row in full if row]
+    tops = [_listed(row[0], row[-1], reader, span) for row in (full[0], full[-1])]
+    name, body = _listed(tops[0][1], tops[1][1], reader, span)
+    inner = tops[1][0]
+    row = Term("listing", (_renamed(body, tops[0][0], inner),), (inner, "row"), span)
+    return Term("listing", (row,), (name, "column"), span)
+
+
+def _renamed(term: Term, old: str, new: str) -> Term:
+    return map_ats(term, lambda at: _swap_letter(at, old, new))
+
+
+def _swap_letter(at: At, old: str, new: str) -> At:
+    return replace(at, letters=tuple((new if n == old else n, c) for n, c in at.letters))
+
+
+def _vector(rows: list[list[Term | None]], span: Span, reader: Reader, way: str) -> Term:
+    entries = [row[0] for row in rows]
+    if any(entry is None for entry in entries):
+        kept = [entry for entry in entries if entry is not None]
+        if len(kept) < 2:
+            raise FormulaError("...", "The dots stand between no two entries.", "", span)
+        name, body = _listed(kept[0], kept[-1], reader, span)
+        return Term("listing", (body,), (name, way), span)
+    found = tuple(entry for entry in entries if entry is not None)
+    shape = (len(found), 1) if way == "column" else (1, len(found))
+    return Term("matrix", found, shape, span)
+
+
+def _listed(first: Term, last: Term, reader: Reader, span: Span) -> tuple[str, Term]:
+    """Return a fresh letter and the general entry between a first and a last one."""
+    reader.fresh += 1
+    name = f"#{reader.fresh}"
+    changed = 0
+    body = last
+    for path, one, other in _side_by_side(first, last, ()):
+        if one.op == "element" and isinstance(other.data, Ref):
+            body, more = _general_entry(body, path, one.data, other.data, name, reader)
+            changed += more
+    if not changed:
+        raise FormulaError("...", "The entries do not show what runs.", "", span)
+    return name, body
+
+
+def _side_by_side(
+    one: Term, other: Term, path: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, ...], Term, Term]]:
+    if one.op != other.op or len(one.args) != len(other.args):
+        return
+    yield path, one, other
+    for number, (a, b) in enumerate(zip(one.args, other.args)):
+        yield from _side_by_side(a, b, (*path, number))
+
+
+def _general_entry(
+    body: Term, path: tuple[int, ...], one: Ref, other: Ref, name: str, reader: Reader
+) -> tuple[Term, int]:
+    slots = list(other.slots)
+    changed = 0
+    for number, (a, b) in enumerate(zip(one.slots, other.slots)):
+        if a is not None and b is not None and a != b and not a.letters:
+            slots[number] = letter(name)
+            changed = 1
+            for old, _ in b.letters:
+                if old in reader.letters.known:
+                    reader.letters.known.setdefault(name, reader.letters.known[old])
+    sample = other.sample
+    if one.sample != other.sample and one.sample is not None and not one.sample.letters:
+        sample, changed = letter(name), 1
+        reader.letters.known[name] = ("sample",)
+    new = replace(other, slots=tuple(slots), sample=sample)
+    node = at_path(body, path)
+    return put(body, path, Term("element", (), new, node.span)), changed

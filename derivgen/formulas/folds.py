@@ -1,0 +1,139 @@
+"""Sums and their bounds, scripts on brackets, conditions and cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from derivgen.formulas import tree
+from derivgen.formulas.reader import Reader, script_term
+from derivgen.formulas.scripts import (
+    atoms,
+    index_expression,
+    plain_text,
+    split_transpose,
+    unwrapped,
+)
+from derivgen.formulas.terms import (
+    Bound,
+    Fold,
+    Term,
+    Test,
+    at_path,
+    free_letters,
+    put,
+    walk,
+)
+from derivgen.formulas.tokens import RELATIONS
+from derivgen.formulas.tree import FormulaError, Span, Token
+
+
+def scripted(node: tree.Scripted, reader: Reader) -> Term:
+    return scripts_on(reader.term(node.inner), node, reader)
+
+
+def scripts_on(term: Term, node: tree.Scripted, reader: Reader) -> Term:
+    if node.sub:
+        slots = tuple(atom.at for atom in atoms(node.sub))
+        if any(slot is None for slot in slots):
+            raise FormulaError(plain_text(node.sub), "This is no index.", "", node.span)
+        term = Term("item", (term,), slots, node.span)
+    if not node.sup:
+        return term
+    rest, transposed = split_transpose(node.sup)
+    if transposed and not rest:
+        return Term("transpose", (term,), None, node.span)
+    inner, bracketed = unwrapped(node.sup)
+    at = index_expression(inner)
+    if bracketed and at is not None and at.letters and not node.sub:
+        return Term("item", (term,), (at,), node.span)
+    return Term("power", (term, script_term(node.sup, reader)), None, node.span)
+
+
+def big(node: tree.Big, reader: Reader) -> Term:
+    bounds = _bounds(node, reader)
+    body = reader.term(node.body)
+    return Term("fold", (body,), Fold(node.op, bounds, not node.sub), node.span)
+
+
+def _bounds(node: tree.Big, reader: Reader) -> tuple[Bound, ...]:
+    if not node.sub:
+        return ()
+    tokens, _ = unwrapped(node.sub)
+    relation = next((p for p, t in enumerate(tokens) if t.kind == "relation"), None)
+    if relation is None:
+        return tuple(Bound(_letter_of(a.text, node.span)) for a in atoms(tokens))
+    names = [_letter_of(a.text, node.span) for a in atoms(tokens[:relation])]
+    kind = RELATIONS[tokens[relation].text]
+    low = index_expression(tokens[relation + 1 :])
+    if kind == "in":
+        return tuple(Bound(name) for name in names)
+    if kind == "!=":
+        return tuple(Bound(name, without=low) for name in names)
+    if kind != "=" or low is None:
+        raise FormulaError(plain_text(tokens), "These bounds are not understood.", "", node.span)
+    high = index_expression(unwrapped(node.sup)[0]) if node.sup else None
+    return tuple(Bound(name, low, high) for name in names)
+
+
+def _letter_of(text: str, span: Span) -> str:
+    if not text or not (text[0].isalpha()):
+        raise FormulaError(text, "This is no index letter.", "", span)
+    return text
+
+
+def with_implicit_bounds(member: Term, first: Term) -> Term:
+    """Give a sum without bounds the letters of its body that the first member does not have."""
+    left = free_letters(first)
+    for path, part in list(walk(member)):
+        if isinstance(part.data, Fold) and part.data.implicit and not part.data.bounds:
+            own = [name for name in free_letters(part.args[0]) if name not in left]
+            bounds = tuple(Bound(name) for name in own)
+            fold = replace(part.data, bounds=bounds)
+            member = put(member, path, Term(part.op, at_path(member, path).args, fold, part.span))
+    return member
+
+
+def indicator(node: tree.Indicator, reader: Reader) -> Term:
+    return Term("bracket", (), _test(node.tokens, reader, node.span), node.span)
+
+
+def _test(tokens: tuple[Token, ...], reader: Reader, span: Span) -> Test:
+    place = next((p for p, t in enumerate(tokens) if t.kind == "relation"), None)
+    if place is None:
+        raise FormulaError(plain_text(tokens), "This is no condition.", "", span)
+    op = RELATIONS[tokens[place].text]
+    sides = [_side(part, reader) for part in (tokens[:place], tokens[place + 1 :])]
+    return Test(op, sides[0], sides[1])
+
+
+def _side(tokens: tuple[Token, ...], reader: Reader) -> Any:
+    at = index_expression(tokens)
+    if at is not None and all(name not in reader.symbols.tensors for name, _ in at.letters):
+        return at
+    return script_term(tokens, reader)
+
+
+def cases(node: tree.Cases, reader: Reader) -> Term:
+    values = tuple(reader.term(value) for value in node.values)
+    tests: list[Test | None] = []
+    for tokens in node.conditions:
+        relation = any(t.kind == "relation" for t in tokens)
+        kept = tuple(t for t in tokens if t.kind != "command" or t.text not in (r"\text", r"\mbox"))
+        try:
+            tests.append(_test(_after_words(kept), reader, node.span) if relation else None)
+        except FormulaError:
+            if len(tests) + 1 < len(node.conditions):
+                raise
+            tests.append(None)
+    return Term("cases", values, tuple(tests), node.span)
+
+
+def _after_words(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Drop the word ``if`` or ``when`` before a condition, in braces or not."""
+    kept = [t for t in tokens if t.kind not in "{}"]
+    text = "".join(t.text for t in kept[:4])
+    for word in ("when", "if", "for"):
+        if text.startswith(word):
+            return tuple(kept[len(word) :])
+    return tuple(kept)

@@ -1,0 +1,173 @@
+"""The best meaning of one name: the table, the network, a defined symbol, a free number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from derivgen.formulas.names import (
+    Candidate,
+    delta_candidates,
+    free_number,
+    index_number,
+    network_candidates,
+    table_candidates,
+)
+from derivgen.formulas.reader import Reader, replace_span, script_term, shown
+from derivgen.formulas.scripts import (
+    atoms,
+    plain_text,
+    split_transpose,
+    unwrapped,
+)
+from derivgen.formulas.slopes import function_name
+from derivgen.formulas.terms import (
+    At,
+    Ref,
+    Term,
+    letter,
+    map_ats,
+    walk,
+)
+from derivgen.formulas.tree import FormulaError, Name
+
+
+def name(node: Name, reader: Reader) -> Term:
+    if node.base == "e" and node.sup and "e" not in reader.symbols.tensors:
+        return Term("call", (script_term(node.sup, reader),), ("exp", 0), node.span)
+    if node.base in reader.symbols.scalars and not (node.sub or node.primes):
+        return _scalar(node, reader)
+    if node.primes and function_name(node, reader):
+        return Term("function", (), (function_name(node, reader), node.primes), node.span)
+    best = _best(node, reader)
+    if best is not None:
+        for name, key in best.binds:
+            reader.letters.bind(name, key, node.span)
+        return best.term
+    if found := function_name(node, reader):
+        return Term("function", (), (found, node.primes), node.span)
+    raise FormulaError(
+        shown(node), "Nothing declares this name.", "Declare it in the surface table.", node.span
+    )
+
+
+def _scalar(node: Name, reader: Reader) -> Term:
+    term = Term("free", (), node.base, node.span)
+    if not node.sup:
+        return term
+    return Term("power", (term, script_term(node.sup, reader)), None, node.span)
+
+
+def _best(node: Name, reader: Reader) -> Candidate | None:
+    found: list[Candidate] = []
+    for bonus, name, finish in _variants(node, reader):
+        for candidate in _plain_candidates(name, reader):
+            done = finish(candidate.term)
+            found.append(Candidate(candidate.score + bonus, done, candidate.binds))
+    if not found:
+        return _other_meaning(node, reader)
+    return max(found, key=lambda c: c.score)
+
+
+def _plain_candidates(name: Name, reader: Reader) -> list[Candidate]:
+    symbols, letters = reader.symbols, reader.letters
+    if name.primes:
+        return []
+    found = list(table_candidates(name, reader.rows, symbols, letters))
+    if aliased := _alias(name, reader):
+        found.append(aliased)
+    found += network_candidates(name, symbols, letters)
+    if name.base == "delta" and "delta" not in symbols.tensors and not aliased:
+        found += delta_candidates(name, symbols, letters)
+    return found
+
+
+Finish = Callable[[Term], Term]
+
+
+def _variants(node: Name, reader: Reader) -> list[tuple[int, Name, Finish]]:
+    """Return ways to read superscripts as an operation on the name without them."""
+    found: list[tuple[int, Name, Finish]] = [(0, node, lambda term: term)]
+    if not node.sup:
+        return found
+    rest, transposed = split_transpose(node.sup)
+    if transposed:
+        name = replace(node, sup=rest)
+        found.append((1, name, lambda term: Term("transpose", (term,), None, node.span)))
+    text = plain_text(node.sup)
+    bare = replace(node, sup=())
+    if text in ("+", "new", "(new)", "next", "*", "'"):
+        found.append((5, bare, lambda term: _updated(term, node)))
+    elif not transposed and (power := _power(node, reader)) is not None:
+        bonus = 0 if text.replace(".", "").isdigit() else -3
+        span = node.span
+        found.append((bonus, bare, lambda term: Term("power", (term, power), None, span)))
+    return found
+
+
+def _updated(term: Term, node: Name) -> Term:
+    if term.op != "element":
+        raise FormulaError(shown(node), "This is no parameter.", "", node.span)
+    return Term("element", (), replace(term.data, updated=True), node.span)
+
+
+def _power(node: Name, reader: Reader) -> Term | None:
+    if unwrapped(node.sup)[1] and not any(t.kind == "operator" for t in node.sup):
+        return None
+    try:
+        return script_term(node.sup, reader)
+    except FormulaError:
+        return None
+
+
+def _other_meaning(node: Name, reader: Reader) -> Candidate | None:
+    if node.primes:
+        return None
+    for found in (index_number(node, reader.letters), free_number(node, reader.symbols)):
+        if found is not None:
+            return Candidate(0, found)
+    if node.base in ("ones", "zeros"):
+        return Candidate(0, Term(node.base, (), None, node.span))
+    return None
+
+
+def alias_key(node: Name) -> str:
+    """Return the text by which a defined symbol is found again: the base and accent."""
+    return node.base
+
+
+def _alias(node: Name, reader: Reader) -> Candidate | None:
+    entry = reader.symbols.aliases.get(alias_key(node))
+    if entry is None:
+        return None
+    names, term = entry
+    given = [a.at for a in (*atoms(node.sub), *atoms(node.sup))]
+    if len(given) != len(names) or any(at is None for at in given):
+        return None
+    mapping = {name: at for name, at in zip(names, given) if at is not None}
+    new = map_ats(term, lambda at: _substituted(at, mapping))
+    return Candidate(30, replace_span(new, node.span), _binds(new, reader))
+
+
+def _binds(term: Term, reader: Reader) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    from derivgen.formulas.names import slot_keys
+
+    found: list[tuple[str, tuple[Any, ...]]] = []
+    for _, part in walk(term):
+        if isinstance(part.data, Ref):
+            for at, key in slot_keys(part.data, reader.symbols):
+                found += [(name, key) for name, _ in at.letters]
+    return tuple(found)
+
+
+def _substituted(at: At, mapping: Mapping[str, At]) -> At:
+    letters: dict[str, int] = {}
+    constant, written = at.constant, at.written
+    for name, count in at.letters:
+        new = mapping.get(name, letter(name))
+        constant += count * new.constant
+        written = written and new.written
+        for inner, more in new.letters:
+            letters[inner] = letters.get(inner, 0) + count * more
+    return At(tuple((n, c) for n, c in letters.items() if c), constant, written)

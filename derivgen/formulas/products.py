@@ -1,0 +1,279 @@
+r"""Products sorted into calls, gradients and factors: ``f(x)``, ``\nabla W``, ``h(1-h)``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from derivgen.formulas import tree
+from derivgen.formulas.folds import scripts_on
+from derivgen.formulas.meanings import name
+from derivgen.formulas.reader import Reader, bare, leading, replace_span, script_term
+from derivgen.formulas.scripts import (
+    atoms,
+    plain_text,
+)
+from derivgen.formulas.slopes import (
+    derivative,
+    differentiated,
+    function_name,
+    loss_gradient,
+    mentions_bare,
+)
+from derivgen.formulas.symbols import (
+    ELEMENTARY,
+    LOSS_NAMES,
+)
+from derivgen.formulas.terms import (
+    Ref,
+    Slope,
+    Term,
+    letter,
+)
+from derivgen.formulas.tree import FormulaError, Name, Span, Token, Tree
+
+
+def product(node: tree.Product, reader: Reader) -> Term:
+    factors, operators = list(node.factors), list(node.operators)
+    found: list[Term] = []
+    between: list[str] = []
+    place = 0
+    while place < len(factors):
+        term, taken = _factor(factors, operators, place, reader)
+        found.append(term)
+        place += taken
+        if place < len(factors):
+            between.append(operators[place - 1])
+    return _divided(found, between, node.span)
+
+
+def _divided(found: list[Term], between: list[str], span: Span) -> Term:
+    """Apply the divisions from left to right; the rest is one product."""
+    factors = [found[0]]
+    operators: list[str] = []
+    for operator, term in zip(between, found[1:]):
+        if operator == "/":
+            last = factors.pop()
+            factors.append(Term("divide", (last, term), None, (last.span[0], term.span[1])))
+        else:
+            factors.append(term)
+            operators.append(operator)
+    if len(factors) == 1:
+        return replace_span(factors[0], span)
+    return Term("multiply", tuple(factors), tuple(operators), span)
+
+
+def _factor(
+    factors: list[Tree], operators: list[str], place: int, reader: Reader
+) -> tuple[Term, int]:
+    node = factors[place]
+    if isinstance(node, tree.Fraction2) and _is_operator(node):
+        rest = _rest(factors, operators, place + 1)
+        if rest is not None:
+            return derivative(node, reader.term(rest), reader), len(factors) - place
+    if isinstance(node, tree.Differential):
+        return _inline_derivative(factors, operators, place, reader)
+    if isinstance(node, Name):
+        return _named_factor(node, factors, operators, place, reader)
+    if isinstance(node, tree.Scripted) and isinstance(node.inner, Name):
+        return reader.term(node), 1
+    return reader.term(node), 1
+
+
+def _is_operator(node: tree.Fraction2) -> bool:
+    top = leading(node.top)
+    return isinstance(top, tree.Differential) and top.inner is None
+
+
+def _rest(factors: list[Tree], operators: list[str], place: int) -> Tree | None:
+    if place >= len(factors):
+        return None
+    if place == len(factors) - 1:
+        return factors[place]
+    span = (factors[place].span[0], factors[-1].span[1])
+    return tree.Product(tuple(factors[place:]), tuple(operators[place:]), span)
+
+
+def _inline_derivative(
+    factors: list[Tree], operators: list[str], place: int, reader: Reader
+) -> tuple[Term, int]:
+    top = factors[place]
+    if place + 1 < len(factors) and operators[place] == "/":
+        bottom = factors[place + 1]
+        if isinstance(bottom, tree.Differential):
+            span = (top.span[0], bottom.span[1])
+            return derivative(tree.Fraction2(top, bottom, span), None, reader), 2
+    raise FormulaError("\\partial", "A differential outside a fraction.", "", top.span)
+
+
+def _named_factor(
+    node: Name, factors: list[Tree], operators: list[str], place: int, reader: Reader
+) -> tuple[Term, int]:
+    following = factors[place + 1] if place + 1 < len(factors) else None
+    adjacent = following is not None and operators[place] == ""
+    if node.base == "nabla":
+        return _nabla(node, following if adjacent else None, reader)
+    if adjacent and _is_step_prefix(node, following, reader):
+        assert isinstance(following, Name), "a step prefix stands before a name"
+        return _step(node, following, factors, operators, place, reader)
+    if adjacent and following is not None and _is_call(node, following, reader):
+        return _call(node, following, factors, operators, place, reader)
+    return name(node, reader), 1
+
+
+def _is_step_prefix(node: Name, following: Tree | None, reader: Reader) -> bool:
+    if node.sub or node.sup or node.primes or not isinstance(following, Name):
+        return False
+    if node.base == "Delta":
+        return True
+    taken = node.base in reader.symbols.tensors or node.base in reader.letters.known
+    return node.base == "d" and not taken and node.span[1] == following.span[0]
+
+
+def _step(
+    node: Name,
+    following: Name,
+    factors: list[Tree],
+    operators: list[str],
+    place: int,
+    reader: Reader,
+) -> tuple[Term, int]:
+    inner = name(following, reader)
+    span = (node.span[0], following.span[1])
+    transposed = inner.op == "transpose"
+    by = inner.args[0] if transposed else inner
+    if by.op != "element":
+        raise FormulaError(node.base, "This stands before no tensor.", "", span)
+    after = factors[place + 2] if place + 2 < len(factors) else None
+    if node.base == "d" and operators[place + 1 : place + 2] == ["/"] and isinstance(after, Name):
+        bottom = factors[place + 3] if place + 3 < len(factors) else None
+        if after.base == "d" and isinstance(bottom, Name):
+            whole = (span[0], bottom.span[1])
+            return Term("gradient", (by, name(bottom, reader)), Slope(), whole), 4
+    term = loss_gradient(by, span, "d" if node.base == "d" else "step", reader)
+    return (Term("transpose", (term,), None, span) if transposed else term), 2
+
+
+def _nabla(node: Name, following: Tree | None, reader: Reader) -> tuple[Term, int]:
+    span = (node.span[0], (following or node).span[1])
+    if node.sub:
+        by = bare(script_term(node.sub, reader))
+        if by.op != "element":
+            raise FormulaError("nabla", "The subscript is no tensor.", "", node.span)
+        if following is None:
+            return loss_gradient(by, span, "nabla", reader), 1
+        of = differentiated(following, reader)
+        return Term("gradient", (bare(of), by), Slope(symbol="nabla"), span), 2
+    if not isinstance(following, Name):
+        raise FormulaError("nabla", "It stands before no tensor.", "", node.span)
+    sample = _sample_script(following.sub)
+    inner = name(replace(following, sub=()) if sample else following, reader)
+    if sample is not None:
+        reader.letters.bind(sample, ("sample",), following.span)
+        of = Term("element", (), Ref(reader.symbols.loss, sample=letter(sample)), span)
+        return Term("gradient", (of, inner), Slope(symbol="nabla"), span), 2
+    if inner.op != "element":
+        raise FormulaError("nabla", "It stands before no tensor.", "", span)
+    return loss_gradient(inner, span, "nabla", reader), 2
+
+
+def _sample_script(tokens: tuple[Token, ...]) -> str | None:
+    """Return i for the subscript ``x_i``: the gradient of one sample's loss."""
+    kept = [t for t in tokens if t.kind not in "{}"]
+    if len(kept) == 3 and kept[0].text == "x" and kept[1].kind == "_" and kept[2].kind == "name":
+        return kept[2].text
+    return None
+
+
+def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
+    grouped = (
+        isinstance(following, tree.Group)
+        and following.bracket in "([{"
+        or (isinstance(following, tree.Scripted) and isinstance(following.inner, tree.Group))
+    )
+    if function_name(node, reader):
+        if mentions_bare(following, node.base):
+            return False
+        bare = node.base in (
+            *ELEMENTARY,
+            "softmax",
+            "sigmoid",
+            "diag",
+            "tr",
+            "sigma",
+            "relu",
+            "ReLU",
+        )
+        return grouped or bare
+    group = following
+    if not isinstance(group, tree.Group) or group.bracket != "(":
+        return False
+    return _is_loss(node, reader) and (len(group.items) > 1 or _only_names(group, reader))
+
+
+def _is_loss(node: Name, reader: Reader) -> bool:
+    return node.base in LOSS_NAMES or node.base == reader.symbols.loss
+
+
+def _only_names(group: tree.Group, reader: Reader) -> bool:
+    return all(
+        isinstance(item, Name) and (item.base in ("theta", "w", "W", "omega", "Theta", "b"))
+        for item in group.items
+    )
+
+
+def _call(
+    node: Name,
+    following: Tree,
+    factors: list[Tree],
+    operators: list[str],
+    place: int,
+    reader: Reader,
+) -> tuple[Term, int]:
+    if not function_name(node, reader):
+        return name(node, reader), 2
+    argument, taken, power = _call_argument(following, factors, operators, place + 1, reader)
+    span = (node.span[0], factors[place + taken].span[1])
+    args = _arguments(argument, reader)
+    term = _apply(node, args, span, reader)
+    if power is not None:
+        term = Term(*power(term))
+    return term, taken + 1
+
+
+def _call_argument(
+    following: Tree, factors: list[Tree], operators: list[str], place: int, reader: Reader
+) -> tuple[Tree, int, Any]:
+    if isinstance(following, tree.Scripted) and isinstance(following.inner, tree.Group):
+        scripts = following
+
+        def finish(term: Term) -> tuple[str, tuple[Term, ...], Any, Span]:
+            done = scripts_on(term, scripts, reader)
+            return done.op, done.args, done.data, done.span
+
+        return following.inner, 1, finish
+    if isinstance(following, Name) and place + 1 < len(factors) and operators[place] == "":
+        after = factors[place + 1]
+        if _is_call(following, after, reader):
+            span = (following.span[0], after.span[1])
+            return tree.Product((following, after), ("",), span), 2, None
+    return following, 1, None
+
+
+def _arguments(argument: Tree, reader: Reader) -> tuple[Term, ...]:
+    if isinstance(argument, tree.Group) and len(argument.items) > 1:
+        return tuple(reader.term(item) for item in argument.items)
+    return (bare(reader.term(argument)),)
+
+
+def _apply(node: Name, args: tuple[Term, ...], span: Span, reader: Reader) -> Term:
+    name = function_name(node, reader)
+    term = Term("call", args, (name, node.primes), span)
+    scripts = tuple(t for t in node.sup)
+    if scripts and not node.primes and plain_text(scripts).isdigit():
+        exponent = script_term(scripts, reader)
+        term = Term("power", (term, exponent), None, span)
+    if name in ("softmax", "norm") and node.sub and function_name(replace(node, sub=()), reader):
+        slots = tuple(a.at for a in atoms(node.sub))
+        term = Term("item", (term,), slots, span)
+    return term

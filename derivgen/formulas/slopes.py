@@ -1,0 +1,129 @@
+r"""Leibniz fractions and gradients: ``\frac{\partial E}{\partial W_{ks}}``, and names of functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from derivgen.formulas import tree
+from derivgen.formulas.reader import Reader, bare, leading
+from derivgen.formulas.scripts import (
+    plain_text,
+)
+from derivgen.formulas.symbols import (
+    ELEMENTARY,
+    FUNCTION_ALIASES,
+    GENERIC_FUNCTIONS,
+)
+from derivgen.formulas.terms import (
+    Ref,
+    Slope,
+    Term,
+)
+from derivgen.formulas.tree import FormulaError, Name, Span, Tree
+
+
+def fraction(node: tree.Fraction2, reader: Reader) -> Term:
+    if isinstance(leading(node.bottom), tree.Differential):
+        return derivative(node, None, reader)
+    return Term("divide", (reader.term(node.top), reader.term(node.bottom)), None, node.span)
+
+
+def derivative(node: tree.Fraction2, operand: Term | None, reader: Reader) -> Term:
+    top, bottom = leading(node.top), node.bottom
+    factors = bottom.factors if isinstance(bottom, tree.Product) else (bottom,)
+    if not isinstance(top, tree.Differential):
+        raise FormulaError("fraction", "The numerator is no differential.", "", node.span)
+    if operand is None:
+        if top.inner is None:
+            raise FormulaError("operator", "Nothing stands behind this operator.", "", node.span)
+        inner = top.inner
+        if isinstance(node.top, tree.Product):
+            inner = tree.Product((inner, *node.top.factors[1:]), node.top.operators, node.top.span)
+        operand = differentiated(inner, reader)
+    slope = Slope(immediate="+" in top.sign)
+    for factor in reversed(factors):
+        if not isinstance(factor, tree.Differential) or factor.inner is None:
+            raise FormulaError("fraction", "The denominator is no differential.", "", factor.span)
+        by, times = _variable(factor, top, reader)
+        for _ in range(times):
+            operand = Term("gradient", (operand, by), slope, node.span)
+    return operand
+
+
+def differentiated(inner: Tree, reader: Reader) -> Term:
+    """Return what is differentiated; the arguments of a loss are dropped."""
+    if isinstance(inner, tree.Product) and isinstance(inner.factors[0], Name):
+        first, rest = inner.factors[0], inner.factors[1:]
+        if len(rest) == 1 and isinstance(rest[0], tree.Group) and rest[0].bracket == "(":
+            if not function_name(first, reader):
+                return reader.term(first)
+    return reader.term(inner)
+
+
+def _variable(
+    factor: tree.Differential, top: tree.Differential, reader: Reader
+) -> tuple[Term, int]:
+    inner = factor.inner
+    times = factor.order
+    if top.order > 1 and isinstance(inner, Name):
+        power = plain_text(inner.sup)
+        if power == str(top.order):
+            inner, times = replace(inner, sup=()), top.order
+    assert inner is not None, "checked by the caller"
+    by = bare(reader.term(inner))
+    if by.op == "transpose":
+        return by, times
+    if by.op not in ("element", "gradient", "free"):
+        raise FormulaError("denominator", "This is no quantity of the network.", "", factor.span)
+    return by, times
+
+
+def differential(node: tree.Differential, reader: Reader) -> Term:
+    raise FormulaError("\\partial", "A differential outside a fraction.", "", node.span)
+
+
+def function_name(node: Name, reader: Reader) -> str:
+    """Return the function a name stands for here, or nothing."""
+    symbols = reader.symbols
+    text = node.base + plain_text(node.sub)
+    for name in (text, node.base):
+        if name in symbols.functions:
+            return symbols.functions[name]
+        if name in symbols.defined:
+            return name
+    if node.base in symbols.tensors and not node.primes:
+        return ""
+    for row in reader.rows:
+        if row.name.base == node.base and row.row.reading.tensor in symbols.network_functions:
+            return row.row.reading.tensor
+    for name in (text, node.base):
+        if name in symbols.network_functions or name in ELEMENTARY:
+            return name
+    alone = symbols.activations[0] if len(symbols.activations) == 1 else ""
+    if node.base == "sigma" and alone and "sigmoid" not in symbols.activations:
+        return alone  # sigma stands for whatever the activation is
+    if node.base in FUNCTION_ALIASES:
+        return FUNCTION_ALIASES[node.base]
+    if node.base in ("diag", "tr", "softmax", "sigmoid", "relu", "norm", "det"):
+        return node.base
+    if node.base in GENERIC_FUNCTIONS and len(symbols.activations) == 1:
+        return symbols.activations[0]
+    return ""
+
+
+def loss_gradient(by: Term, span: Span, symbol: str, reader: Reader) -> Term:
+    loss = reader.symbols.loss
+    if not loss:
+        raise FormulaError("gradient", "No loss is declared.", "Write loss E = ...", span)
+    of = Term("element", (), Ref(loss), span)
+    return Term("gradient", (of, by), Slope(symbol=symbol), span)
+
+
+def mentions_bare(node: Tree, base: str) -> bool:
+    """Tell whether a group holds the function's own name without an argument: ``f(1-f)``."""
+    inner = node.inner if isinstance(node, tree.Scripted) else node
+    if not isinstance(inner, tree.Group) or len(inner.items) != 1:
+        return False
+    item = inner.items[0]
+    parts = item.terms if isinstance(item, tree.Sum) else (item,)
+    return any(isinstance(p, Name) and p.base == base for p in parts)
