@@ -25,11 +25,10 @@ from derivgen.algebra.expressions import (
     children,
     is_index_only,
     negation,
-    tensors_read,
 )
-from derivgen.algebra.network import Axis, Equation, Network, Role, Tensor
+from derivgen.algebra.network import Axis, Equation, Network, Tensor
 from derivgen.algebra.text import equation_text, text
-from derivgen.errors import DerivgenError, EquationError, FactError, Position, ShapeError
+from derivgen.errors import DerivgenError, EquationError, Position, ShapeError
 from derivgen.language.bounds import (
     Outside,
     Surroundings,
@@ -42,6 +41,7 @@ from derivgen.language.bounds import (
 from derivgen.language.coverage import check_coverage, constants, narrowed_ranges
 from derivgen.language.cycles import check_cycles
 from derivgen.language.draft import Written
+from derivgen.language.facts import check_facts
 from derivgen.language.ranges import axis_text
 
 
@@ -85,7 +85,7 @@ def check(network: Network, written: Sequence[Written] = (), file: str = "<text>
             checker, -1, update.rhs, Surroundings(), update.position, text(update.lhs)
         )
     check_cycles(network, groups)
-    _check_facts(network)
+    check_facts(network)
 
 
 def _by_tensor(network: Network) -> dict[str, list[int]]:
@@ -95,7 +95,7 @@ def _by_tensor(network: Network) -> dict[str, list[int]]:
     return groups
 
 
-# --- loss and facts ------------------------------------------------------------------------------
+# --- loss ---------------------------------------------------------------------------------------
 
 
 def _check_loss(network: Network, file: str) -> None:
@@ -122,33 +122,6 @@ def _example(last: Equation | None) -> str:
     if last is None or last.lhs.indices:
         return ""
     return f", for example loss {last.lhs.tensor} = {text(last.rhs)}"
-
-
-def _check_facts(network: Network) -> None:
-    for fact in network.facts:
-        names = [*tensors_read(fact.left), *tensors_read(fact.right)]
-        for name in names:
-            if network.tensors[name].role in (Role.INPUT, Role.TARGET, Role.CONST):
-                continue
-            raise FactError(
-                f"assume {text(fact.left)} = {text(fact.right)}",
-                f"{name} is {_role_text(network.tensors[name])}: no data can be checked for it.",
-                "A fact is about inputs, targets and consts.",
-                fact.position,
-            )
-        if not names:
-            raise FactError(
-                f"assume {text(fact.left)} = {text(fact.right)}",
-                "The fact is about no tensor.",
-                "Write for example assume sum[k](y[k]) = 1.",
-                fact.position,
-            )
-
-
-def _role_text(tensor: Tensor) -> str:
-    if tensor.role is Role.VALUE:
-        return "defined by equations"
-    return f"declared as {tensor.role.value}"
 
 
 # --- accesses ------------------------------------------------------------------------------------
@@ -188,11 +161,11 @@ def _check_expression(
             plain = form.plain
             if plain is not None and plain.low == axis.low and plain.high == axis.high:
                 continue
-            for lookup_form in _inner_forms(form):
-                _check_lookup(checker, lookup_form, number, access, position, subject)
+            known = Surroundings(guards, around.narrowed)
+            for lookup in _inner_forms(form):
+                _check_lookup(checker, lookup, known, number, access, position, subject)
             if access.outside is not None:
                 continue
-            known = Surroundings(guards, around.narrowed)
             problem = _leaves(checker, access, place, axis, known)
             if problem is not None:
                 raise problem.at(_position(checker, number, access) or position)
@@ -206,6 +179,7 @@ def _inner_forms(form: Affine) -> Iterator[Access]:
 def _check_lookup(
     checker: Checker,
     lookup: Access,
+    around: Surroundings,
     number: int,
     access: Access,
     position: Position | None,
@@ -215,7 +189,7 @@ def _check_lookup(
     if len(lookup.indices) != len(tensor.axes):
         raise _wrong_count(checker, number, lookup, tensor, position, subject)
     for place, axis in enumerate(tensor.axes):
-        problem = _leaves(checker, lookup, place, axis, Surroundings())
+        problem = _leaves(checker, lookup, place, axis, around)
         if problem is not None:
             raise problem.at(_position(checker, number, access) or position)
 

@@ -22,6 +22,7 @@ from derivgen.language.ranges import Pending, axis_text
 from derivgen.language.resolve import expression
 from derivgen.language.rows import LayerRow, LossRow, Shared, names_in
 from derivgen.language.scope import Scope, View
+from derivgen.language.statements import keyword_argument
 from derivgen.language.syntax import (
     Apply,
     Chain,
@@ -95,13 +96,19 @@ def _bare_tensors(draft: Draft, tree: Tree, is_loss: bool) -> list[Word]:
         elif isinstance(part, Apply) and isinstance(draft.macros.get(part.name), LossRow):
             continue
         elif isinstance(part, Apply):
-            stack.extend(reversed(part.args))
+            stack.extend(reversed([_value_of(arg) for arg in part.args]))
         elif not isinstance(part, Ref):
             stack.extend(reversed(parts_of(part)))
     if waiting:
         names = dict.fromkeys(word.name for word in waiting)
         raise Pending(waiting[0].name, waiting[0].at, tuple(names))
     return found
+
+
+def _value_of(arg: Tree) -> Tree:
+    """Return an argument without the name it is given to, ``c`` in ``f(x, b = c)``."""
+    named = keyword_argument(arg)
+    return arg if named is None else named[1]
 
 
 def _expanded_args(
@@ -138,6 +145,8 @@ def _without_layers(draft: Draft, line: EquationLine, place: Place, tree: Tree) 
 def rebuilt(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
     """Return ``tree`` with its direct parts changed; brackets and accesses stay as they are."""
     match tree:
+        case Infix(op="=", right=b):
+            return tree._replace(right=change(b))
         case Infix(left=a, right=b):
             return tree._replace(left=change(a), right=change(b))
         case Negative(part=part):

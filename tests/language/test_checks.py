@@ -127,6 +127,16 @@ MISTAKES = {
         "net.dg:6:1: FactError: assume sum[h](c[h]) = 1",
         "A fact is about inputs, targets and consts.",
     ),
+    "a fact that nothing can be drawn for": (
+        "input x[3], y[3]\nparam a\nassume sum[i](x[i]*y[i]) = 1\nloss E = a*x[0]*y[0]",
+        "net.dg:3:1: FactError: assume sum[i](x[i]*y[i]) = 1",
+        "Write it as sum[k](x[k]) = c",
+    ),
+    "facts that contradict each other": (
+        "index k: 3\ntarget y[k] onehot\nparam a\nassume sum[k](y[k]) = 2\nloss E = a*y[0]",
+        "net.dg:4:1: FactError: assume sum[k](y[k]) = 2",
+        "Keep one of the two.",
+    ),
     "a name declared twice": (
         "param c, c\nloss E = c",
         "net.dg:1:10: NameProblem: param c, c",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from derivgen.algebra.text import equation_text, text
-from derivgen.errors import LimitError, SyntaxProblem
+from derivgen.errors import DerivgenError, LimitError, SyntaxProblem
 from derivgen.language import parse
 
 DECLARED = "index i: 3, j: 4\nparam a, b, c, x[i], W[i,j]\nfunction f\n"
@@ -98,6 +100,39 @@ ROUND_TRIP = [
 @pytest.mark.parametrize("formula", ROUND_TRIP)
 def test_printed_text_is_read_back_as_the_same_expression(formula: str) -> None:
     first = parse(f"{DECLARED}loss E = {formula}").equations[-1]
+
+    again = parse(DECLARED + "loss " + equation_text(first)).equations[-1]
+
+    assert again.rhs == first.rhs, equation_text(first)
+
+
+def formulas(depth: int) -> st.SearchStrategy[str]:
+    """Return formulas over the declared names, with every bracket written."""
+    leaf = st.sampled_from(["a", "b", "2", "0.25", "x[1]", "W[2,0]", "pi", "x[2]^2", "7/3"])
+    if depth == 0:
+        return leaf
+    part = formulas(depth - 1)
+    infix = st.tuples(part, st.sampled_from(["+", "-", "*", "/", "^"]), part)
+    condition = st.tuples(part, st.sampled_from(["<", ">=", "=", "!="]), part).map(" ".join)
+    both = st.tuples(condition, st.sampled_from([" and ", " or "]), condition).map("".join)
+    return st.one_of(
+        leaf,
+        infix.map(lambda p: f"({p[0]}) {p[1]} ({p[2]})"),
+        part.map(lambda p: f"-({p})"),
+        part.map(lambda p: f"sum[i](x[i]*({p}))"),
+        part.map(lambda p: f"exp({p})"),
+        condition.map(lambda c: f"[{c}]"),
+        both.map(lambda c: f"where(not ({c}), a, 1)"),
+    )
+
+
+@given(formulas(3))
+@settings(max_examples=150, deadline=None)
+def test_any_formula_is_printed_as_what_it_means(formula: str) -> None:
+    try:
+        first = parse(f"{DECLARED}loss E = {formula}").equations[-1]
+    except DerivgenError:  # a number divided by 0, a power too large
+        return
 
     again = parse(DECLARED + "loss " + equation_text(first)).equations[-1]
 
