@@ -254,7 +254,7 @@ def header_lines(program: Program, dtype: str, training: bool) -> Printed:
         f"// Written by derivgen {program.version}: "
         f"derivgen emit {program.name} --target cpp --dtype {dtype}{option}",
         "// The code belongs to whoever had it written and needs the standard library only. Build:",
-        f"//   g++ -std=c++17 -O3 -march=native -o {stem} {stem}.cpp",
+        f"//   g++ -std=c++17 -O3 -march=native -fno-math-errno -o {stem} {stem}.cpp",
         f"// and see ./{stem} --help. With DERIVGEN_NO_MAIN defined, including this file gives",
         f"// Parameters, Batch, Workspace, {offers} alone.",
         "//",
