@@ -120,11 +120,16 @@ class Net:
                 total[by] = total.get(by, 0) + part
         return _nested(total)
 
-    def check(self, seed: int = 0) -> Report:
-        """Compare every gradient with finite differences; the report has a ``verdict``."""
+    def check(self, seed: int = 0, dims: Mapping[str, int] | None = None) -> Report:
+        """Compare every gradient with finite differences; the report has a ``verdict``.
+
+        ``dims`` gives or overrides sizes by their letters.
+        """
         from derivgen.check import check
 
-        return check(self.network, seed)
+        given = dims or {}
+        sizes = {dim: given[dim.name] for dim in self.network.dims if dim.name in given}
+        return check(self.network, seed, sizes or None)
 
     def verify(self, note: str, lang: str = "en") -> Verdicts:
         """Judge the formulas of a hand-written note, line by line."""

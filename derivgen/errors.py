@@ -55,6 +55,10 @@ class DerivgenError(Exception):
         return "\n".join(lines)
 
 
+class UsageProblem(DerivgenError):
+    """The command line does not say what to do."""
+
+
 class SyntaxProblem(DerivgenError):
     """The text is not in the language."""
 

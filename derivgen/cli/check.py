@@ -18,6 +18,7 @@ from derivgen.cli.programs import prepare, run_for_json
 from derivgen.cli.source import Source, read_source
 
 REFUSED = 1
+HIDDEN = ("verdict", "worst")  # shown in places of their own
 
 
 def check_command(
@@ -26,6 +27,7 @@ def check_command(
         options.Engines.INTERPRETER
     ),
     seed: options.Seed = 0,
+    dim: options.Sizes = None,
     as_json: options.Json = False,
     equations: options.Equations = None,
 ) -> None:
@@ -35,7 +37,7 @@ def check_command(
     results = {}
     for engine in engines:
         with working(f"checking the gradients, {engine}"):
-            results[engine] = _check(source, engine, seed)
+            results[engine] = _check(source, engine, seed, options.sizes(dim))
         if not as_json:
             show(_text(engine, results[engine]))
     verdicts = [result["verdict"] for result in results.values()]
@@ -56,12 +58,23 @@ def _engines(target: options.Engines, source: Source) -> tuple[str, ...]:
     return tuple(engine.value for engine in options.Engine)
 
 
-def _check(source: Source, engine: str, seed: int) -> dict[str, Any]:
+def _check(source: Source, engine: str, seed: int, dims: dict[str, int]) -> dict[str, Any]:
+    dims = {**_drawn_sizes(source, seed), **dims}
     if engine == options.Engine.INTERPRETER.value:
-        return source.net.check(seed).as_json()
-    program = prepare(source.net.emit_files(engine, "float64"), engine, None)
+        return source.net.check(seed, dims).as_json()
+    program = prepare(source.net.emit_files(engine, "float64", dims=dims), engine, None)
     flags = ["check", "--json", "--seed", str(seed)]
     return dict(run_for_json(program, flags, accepted=REFUSED))
+
+
+def _drawn_sizes(source: Source, seed: int) -> dict[str, int]:
+    """Return a size for every letter: the text's, and small ones where it leaves them open."""
+    from derivgen.values import random_values
+
+    if all(size is not None for size in source.net.network.dims.values()):
+        return {}
+    drawn = random_values(source.net.network, seed).dims
+    return {dim.name: size for dim, size in drawn.items()}
 
 
 def _text(engine: str, result: dict[str, Any]) -> str:
@@ -71,7 +84,7 @@ def _text(engine: str, result: dict[str, Any]) -> str:
         rows["(directions)"] = result["directions"]
     lines = [f"{engine}: {result['verdict']}"]
     for name, row in rows.items():
-        facts = [_fact(key, row[key]) for key in row if key not in ("verdict", "worst")]
+        facts = [_fact(key, row[key]) for key in row if key not in HIDDEN and row[key] != ""]
         lines.append(f"  {name:<14} {row['verdict']:<13} {', '.join(facts)}".rstrip())
         if row["verdict"] != "pass" and isinstance(row.get("worst"), dict):
             lines.append("    " + ", ".join(_fact(k, v) for k, v in row["worst"].items()))

@@ -21,8 +21,7 @@ import typer
 from derivgen.cli import options
 from derivgen.cli.console import show, working
 from derivgen.cli.evaluate import read_json
-from derivgen.cli.source import UsageProblem
-from derivgen.errors import DataError, FileProblem
+from derivgen.errors import DataError, FileProblem, UsageProblem
 
 LOSS_NAMES = ("loss", "f")
 GRADIENT_NAMES = ("gradient", "grad", "df")

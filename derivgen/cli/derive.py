@@ -13,8 +13,8 @@ import typer
 from derivgen.cli import options
 from derivgen.cli.console import place_for, refuse_existing, say, show, working, write_files
 from derivgen.cli.evaluate import read_json
-from derivgen.cli.source import UsageProblem, read_source
-from derivgen.errors import FileProblem
+from derivgen.cli.source import read_source
+from derivgen.errors import FileProblem, UsageProblem
 
 SUFFIX = {"text": ".txt", "latex": ".tex", "markdown": ".md", "html": ".html", "typst": ".typ"}
 TEX = ("xelatex", "lualatex", "tectonic", "pdflatex")

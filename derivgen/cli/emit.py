@@ -18,6 +18,7 @@ def emit_command(
     ),
     dtype: Annotated[options.Dtype, typer.Option(help="The precision.")] = options.Dtype.FLOAT32,
     predict_only: Annotated[bool, typer.Option(help="Leave training out.")] = False,
+    dim: options.Sizes = None,
     equations: options.Equations = None,
     out: options.Out = None,
     force: options.Force = False,
@@ -25,7 +26,7 @@ def emit_command(
     """Write a network's trainer as one self-contained program; without -o to standard output."""
     source = read_source(net, equations)
     with working("deriving and emitting"):
-        files = source.net.emit_files(target.value, dtype.value, predict_only)
+        files = source.net.emit_files(target.value, dtype.value, predict_only, options.sizes(dim))
     if out is None:
         show("".join(files.values()))
         return

@@ -12,8 +12,8 @@ import typer
 from derivgen.cli import options
 from derivgen.cli.console import read_text, show, working
 from derivgen.cli.programs import prepare, run_for_json
-from derivgen.cli.source import Source, UsageProblem, read_source
-from derivgen.errors import DataError, Position
+from derivgen.cli.source import Source, read_source
+from derivgen.errors import DataError, Position, UsageProblem
 
 
 def eval_command(

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from derivgen.errors import UsageProblem
+
 Net = Annotated[
     str | None,
     typer.Argument(
@@ -30,6 +32,26 @@ Values = Annotated[
     Path | None,
     typer.Option(help='A JSON file {"dims": .., "params": .., "inputs": ..}; - is standard input.'),
 ]
+
+
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option("--dim", metavar="NAME=N", help="A size, by its letter; repeatable."),
+]
+
+
+def sizes(given: list[str] | None) -> dict[str, int]:
+    """Return the sizes that ``--dim NAME=N`` gives.
+
+    Raises: UsageProblem, for anything else.
+    """
+    found: dict[str, int] = {}
+    for part in given or ():
+        name, _, number = part.partition("=")
+        if not (name.strip() and number.strip().isdecimal() and int(number)):
+            raise UsageProblem(part, "It gives no size.", "Write --dim T=5.")
+        found[name.strip()] = int(number)
+    return found
 
 
 class Engine(StrEnum):

@@ -9,11 +9,7 @@ from pathlib import Path
 from derivgen import gallery
 from derivgen.api import Net
 from derivgen.cli.console import read_text
-from derivgen.errors import DerivgenError, FileProblem, NameProblem
-
-
-class UsageProblem(DerivgenError):
-    """The command line does not say what to do."""
+from derivgen.errors import FileProblem, NameProblem, UsageProblem
 
 
 @dataclass(frozen=True)

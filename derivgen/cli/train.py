@@ -21,8 +21,8 @@ import typer
 from derivgen.cli import options
 from derivgen.cli.console import say, working, write_files
 from derivgen.cli.programs import Runnable, prepare
-from derivgen.cli.source import Source, UsageProblem, read_source
-from derivgen.errors import FileProblem
+from derivgen.cli.source import Source, read_source
+from derivgen.errors import FileProblem, UsageProblem
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def train_command(
     target: Annotated[
         list[str] | None, typer.Option(metavar="numpy|cpp", help="The trainer's language.")
     ] = None,
+    dim: options.Sizes = None,
     equations: options.Equations = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="The folder to keep the program in.")
@@ -90,7 +91,9 @@ def train_command(
     flags = [*check_flags(given), *columns]
     source = read_source(net, equations)
     with working("deriving and emitting"):
-        files = source.net.emit_files(language, _value(flags, "--dtype") or "float32")
+        files = source.net.emit_files(
+            language, _value(flags, "--dtype") or "float32", dims=options.sizes(dim)
+        )
     if out is not None:
         write_files({out / name: text for name, text in files.items()}, force)
     runnable = prepare(files, language, out)

@@ -14,7 +14,8 @@ import typer
 from derivgen import gallery
 from derivgen.cli import options
 from derivgen.cli.console import place_for, read_text, show, working, write_files
-from derivgen.cli.source import Source, UsageProblem, read_source
+from derivgen.cli.source import Source, read_source
+from derivgen.errors import UsageProblem
 
 if TYPE_CHECKING:
     from derivgen.verify import Report

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from derivgen.cli.source import UsageProblem, read_source
-from derivgen.errors import DerivgenError, FileProblem, NameProblem
+from derivgen.cli.source import read_source
+from derivgen.errors import DerivgenError, FileProblem, NameProblem, UsageProblem
 
 
 def test_letters_that_no_equation_defines_become_parameters():

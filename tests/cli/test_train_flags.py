@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from derivgen import gallery
-from derivgen.cli.source import Source, UsageProblem
+from derivgen.cli.source import Source
 from derivgen.cli.train import check_flags, with_defaults
+from derivgen.errors import UsageProblem
 
 
 def test_known_flags_pass_through_in_the_trainers_spelling():
