@@ -92,6 +92,7 @@ SYMBOLS = {"partial": r"\partial", "ell": r"\ell", "nabla": r"\nabla", "infty": 
 FENCES = {
     "(": (r"\left(", r"\right)"),
     "opened": (r"\left(", r"\right."),
+    "fixed": (r"\left.", r"\right|"),
     "closed": (r"\left.", r"\right)"),
     "[": (r"\left[", r"\right]"),
     "|": (r"\left|", r"\right|"),

@@ -93,7 +93,9 @@ def _transpose(item: Transpose, context: Context) -> tuple[Math, int]:
 def _raised(base: Math, mark: Math) -> Math:
     bare = base.math if isinstance(base, Symbol) else base
     if isinstance(bare, Scripts) and bare.sup is None:
-        return Scripts(base, sup=mark)
+        raised = Scripts(bare.base, bare.sub, mark)
+        text = plain(base) + "^T"
+        return Symbol(base.tensor, raised, text) if isinstance(base, Symbol) else raised
     simple = isinstance(bare, (Sym, Fenced, Accent))
     return Scripts(base if simple else parenthesised(base), sup=mark)
 

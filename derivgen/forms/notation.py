@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from derivgen.algebra.network import Role, Tensor
-from derivgen.forms.math import COMMA, Fenced, Frac, Math, Op, Row, Scripts, Sym, Symbol, row
+from derivgen.forms.math import (
+    COMMA,
+    Fenced,
+    Frac,
+    Math,
+    Op,
+    Row,
+    Scripts,
+    Sym,
+    Symbol,
+    joined,
+    row,
+)
 from derivgen.forms.names import (
     PaperName,
     base_math,
@@ -46,7 +58,8 @@ class Notation:
     the letter of an index that counts layers and stands as a superscript. ``labels``: letters of
     indices along which equations recur, such as time; in matrix form they stay labels.
     ``written``: the index letters of the network's text. ``partials``: stand-ins for
-    ``d out / d in`` in a chain rule. ``texts``: names in plain text that are not the tensors' own.
+    ``d out / d in`` in a chain rule; ``held``: what such a derivative holds fixed. ``texts``:
+    names in plain text that are not the tensors' own.
     """
 
     style: Style
@@ -61,6 +74,7 @@ class Notation:
     functions: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
     partials: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -192,8 +206,20 @@ def _local_partial(notation: Notation, tensor: str, indices: tuple[Math, ...], t
     whole = not indices
     top = symbol(notation, above, None if whole else indices[:rank], ",".join(words[:rank]))
     bottom = symbol(notation, below, None if whole else indices[rank:], ",".join(words[rank:]))
-    text = f"d{_text_of(top)}/d{_text_of(bottom)}"
-    return partial_symbol(below, top, bottom, text)
+    text = ratio_text(_text_of(top), _text_of(bottom))
+    made = partial_symbol(below, top, bottom, text)
+    held = [symbol(notation, name) for name in notation.held.get(tensor, ())]
+    if not held:
+        return made
+    fixed = joined(held, COMMA)
+    math = Scripts(Fenced("fixed", made), sub=fixed)
+    return Symbol(below, math, f"({text} at fixed {', '.join(map(_text_of, held))})")
+
+
+def ratio_text(above: str, below: str) -> str:
+    """Return a derivative in plain text, ``dE/dW[k,s]``; a derivative inside it in parentheses."""
+    top, bottom = (f"({name})" if "/" in name else name for name in (above, below))
+    return f"d{top}/d{bottom}"
 
 
 def _text_of(math: Math) -> str:
@@ -231,16 +257,16 @@ def _derivative(
 ) -> Math:
     style = notation.style
     kind = style.delta if adjoint.is_delta else style.gradient
-    name = _name(notation, adjoint.quantity)
-    below = _scripted(notation, name, adjoint.quantity, indices, layer)
-    text = _plain(notation.texts.get(adjoint.quantity, adjoint.quantity), texts)
+    inner = symbol(notation, adjoint.quantity, indices, texts, layer)
+    assert isinstance(inner, Symbol), "a tensor prints as a symbol"
+    below, text = inner.math, inner.plain
     loss = symbol(notation, adjoint.loss)
     if kind == "d":
-        return Symbol(adjoint.quantity, row(Sym("d"), below), f"d{adjoint.loss}/d{text}")
+        return Symbol(adjoint.quantity, row(Sym("d"), below), ratio_text(adjoint.loss, text))
     if kind == "nabla" and indices is None:
         math = row(with_scripts(Sym("nabla"), [below], []), loss)
-        return Symbol(adjoint.quantity, math, f"d{adjoint.loss}/d{text}")
-    return partial_symbol(adjoint.quantity, loss, below, f"d{adjoint.loss}/d{text}")
+        return Symbol(adjoint.quantity, math, ratio_text(adjoint.loss, text))
+    return partial_symbol(adjoint.quantity, loss, below, ratio_text(adjoint.loss, text))
 
 
 def partial_symbol(tensor: str, above: Math, below: Math, text: str) -> Math:

@@ -108,6 +108,7 @@ def _fenced(math: Fenced) -> str:
     left, right = {
         "(": ("(", ")"),
         "opened": ("(", ""),
+        "fixed": ("", ""),
         "closed": ("", ")"),
         "[": ("[", "]"),
         "|": ("abs(", ")"),

@@ -140,6 +140,8 @@ def _scripts(math: Scripts) -> str:
 
 def _fenced(math: Fenced) -> str:
     body = typst(math.body)
+    if math.kind == "fixed":
+        return f"lr({body} |)"
     if math.kind in ("opened", "closed"):  # Typst sizes delimiters in pairs only
         return f"\\( {body}" if math.kind == "opened" else f"{body} \\)"
     left, right = FENCES[math.kind]

@@ -38,7 +38,7 @@ from derivgen.notes.forward import (
 from derivgen.notes.inline import Recursion, recursions
 from derivgen.notes.lemmas import lemma_label
 from derivgen.notes.stacks import Stack, relative, stack_of_step
-from derivgen.notes.view import PREFIX, View, display, side, steps_shown, where
+from derivgen.notes.view import View, display, side, steps_shown, where
 from derivgen.notes.words import listed, parted, say
 
 
@@ -120,7 +120,7 @@ def title(view: View, step: Step) -> Prose:
         key = "step auxiliary"
     elif step.quantity in view.derivation.gradients:
         key = "step gradient"
-    elif step.is_delta:
+    elif view.is_delta(step):
         key = "step delta"
     return say(view.lang, key, quantity=quantity)
 
@@ -148,8 +148,9 @@ def with_partials(view: View, step: Step) -> View:
     """Return the view that knows the stand-ins for this step's local derivatives."""
     pairs = {(c.through.lhs.tensor, c.operand.tensor) for c in step.contributions}
     known = {partial_name(a, b): (a, b) for a, b in sorted(pairs)}
+    held = {name: fixed for name, (a, b) in known.items() if (fixed := view.held_fixed(a, b))}
     style = replace(view.notation.style, product="cdot")
-    return replace(view, notation=replace(view.notation, partials=known, style=style))
+    return replace(view, notation=replace(view.notation, partials=known, held=held, style=style))
 
 
 def local_access(made: Contribution) -> Access:
@@ -222,7 +223,7 @@ def _result(view: View, step: Step) -> list[Block]:
     for number, equality in enumerate(equalities):
         label = backward_label(step.adjoint if step.auxiliary else step.quantity)
         label += f":{number}" if number < len(equalities) - 1 else ""
-        unrolled = recursions(view, equality) if step.is_delta else []
+        unrolled = recursions(view, equality) if view.is_delta(step) else []
         if len(unrolled) > 1:
             found.append(_equation(view, step, equality, f"c:{label}", number, None))
             found += _recursion_cases(view, step, unrolled, label)
@@ -250,7 +251,7 @@ def _recursion_cases(view: View, step: Step, unrolled: list[Recursion], label: s
 def _inserted(view: View, case: Recursion) -> Prose:
     refs: list[Prose] = []
     for name, number in case.used:
-        last = len(view.folded[f"{PREFIX}{name}"]) - 1
+        last = len(view.folded[view.adjoint(name)]) - 1
         label = backward_label(name) + (f":{number}" if number < last else "")
         refs.append((Ref(label),))
     return say(view.lang, "inserted", ref=listed(view.lang, refs))
@@ -270,7 +271,7 @@ def _equation(
     if last is not None:
         right = side(view, last.equality.rhs, equality)
         lines.append(Line(None, right, why=_inserted(view, last)))
-    boxed = step.is_delta or step.quantity in view.derivation.gradients
+    boxed = view.is_delta(step) or step.quantity in view.derivation.gradients
     boxed = boxed and not label.startswith("c:")
     return Equation(label, tuple(lines), where(view, equality), boxed, step.quantity)
 
@@ -279,7 +280,7 @@ def _defined(
     view: View, step: Step, equality: Equality, lines: list[Line], left: Math
 ) -> list[Line]:
     """Return the lines headed by the left side; a delta says first what it stands for."""
-    if step.is_delta and view.notation.style.delta == "delta":
+    if view.is_delta(step) and view.notation.style.delta == "delta":
         partial = partial_math(view, Access(step.quantity, equality.lhs.indices))
         return [Line(left, partial, "def"), *lines]
     return [replace(lines[0], left=left), *lines[1:]]

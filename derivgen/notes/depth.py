@@ -45,7 +45,7 @@ from derivgen.notes.document import (
     Table,
 )
 from derivgen.notes.drawing import Drawing, Edge, Node, figure
-from derivgen.notes.view import PREFIX, View
+from derivgen.notes.view import View
 from derivgen.notes.words import say, word
 from derivgen.notes.worked import Example
 
@@ -108,9 +108,9 @@ def _recurrent_section(view: View) -> list[Block]:
     """Return the product for a net whose delta recurs along an index of layers or steps."""
     for step in view.derivation.steps:
         if step.is_delta and (found := _recurrence(view, step)) is not None:
-            told = [Paragraph(say(view.lang, "depth intro")), found]
+            intro = Paragraph(say(view.lang, "depth intro"))
             why = Paragraph(say(view.lang, "depth why recurrent"))
-            return [Section(say(view.lang, "depth"), (*told, why))]
+            return [Section(say(view.lang, "depth"), (intro, found, why))]
     return []
 
 
@@ -149,7 +149,7 @@ def _power(view: View, quantity: str, activation: str, weight: str, axis: int) -
     low, high = letter(here, context), affine_math(span.high - 2, context)
     last = affine_math(span.high - 1, context)
     product = Big("prod", (running.name,), row(letter(running, context), EQUALS, low), high, factor)
-    delta = f"{PREFIX}{quantity}"
+    delta = view.adjoint(quantity)
     left = symbol(view.notation, delta, None, name, low)
     right = symbol(view.notation, delta, None, plain(last), last)
     return Equation("depth", (Line(left, row(parenthesised(product), TIMES, right)),))
@@ -175,7 +175,7 @@ def _connected(found: list[Link]) -> list[Link]:
 
 
 def _delta(view: View, quantity: str) -> Math:
-    return symbol(view.notation, f"{PREFIX}{quantity}")
+    return symbol(view.notation, view.adjoint(quantity))
 
 
 def _product(view: View, chain: list[Link]) -> Math:
@@ -215,7 +215,7 @@ def _numbers(view: View, chain: list[Link], example: Example) -> list[Block]:
     rows: list[tuple[Prose, ...]] = []
     sizes: list[float] = []
     for link in chain:
-        delta = example.arrays[f"{PREFIX}{link.quantity}"]
+        delta = example.arrays[view.adjoint(link.quantity)]
         sizes.append(float(np.linalg.norm(delta)))
         rows.append(_row(view, link, example, sizes[-1]))
     keys = ("delta", "largest slope", "size of weights", "size of delta")
@@ -229,7 +229,7 @@ def _numbers(view: View, chain: list[Link], example: Example) -> list[Block]:
 
 def _row(view: View, link: Link, example: Example, size: float) -> tuple[Prose, ...]:
     weights = np.atleast_2d(example.arrays[link.weight])
-    slope = _largest_slope(example, link)
+    slope = _largest_slope(view, example, link)
     return (
         (Formula(_delta(view, link.quantity)),),
         (Formula(significant(slope, 4)),) if slope is not None else ("–",),
@@ -238,10 +238,10 @@ def _row(view: View, link: Link, example: Example, size: float) -> tuple[Prose, 
     )
 
 
-def _largest_slope(example: Example, link: Link) -> float | None:
+def _largest_slope(view: View, example: Example, link: Link) -> float | None:
     """Return the largest slope the deltas met, read off the numbers themselves."""
-    delta = np.ravel(example.arrays[f"{PREFIX}{link.quantity}"])
-    before = np.ravel(example.arrays[f"{PREFIX}{link.activation}"])
+    delta = np.ravel(example.arrays[view.adjoint(link.quantity)])
+    before = np.ravel(example.arrays[view.adjoint(link.activation)])
     known = np.abs(before) > 0
     ratios: Any = np.abs(delta[known] / before[known])
     return float(ratios.max()) if ratios.size else None

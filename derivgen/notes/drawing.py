@@ -80,14 +80,14 @@ def tikz(drawing: Drawing) -> str:
     for number, edge in enumerate(drawing.edges):
         label = ""
         if edge.label is not None:
-            place = (0.32, 0.5, 0.68)[number % 3] if len(drawing.edges) > 8 else 0.5
-            label = rf" node[on edge,pos={place}] {{${latex(edge.label)}$}}"
+            along = (0.32, 0.5, 0.68)[number % 3] if len(drawing.edges) > 8 else 0.5
+            label = rf" node[on edge,pos={along}] {{${latex(edge.label)}$}}"
         lines.append(rf"\draw[->] ({names[edge.source]}) --{label} ({names[edge.target]});")
     return "\n".join([*lines, r"\end{tikzpicture}"])
 
 
 def _tikz_notes(node: Node, name: str) -> list[str]:
-    found = []
+    found: list[str] = []
     for math, side in ((node.above, "above"), (node.below, "below")):
         if math is not None:
             note = rf"\node[{side},font=\scriptsize,inner sep=1.5pt] at ({name}.{_side(side)})"
@@ -162,26 +162,26 @@ def _svg_text(math: Math, x: float, y: float, size: int, css: str) -> str:
     )
 
 
-def spans(math: Math, shift: int = 0) -> str:
+def spans(math: Math) -> str:
     """Return a short formula as SVG ``tspan`` elements: letters, scripts, numbers."""
     match math:
         case Symbol(_, inner, _):
-            return spans(inner, shift)
+            return spans(inner)
         case Row(items):
-            return "".join(spans(item, shift) for item in items)
+            return "".join(spans(item) for item in items)
         case Scripts(base, sub, sup):
-            text = spans(base, shift)
+            shown = spans(base)
             for script, move in ((sub, 4), (sup, -6)):
                 if script is not None:
-                    inner = spans(script, shift + move)
-                    text += f'<tspan dy="{move}" font-size="75%">{inner}</tspan>'
-                    text += f'<tspan dy="{-move}">\u200b</tspan>'
-            return text
+                    raised = spans(script)
+                    shown += f'<tspan dy="{move}" font-size="75%">{raised}</tspan>'
+                    shown += f'<tspan dy="{-move}">\u200b</tspan>'
+            return shown
         case Accent(kind, base):
-            return spans(base, shift) + COMBINING[kind]
+            return spans(base) + COMBINING[kind]
         case Frac(top, bottom):
-            return f"{spans(top, shift)}/{spans(bottom, shift)}"
-        case Sym(name):
+            return f"{spans(top)}/{spans(bottom)}"
+        case Sym(name, _):
             letter = escape(GREEK.get(name, name))
             return f'<tspan font-style="italic">{letter}</tspan>' if name.isalpha() else letter
         case Num(digits):
@@ -189,7 +189,7 @@ def spans(math: Math, shift: int = 0) -> str:
         case Op(key):
             return escape({"times": "", "neg": "\u2212"}.get(key, OPERATORS.get(key, key)))
         case _:
-            return "".join(spans(part, shift) for part in parts(math))
+            return "".join(spans(part) for part in parts(math))
 
 
 # --- Mermaid and text -----------------------------------------------------------------------------

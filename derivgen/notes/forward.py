@@ -21,7 +21,7 @@ from derivgen.forms.math import (
     row,
 )
 from derivgen.forms.matrix import NoMatrixForm
-from derivgen.forms.notation import loss_symbol, symbol
+from derivgen.forms.notation import loss_symbol, ratio_text, symbol
 from derivgen.notes.document import (
     Block,
     Equation,
@@ -130,7 +130,7 @@ def _deltas(view: View, loss: Formula) -> list[Prose]:
         return []
     shown: list[Prose] = []
     for step in view.derivation.steps:
-        if step.is_delta and not step.auxiliary:
+        if view.is_delta(step) and not step.auxiliary:
             quantity = entry_of(view, step.quantity)
             left = entry_math_of(view, Access(step.adjoint, quantity.indices))
             right = partial_math(view, quantity)
@@ -154,7 +154,9 @@ def partial_math(view: View, access: Access) -> Math:
     loss = loss_symbol(view.notation)
     below = entry_math_of(view, access)
     text = below.plain if isinstance(below, Symbol) else ""
-    return partial_symbol(access.tensor, loss, below, f"d{view.derivation.network.loss}/d{text}")
+    return partial_symbol(
+        access.tensor, loss, below, ratio_text(view.derivation.network.loss or "", text)
+    )
 
 
 def _fact(view: View, number: int) -> Prose:
@@ -184,7 +186,18 @@ def forward_section(view: View, found: tuple[Stack, ...]) -> Section:
             body.extend(_equation(relative(view, stack.first), number))
             if equation.lhs.tensor == _last_written(view, stack):
                 body.append(Paragraph(say(view.lang, "stack end")))
-    return Section(say(view.lang, "forward"), tuple(body))
+    return Section(say(view.lang, "forward"), (*body, *_first_derivatives(view)))
+
+
+def _first_derivatives(view: View) -> list[Block]:
+    """Return the equations of first derivatives that a second one starts from."""
+    written = {e.lhs.tensor for e in view.derivation.network.equations}
+    found: list[Block] = []
+    for name, statements in view.forward_of.items():
+        if name not in written and name not in view.derivation.named:
+            lines = tuple(Line(*display(view, e)) for e in view.fold(statements))
+            found.append(Equation(forward_label(name), lines, about=name))
+    return [Paragraph(say(view.lang, "first derivatives")), *found] if found else []
 
 
 def _last_written(view: View, stack: Stack) -> str:

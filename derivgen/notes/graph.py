@@ -46,7 +46,7 @@ def figure_section(view: View, example: Example | None) -> list[Block]:
 def computation_graph(view: View, example: Example | None) -> Drawing | None:
     """Return the graph of all tensors, with values and derivatives if numbers are at hand."""
     names = [n for n in view.derivation.tensors if n not in view.notation.adjoints]
-    links = _links(view)
+    links = [link for link in _links(view) if not set(link) & set(view.notation.adjoints)]
     used = {name for link in links for name in link}
     names = [name for name in names if name in used]
     most = MOST_NODES if example is None else MOST_WITH_VALUES
@@ -116,7 +116,7 @@ def _graph_node(view: View, name: str, place: tuple[float, float], example: Exam
     above = below = None
     if example is not None and example.arrays[name].ndim == 0:
         above = significant(example.arrays[name].item(), 4)
-        adjoint = example.arrays.get(f"adj_{name}")
+        adjoint = example.arrays.get(view.adjoint(name))
         if adjoint is not None:
             below = significant(adjoint.item(), 4)
     return Node(name, *place, label, above, below)

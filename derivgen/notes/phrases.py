@@ -236,5 +236,9 @@ PHRASES: dict[str, tuple[str, str]] = {
         "The size of the deltas along the depth, on a logarithmic scale.",
         "delta 的大小随深度的变化（对数坐标）。",
     ),
+    "first derivatives": (
+        "The first derivatives, and their product with a direction, which is differentiated below:",
+        "一阶导数及其与某一方向的乘积，下面对它求导：",
+    ),
     "inserted": ("with {ref} put in", "代入 {ref}"),
 }

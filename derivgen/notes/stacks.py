@@ -87,7 +87,7 @@ def _equalities(view: View, members: list[str]) -> Iterator[Equality]:
     for name in members:
         if name in forward:
             yield from view.fold(forward[name])
-        yield from view.folded.get(f"adj_{name}", ())
+        yield from view.folded.get(view.adjoint(name), ())
 
 
 def _printed(view: View, equality: Equality) -> str:

@@ -19,7 +19,7 @@ from derivgen.notes.document import Formula, Inline, Prose, Pseudocode, Ref, Sec
 from derivgen.notes.forward import shape, stack_range
 from derivgen.notes.inline import recursions
 from derivgen.notes.stacks import LETTER, Stack, relative, stack_of
-from derivgen.notes.view import PREFIX, View, condition, display, matrix_display, side
+from derivgen.notes.view import View, condition, display, matrix_display, side
 from derivgen.notes.words import join, say, word
 
 RATE = Sym("eta")
@@ -49,7 +49,7 @@ def _rows(view: View, step: Step, equality: Equality, number: int) -> list[tuple
     total = len(view.folded[step.adjoint])
     label = backward_label(step.adjoint if step.auxiliary else step.quantity)
     label += f":{number}" if number < total - 1 else ""
-    cases = recursions(view, equality) if step.is_delta else []
+    cases = recursions(view, equality) if view.is_delta(step) else []
     if len(cases) < 2:
         shown = cases[0].equality if cases else equality
         return [_row(view, step, shown, label)]
@@ -174,7 +174,7 @@ def _loop(
     view: View, stack: Stack, nests: list[Nest], deep: int, key: str
 ) -> list[tuple[int, Prose]]:
     """Return a loop over the layers of a stack with the lines of the one that is shown."""
-    shown = {*stack.shown, *(f"{PREFIX}{name}" for name in stack.shown)}
+    shown = {*stack.shown, *(view.adjoint(name) for name in stack.shown)}
     first, last = Formula(Num(str(stack.first))), Formula(Num(str(stack.last)))
     head = say(view.lang, key, letter=Formula(Sym(LETTER)), first=first, last=last)
     own = tuple(n for n in nests if isinstance(n, Assign) and n.statement.lhs.tensor in shown)

@@ -18,7 +18,9 @@ from derivgen.algebra.expressions import (
     IndexValue,
     Node,
     Position,
+    accesses,
     affine_forms,
+    tensors_read,
     used_indices,
     walk,
 )
@@ -59,6 +61,35 @@ class Tables:
             found.setdefault(statement.lhs.tensor, []).append(statement)
         return {name: tuple(statements) for name, statements in found.items()}
 
+    @cached_property
+    def adjoints(self) -> dict[str, str]:
+        """Return the adjoint of each quantity that has a step."""
+        return {s.quantity: s.adjoint for s in self.derivation.steps if not s.auxiliary}
+
+    @cached_property
+    def reads(self) -> dict[str, dict[str, None]]:
+        """Return what each forward tensor is computed from, earlier steps of a recurrence apart."""
+        found: dict[str, dict[str, None]] = {}
+        for statement in self.derivation.forward:
+            known = found.setdefault(statement.lhs.tensor, {})
+            for access in accesses(statement.body):
+                if all(form.plain is not None for form in access.indices):
+                    known[access.tensor] = None
+        return found
+
+    def depends(self, tensor: str, source: str) -> bool:
+        """Tell whether a forward tensor depends on another one, itself apart."""
+        seen: set[str] = set()
+        pending = list(self.reads.get(tensor, {}))
+        while pending:
+            name = pending.pop()
+            if name == source:
+                return True
+            if name not in seen:
+                seen.add(name)
+                pending += self.reads.get(name, {})
+        return False
+
 
 @dataclass(frozen=True)
 class View:
@@ -83,6 +114,24 @@ class View:
     def forward_of(self) -> dict[str, tuple[Statement, ...]]:
         """Return the forward statements that write each tensor."""
         return self.tables.forward_of
+
+    def adjoint(self, quantity: str) -> str:
+        """Return the name of the adjoint of a tensor."""
+        return self.tables.adjoints.get(quantity, f"{PREFIX}{quantity}")
+
+    def is_delta(self, step: Step) -> bool:
+        """Tell whether a step's derivative is called a delta."""
+        known = self.notation.adjoints.get(step.adjoint)
+        return known is not None and known.is_delta
+
+    def held_fixed(self, above: str, below: str) -> tuple[str, ...]:
+        """Return what ``above`` reads besides ``below`` that depends on ``below`` itself.
+
+        A local derivative holds them fixed, so it differs from the total one.
+        """
+        readers = self.tables.reads
+        others = [n for n in readers.get(above, {}) if n not in (below, above)]
+        return tuple(n for n in others if self.tables.depends(n, below))
 
     def fold(self, statements: Iterable[Statement]) -> tuple[Equality, ...]:
         """Return the equations that statements writing one tensor make together."""
@@ -121,14 +170,17 @@ def make_view(
     """Return the view of a derivation in a style."""
     network = derivation.network
     loss = network.loss or ""
+    first = _first_loss(derivation)
     adjoints = {
-        name: Adjoint(name[len(PREFIX) :], False, loss)
+        name: Adjoint(name[len(PREFIX) :], False, first)
         for name in derivation.tensors
         if name.startswith(PREFIX) and name[len(PREFIX) :] in derivation.tensors
     }
     for step in derivation.steps:
         if not step.auxiliary:
-            adjoints[step.adjoint] = Adjoint(step.quantity, step.is_delta, loss)
+            # A second derivative has deltas of its own; only those of the loss are called so.
+            delta = step.is_delta and loss == first
+            adjoints[step.adjoint] = Adjoint(step.quantity, delta, loss)
     written = frozenset(index.name for index in network.indices)
     invented = _invented(derivation)
     layers = {e.lhs.tensor: e.layer for e in network.equations if e.layer}
@@ -140,13 +192,34 @@ def make_view(
     return replace(view, layout=layout or _layout(view))
 
 
-LETTERS = {"sum": "s", "mean": "m", "max": "m", "min": "m", "prod": "p", "logsumexp": "s"}
+def _first_loss(derivation: Derivation) -> str:
+    """Return the network's own loss, also where its gradient is what was differentiated."""
+    loss = derivation.network.loss or ""
+    written = [e.lhs.tensor for e in derivation.network.equations]
+    if loss in written or not written:
+        return loss
+    read = {name for e in derivation.network.equations for name in tensors_read(e.rhs)}
+    unread = [n for n in written if n not in read and not derivation.tensors[n].axes]
+    return unread[-1] if unread else loss
+
+
+LETTERS = {
+    "slope": "s",
+    "sum": "s",
+    "mean": "m",
+    "max": "m",
+    "min": "m",
+    "prod": "p",
+    "logsumexp": "s",
+}
 
 
 def _invented(derivation: Derivation) -> dict[str, PaperName]:
     """Return paper names for parts the engine named: a sum in ``yhat`` is s with that label."""
     found: dict[str, PaperName] = {}
-    for name in derivation.named:
+    for name in (*derivation.named, derivation.network.loss or ""):
+        if name in derivation.network.tensors:
+            continue
         fold_name, _, owner = name.partition("_")
         if fold_name in LETTERS and owner:
             found[name] = PaperName(LETTERS[fold_name], tag=owner)
@@ -291,7 +364,7 @@ def steps_shown(view: View, wrt: tuple[str, ...] | None) -> tuple[Step, ...]:
     steps = view.derivation.steps
     if not wrt:
         return steps
-    needed = {f"{PREFIX}{name}" for name in wrt} | set(wrt)
+    needed = {view.adjoint(name) for name in wrt} | set(wrt)
     kept: list[Step] = []
     for step in reversed(steps):
         if step.adjoint in needed or step.quantity in wrt:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from derivgen.calculus.engine import derive
+from derivgen.calculus.engine import derive, hessian_vector
 from derivgen.errors import NameProblem
 from derivgen.forms.style import STYLES
 from derivgen.language import parse
@@ -255,3 +255,13 @@ def test_notes_are_the_same_bytes_under_any_hash_seed() -> None:
 
 def test_every_shipped_network_is_among_the_tests() -> None:
     assert {"mazur", "graph", "general_mlp", "softmax_mlp"} <= set(SHIPPED)
+
+
+def test_a_second_derivative_starts_from_the_first_ones() -> None:
+    derivation = hessian_vector(parse(SHIPPED["sigmoid_mlp"]), "W", ["V"])
+
+    text = render(derivation, "text")
+
+    assert "slope_W = sum[k,h](dE/dW[k,h]*v_W[k,h])" in text
+    assert "dslope_W/d(dE/dW[k,h]) = v_W[k,h]" in text
+    assert "delta" not in text.split("Backward pass")[1]
