@@ -15,6 +15,7 @@ from derivgen.language.library import (
     reference,
 )
 from derivgen.language.loose import loose_statements
+from derivgen.language.pause import collection_paused
 from derivgen.language.source import make_source
 from derivgen.language.statements import read_statements
 
@@ -36,7 +37,8 @@ def parse(text: str, file: str = "<text>") -> Network:
     Raises: a `DerivgenError` with the place of the first thing that is wrong.
     """
     source = make_source(text, file)
-    return elaborate(with_included(read_statements(source)), new_draft(), source)
+    with collection_paused():
+        return elaborate(with_included(read_statements(source)), new_draft(), source)
 
 
 def parse_equations(text: str, file: str = "<equations>") -> Network:
@@ -46,4 +48,5 @@ def parse_equations(text: str, file: str = "<equations>") -> Network:
     equation is the loss unless one says ``loss``.
     """
     source = make_source(text, file)
-    return elaborate(loose_statements(read_statements(source)), new_draft(), source)
+    with collection_paused():
+        return elaborate(loose_statements(read_statements(source)), new_draft(), source)

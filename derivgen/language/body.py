@@ -34,8 +34,8 @@ Apply_ = Callable[[Place, Span, Apply, str], View]
 def add_body(inner: Place, done: Application, apply: Apply_) -> View:
     """Add a layer's equations; ``apply`` adds those of a layer inside it. Return its value."""
     row, out = done.row, done.out
-    lines = [line for line in row.body if isinstance(line, EquationLine)]
-    depends = _dependent(lines, inner)
+    lines = [line for line, _ in row.equations]
+    depends = _dependent(row, inner)
     for line in lines:
         if _is_application(inner, line.rhs) and line.lhs.name != row.output:
             continue
@@ -64,14 +64,14 @@ def add_body(inner: Place, done: Application, apply: Apply_) -> View:
     return inner.views[row.output]
 
 
-def _dependent(lines: list[EquationLine], inner: Place) -> set[str]:
+def _dependent(row: LayerRow, inner: Place) -> set[str]:
     """Return the names that depend on a tensor with carried indices."""
     found = {name for name, view in inner.views.items() if view.carried}
     changed = True
     while changed:
         changed = False
-        for line in lines:
-            if line.lhs.name not in found and any(n in found for n in names_in(line.rhs)):
+        for line, reads in row.equations:
+            if line.lhs.name not in found and not found.isdisjoint(reads):
                 found.add(line.lhs.name)
                 changed = True
     return found

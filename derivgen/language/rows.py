@@ -44,6 +44,7 @@ class LayerRow:
     words: frozenset[str]
     span: Span
     signature: str
+    equations: tuple[tuple[EquationLine, frozenset[str]], ...]  # with the names each one reads
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,14 @@ def layer_row(line: LayerLine) -> LayerRow:
     words = frozenset(word for part in line.body for word in _words(part))
     words |= {letter for param in params for letter in param.letters or ()}
     signature = line.span.text.split(":", 1)[0].removeprefix("layer ")
-    return LayerRow(line.head.name, params, line.body, _output(line), words, line.span, signature)
+    equations = tuple(
+        (part, frozenset(names_in(part.rhs)))
+        for part in line.body
+        if isinstance(part, EquationLine)
+    )
+    return LayerRow(
+        line.head.name, params, line.body, _output(line), words, line.span, signature, equations
+    )
 
 
 def loss_row(line: LossRowLine) -> LossRow:
