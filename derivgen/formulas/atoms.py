@@ -85,7 +85,8 @@ class AtomParser(MatrixParser):
         return tree.Indicator(tuple(inner), self.span_from(start))
 
     def _until_closed(self, closer: str) -> list[Token]:
-        level, found = 0, []
+        level = 0
+        found: list[Token] = []
         opener = next(o for o, c in OPEN.items() if c == closer)
         while True:
             token = self.next()
@@ -282,8 +283,8 @@ class AtomParser(MatrixParser):
         r"""Read ``\frac{dE}{dw}`` and ``\frac{\delta E}{\delta w}`` as Leibniz fractions."""
         first = self.place
         middle = argument_end(self.tokens, first)
-        leads = [lead(self.tokens, p) for p in (first, middle)]
-        if leads[0] is None or leads[1] is None:
+        leads = [p for p in (lead(self.tokens, q) for q in (first, middle)) if p is not None]
+        if len(leads) < 2:
             return
         signs = [self.tokens[p].text for p in leads]
         if signs[0] != signs[1] or signs[0] not in ("d", r"\delta", r"\Delta"):

@@ -11,28 +11,162 @@ MATRICES = ("matrix", "bmatrix", "pmatrix", "vmatrix", "Bmatrix", "Vmatrix", "sm
 BIG = {r"\sum": "sum", r"\prod": "prod", r"\max": "max", r"\min": "min"}
 ACCENTS = {
     r"\hat": "hat", r"\widehat": "hat", r"\bar": "bar", r"\overline": "bar", r"\tilde": "tilde",
-    r"\widetilde": "tilde", r"\dot": "dot", r"\ddot": "ddot", r"\check": "check", r"\breve": "breve",
+    r"\widetilde": "tilde", r"\dot": "dot", r"\ddot": "ddot", r"\check": "check",
+    r"\breve": "breve",
 }  # fmt: skip
 FONTS = frozenset(
-    r"\mathbf \boldsymbol \bm \mathrm \mathit \mathcal \mathscr \mathbb \mathsf \text \textit"
-    r" \textbf \textrm \operatorname \pmb \mathfrak \mbox \vec \mathnormal \textsf \texttt"
-    r" \mathtt".split(" ")
+    [
+        r"\mathbf",
+        r"\boldsymbol",
+        r"\bm",
+        r"\mathrm",
+        r"\mathit",
+        r"\mathcal",
+        r"\mathscr",
+        r"\mathbb",
+        r"\mathsf",
+        r"\text",
+        r"\textit",
+        r"\textbf",
+        r"\textrm",
+        r"\operatorname",
+        r"\pmb",
+        r"\mathfrak",
+        r"\mbox",
+        r"\vec",
+        r"\mathnormal",
+        r"\textsf",
+        r"\texttt",
+        r"\mathtt",
+    ]
 )
-UPRIGHT = frozenset(r"\mathrm \text \textit \textrm \operatorname \mbox \textsf \texttt".split(" "))
+UPRIGHT = frozenset(
+    [
+        r"\mathrm",
+        r"\text",
+        r"\textit",
+        r"\textrm",
+        r"\operatorname",
+        r"\mbox",
+        r"\textsf",
+        r"\texttt",
+    ]
+)
 TRANSPARENT = frozenset(
-    r"\underline \underbrace \overbrace \boxed \mathop \cancel \mathstrut".split(" ")
+    [r"\underline", r"\underbrace", r"\overbrace", r"\boxed", r"\mathop", r"\cancel", r"\mathstrut"]
 )
-DOTS = frozenset(r"\dots \cdots \ldots \vdots \ddots \dotsb \dotsc".split(" "))
+DOTS = frozenset([r"\dots", r"\cdots", r"\ldots", r"\vdots", r"\ddots", r"\dotsb", r"\dotsc"])
 SYMBOLS = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi"
-    " rho varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi"
-    " Sigma Upsilon Phi Psi Omega nabla ell top infty prime hbar imath jmath intercal log ln exp"
-    " tanh sinh cosh sin cos tan arctan max min argmax argmin det tr diag softmax sigmoid ReLU"
-    " lg sgn sign arg Pr odot omicron dagger forall partial emptyset".split()
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "varepsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "vartheta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "pi",
+        "rho",
+        "varrho",
+        "sigma",
+        "varsigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "varphi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+        "nabla",
+        "ell",
+        "top",
+        "infty",
+        "prime",
+        "hbar",
+        "imath",
+        "jmath",
+        "intercal",
+        "log",
+        "ln",
+        "exp",
+        "tanh",
+        "sinh",
+        "cosh",
+        "sin",
+        "cos",
+        "tan",
+        "arctan",
+        "max",
+        "min",
+        "argmax",
+        "argmin",
+        "det",
+        "tr",
+        "diag",
+        "softmax",
+        "sigmoid",
+        "ReLU",
+        "lg",
+        "sgn",
+        "sign",
+        "arg",
+        "Pr",
+        "odot",
+        "omicron",
+        "dagger",
+        "forall",
+        "partial",
+        "emptyset",
+    ]
 )
 FUNCTION_WORDS = frozenset(
-    "log ln exp tanh sinh cosh sin cos tan arctan sigmoid softmax relu ReLU diag tr max min argmax"
-    " softplus sign sgn Softmax Sigmoid LayerNorm".split()
+    [
+        "log",
+        "ln",
+        "exp",
+        "tanh",
+        "sinh",
+        "cosh",
+        "sin",
+        "cos",
+        "tan",
+        "arctan",
+        "sigmoid",
+        "softmax",
+        "relu",
+        "ReLU",
+        "diag",
+        "tr",
+        "max",
+        "min",
+        "argmax",
+        "softplus",
+        "sign",
+        "sgn",
+        "Softmax",
+        "Sigmoid",
+        "LayerNorm",
+    ]
 )
 WORD = 3  # so many adjacent letters are one word, unless each of them is a declared symbol
 
@@ -41,7 +175,7 @@ Known = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What the parser must know of names: multi-letter words, and single letters that are symbols."""
+    """What the parser knows of names: words, and single letters that are symbols."""
 
     words: tuple[str, ...] = ()
     letters: frozenset[str] = frozenset()

@@ -6,15 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from derivgen.formulas.names import (
-    Candidate,
-    delta_candidates,
-    free_number,
-    index_number,
-    network_candidates,
-    table_candidates,
-)
+from derivgen.formulas.fit import Candidate
+from derivgen.formulas.names import delta_candidates, free_number, index_number, network_candidates
 from derivgen.formulas.reader import Reader, replace_span, script_term, shown
+from derivgen.formulas.rows import table_candidates
 from derivgen.formulas.scripts import (
     atoms,
     plain_text,
@@ -151,7 +146,7 @@ def _alias(node: Name, reader: Reader) -> Candidate | None:
 
 
 def _binds(term: Term, reader: Reader) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    from derivgen.formulas.names import slot_keys
+    from derivgen.formulas.fit import slot_keys
 
     found: list[tuple[str, tuple[Any, ...]]] = []
     for _, part in walk(term):

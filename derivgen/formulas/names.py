@@ -7,254 +7,20 @@ Invariant: a name that nothing declared fits is an error with its place, never a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any
+from collections.abc import Iterator
 
-from derivgen.algebra.affine import Affine, dims_of
-from derivgen.formulas.parser import Vocabulary, parse
-from derivgen.formulas.scripts import Atom, atoms, index_expression, plain_text, unwrapped
-from derivgen.formulas.surface import Reading, Row, surface_parts
+from derivgen.formulas.fit import SAMPLE_LETTERS, Candidate, Letters, any_member, same_key, scored
+from derivgen.formulas.scripts import Atom, atoms, plain_text, unwrapped
 from derivgen.formulas.symbols import (
     BATCH_SIZES,
     LOSS_NAMES,
     LOSS_WORDS,
     STEP_SIZES,
     Symbols,
-    axis_key,
     canonical,
-    declared_letters,
 )
 from derivgen.formulas.terms import At, Ref, Slope, Term, Test, ats_of, letter
-from derivgen.formulas.tree import FormulaError, Name, Notice, Span, Token
-
-_PLACEHOLDER = 0x1D4D0  # mathematical script letters stand for the slots of a row
-SAMPLE_LETTERS = ("i", "n", "m", "b", "p", "s", "k", "t", "j")
-Key = tuple[Any, ...]
-
-
-def _starts_later(key: Key, old: Key) -> bool:
-    low, before = key[1], old[1]
-    return bool(low.is_constant and before.is_constant and low.constant > before.constant)
-
-
-def same_key(one: Key, other: Key) -> bool:
-    """Tell whether two letters run over the same, in every layer where both exist."""
-    if one[0] == other[0] == "layered" and one[1] == other[1]:
-        there = dict(other[2])
-        common = [(axis, there[member]) for member, axis in one[2] if member in there]
-        return bool(common) and all(a == b for a, b in common)
-    if one[0] == other[0] == "axis":
-        # Equal ends and another start: a recurrence with its initial state, h_0 beside x_1.
-        return one[2] == other[2]
-    return one == other or one[0] == other[0] == "family"
-
-
-@dataclass
-class Letters:
-    """What the letters of one formula run over, filled while it is read."""
-
-    declared: Mapping[str, Key]
-    known: dict[str, Key] = field(default_factory=dict)
-    clashes: list[Notice] = field(default_factory=list)
-
-    def agrees(self, name: str, key: Key) -> int:
-        """Return how well a letter fits a slot: 3 known, 2 declared, 0 new, -6 a clash."""
-        if name in self.known:
-            return 3 if same_key(self.known[name], key) else -6
-        if name in self.declared:
-            return 2 if same_key(self.declared[name], key) else -2
-        return 0
-
-    def bind(self, name: str, key: Key, span: Span) -> None:
-        """Note that a letter runs over ``key``; a second meaning is a clash."""
-        old = self.known.setdefault(name, key)
-        if not same_key(old, key):
-            self.clashes.append(Notice("axis-clash", span, name))
-        elif key[0] == old[0] == "axis" and _starts_later(key, old):
-            self.known[name] = key
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One reading of a name: the term, its score, and which letters it gives which meaning."""
-
-    score: int
-    term: Term
-    binds: tuple[tuple[str, Key], ...] = ()
-
-
-@dataclass(frozen=True)
-class CompiledRow:
-    """A surface row as a name with placeholder tokens."""
-
-    row: Row
-    name: Name
-    slots: Mapping[str, str]
-
-
-def new_letters(symbols: Symbols) -> Letters:
-    """Return the letters before a formula is read."""
-    return Letters(declared_letters(symbols.network))
-
-
-def compile_rows(symbols: Symbols) -> tuple[CompiledRow, ...]:
-    """Return the table's rows that are one name with scripts, the longest first."""
-    found: list[CompiledRow] = []
-    for row in symbols.table.rows:
-        slots: dict[str, str] = {}
-        text = ""
-        for part, is_slot in surface_parts(row.surface):
-            text += _placeholder(part, slots) if is_slot else part
-        vocabulary = Vocabulary((*symbols.words,), symbols.letters)
-        try:
-            chains = parse(text, vocabulary)
-        except FormulaError:
-            continue
-        if len(chains) == 1 and isinstance(chains[0].members[0], Name):
-            found.append(CompiledRow(row, chains[0].members[0], slots))
-    return tuple(sorted(found, key=lambda c: -len(c.row.surface)))
-
-
-def _placeholder(slot: str, slots: dict[str, str]) -> str:
-    mark = chr(_PLACEHOLDER + len(slots))
-    slots[mark] = slot
-    return mark
-
-
-# --- through the table ---------------------------------------------------------------------------
-
-
-def table_candidates(
-    name: Name, rows: tuple[CompiledRow, ...], symbols: Symbols, letters: Letters
-) -> Iterator[Candidate]:
-    """Yield the readings of a name that the surface table gives."""
-    for compiled in rows:
-        pattern = compiled.name
-        if pattern.base != name.base or pattern.primes != name.primes:
-            continue
-        for sub in _matches(pattern.sub, name.sub, compiled.slots):
-            for sup in _matches(pattern.sup, name.sup, compiled.slots):
-                found = _reading_term(compiled.row.reading, {**sub, **sup}, symbols, name.span)
-                if found is not None:
-                    yield _scored(found, symbols, letters, 40 + len(compiled.row.surface))
-        if compiled.slots and not _has_slots(pattern.sup) and pattern.sup == () == name.sup:
-            continue
-
-
-def _has_slots(tokens: tuple[Token, ...]) -> bool:
-    return any(ord(t.text[0]) >= _PLACEHOLDER for t in tokens)
-
-
-def _clean(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    return tuple(t for t in tokens if t.kind not in ("{", "}", ",") and t.text != r"\mathrm")
-
-
-def _matches(
-    pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str]
-) -> Iterator[dict[str, At]]:
-    yield from _match(_clean(pattern), _clean(tokens), slots)
-
-
-def _match(
-    pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str]
-) -> Iterator[dict[str, At]]:
-    if not pattern:
-        if not tokens:
-            yield {}
-        return
-    first = pattern[0]
-    if first.text not in slots:
-        if tokens and tokens[0].text == first.text:
-            yield from _match(pattern[1:], tokens[1:], slots)
-        return
-    for length in range(1, len(tokens) - len(pattern) + 2):
-        piece = tokens[:length]
-        at = index_expression(piece)
-        if at is None or (length > 1 and not _one_expression(piece)):
-            continue
-        for rest in _match(pattern[1:], tokens[length:], slots):
-            yield {**rest, slots[first.text]: at}
-
-
-def _one_expression(piece: tuple[Token, ...]) -> bool:
-    return any(t.kind == "operator" or t.kind == "'" for t in piece)
-
-
-def _reading_term(
-    reading: Reading, slots: Mapping[str, At], symbols: Symbols, span: Span
-) -> Term | None:
-    tensor = symbols.tensors.get(reading.tensor)
-    if tensor is None:
-        if reading.tensor in symbols.network_functions and not reading.of:
-            return Term("function", (), reading.tensor, span)
-        return None
-    if reading.indices is None:
-        places: tuple[At | None, ...] = (None,) * len(tensor.axes)
-    else:
-        places = tuple(_slot_at(text, slots) for text in reading.indices)
-    term = Term("element", (), Ref(tensor.name, places), span)
-    if reading.of:
-        of = parse_access(reading.of, slots, symbols, span)
-        term = Term("gradient", (of, term), Slope(symbol="table"), span)
-    if reading.scale:
-        term = Term("multiply", (_scale(reading.scale, symbols, span), term), ("",), span)
-    return term
-
-
-def parse_access(text: str, slots: Mapping[str, At], symbols: Symbols, span: Span) -> Term:
-    """Return the element that ``C`` or ``u[a]`` names."""
-    name, _, inside = text.partition("[")
-    tensor = symbols.tensors.get(name.strip())
-    if tensor is None:
-        raise FormulaError(text, "The surface table names no tensor of the network.", "", span)
-    if not inside:
-        return Term("element", (), Ref(tensor.name, (None,) * len(tensor.axes)), span)
-    places = tuple(_slot_at("".join(p.split()), slots) for p in inside.rstrip("] ").split(","))
-    return Term("element", (), Ref(tensor.name, places), span)
-
-
-def _slot_at(text: str, slots: Mapping[str, At]) -> At | None:
-    if text == ":":
-        return None
-    sign, total = 1, At((), 0, False)
-    for piece in text.replace("-", "+-").split("+"):
-        sign = -1 if piece.startswith("-") else 1
-        body = piece.lstrip("-")
-        if not body:
-            continue
-        part = At((), int(body), False) if body.isdigit() else slots.get(body, letter(body))
-        total = _plus(total, part, sign)
-    return total
-
-
-def _plus(left: At, right: At, sign: int) -> At:
-    counts = dict(left.letters)
-    for name, count in right.letters:
-        counts[name] = counts.get(name, 0) + sign * count
-    kept = tuple((name, c) for name, c in counts.items() if c)
-    written = right.written if not left.letters and left.constant == 0 else left.written
-    return At(kept, left.constant + sign * right.constant, written)
-
-
-def _scale(text: str, symbols: Symbols, span: Span) -> Term:
-    factors = [_scale_factor(piece, symbols, span) for piece in text.split("/")]
-    term = factors[0]
-    for factor in factors[1:]:
-        term = Term("divide", (term, factor), None, span)
-    return term
-
-
-def _scale_factor(text: str, symbols: Symbols, span: Span) -> Term:
-    if text.replace(".", "").isdigit():
-        return Term("number", (), (Fraction(text), text), span)
-    if text in symbols.tensors:
-        return Term("element", (), Ref(text, ()), span)
-    return Term("size", (), text, span)
-
-
-# --- through the network's names -----------------------------------------------------------------
+from derivgen.formulas.tree import Name
 
 
 def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
@@ -304,7 +70,7 @@ def _fits(
     symbols: Symbols,
     letters: Letters,
 ) -> Iterator[Candidate]:
-    real = _any_member(tensor, symbols)
+    real = any_member(tensor, symbols)
     rank = len(symbols.tensors[real].axes)
     for sample, left in _sample_choices(real, rank, sub, sup, symbols):
         if sample is not None and any(n in letters.declared for n, _ in sample.letters):
@@ -314,7 +80,7 @@ def _fits(
                 ref = Ref(tensor, slots, member, sample)
                 term = Term("element", (), ref, name.span)
                 penalty = 2 * (sample is not None) + 2 * partial + _literal_powers(order, name)
-                yield _scored(term, symbols, letters, used + bonus - penalty)
+                yield scored(term, symbols, letters, used + bonus - penalty)
 
 
 def _literal_powers(order: tuple[Atom, ...], name: Name) -> int:
@@ -336,12 +102,6 @@ def _role_candidates(
     tensor = symbols.roles.get(name.base)
     if tensor is not None:
         yield from _fits(tensor, None, sub, sup, -2, name, symbols, letters)
-
-
-def _any_member(tensor: str, symbols: Symbols) -> str:
-    if "{}" not in tensor:
-        return tensor
-    return next(iter(symbols.families[tensor[:-2]].values()))
 
 
 def _sample_choices(
@@ -444,14 +204,14 @@ def _loss_candidates(
     penalty = 0 if name.base == symbols.loss else 2
     text = canonical(plain_text(name.sub)) + canonical(plain_text(unwrapped(name.sup)[0]))
     if not text or text in LOSS_WORDS:
-        yield _scored(
+        yield scored(
             Term("element", (), Ref(tensor.name), name.span), symbols, letters, 4 - penalty
         )
     elif len(sub) + len(sup) == 1 and (sub + sup)[0].text in letters.declared:
         return  # L_t is the loss of one time, not of one sample
     elif len(sub) + len(sup) == 1 and (sub + sup)[0].at is not None:
         ref = Ref(tensor.name, sample=(sub + sup)[0].at)
-        yield _scored(Term("element", (), ref, name.span), symbols, letters, 2 - penalty)
+        yield scored(Term("element", (), ref, name.span), symbols, letters, 2 - penalty)
 
 
 def delta_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
@@ -491,79 +251,6 @@ def _kronecker(
     ranks = [len(symbols.tensors[t].axes) for t in symbols.preactivations]
     score = 12 if 2 not in ranks or all(a.text in letters.known for a in sub) else 0
     yield Candidate(score, Term("bracket", (), Test("=", sub[0].at, sub[1].at), name.span))
-
-
-# --- scoring -------------------------------------------------------------------------------------
-
-
-def _scored(term: Term, symbols: Symbols, letters: Letters, score: int) -> Candidate:
-    binds: list[tuple[str, Key]] = []
-    for part in _elements(term):
-        for at, key in slot_keys(part.data, symbols):
-            for name, _ in at.letters:
-                if name in symbols.sizes:
-                    score += 1
-                    continue
-                score += letters.agrees(name, key)
-                if len(at.letters) == 1 and (at.constant == 0 or name not in letters.known):
-                    binds.append((name, key))
-            score -= _outside(at, key, symbols)
-    return Candidate(score, term, tuple(binds))
-
-
-def _outside(at: At, key: Key, symbols: Symbols) -> int:
-    if at.letters or key[0] != "axis":
-        return 0
-    low, high = (_constant(form, symbols) for form in key[1:3])
-    if low is None or high is None:
-        return 0
-    count = high - low
-    return 8 if at.constant > max(high, count) else 0
-
-
-def _constant(form: Affine, symbols: Symbols) -> int | None:
-    if form.is_constant:
-        return form.constant
-    sizes = {dim.name: symbols.sizes.get(dim.name) for dim in dims_of(form)}
-    if len(form.terms) != len(sizes) or any(size is None for size in sizes.values()):
-        return None
-    return form.constant + sum(c * (sizes[str(atom)] or 0) for atom, c in form.terms)
-
-
-def _elements(term: Term) -> Iterator[Term]:
-    if term.op == "element":
-        yield term
-    for part in term.args:
-        yield from _elements(part)
-
-
-def slot_keys(ref: Ref, symbols: Symbols) -> Iterator[tuple[At, Key]]:
-    """Yield every index expression of a reference with what it runs over."""
-    tensor = symbols.tensors[_any_member(ref.tensor, symbols)]
-    for number, slot in enumerate(ref.slots):
-        if slot is not None:
-            key: Key = axis_key(tensor, number)
-            if "{}" in ref.tensor and ref.member is not None:
-                key = _layered_key(ref, number, symbols)
-            yield slot, key
-    if ref.member is not None:
-        yield ref.member, ("family", ref.tensor)
-    if ref.sample is not None:
-        yield ref.sample, ("sample",)
-
-
-def _layered_key(ref: Ref, number: int, symbols: Symbols) -> Key:
-    assert ref.member is not None, "a family reference has a member"
-    members = symbols.families[ref.tensor[:-2]]
-    name = ref.member.letters[0][0] if ref.member.letters else ""
-    axes = tuple(
-        (member - ref.member.constant, axis_key(symbols.tensors[tensor], number))
-        for member, tensor in sorted(members.items())
-        if number < len(symbols.tensors[tensor].axes)
-    )
-    if len({axis for _, axis in axes}) == 1:
-        return axes[0][1]
-    return ("layered", name, axes)
 
 
 def free_number(name: Name, symbols: Symbols) -> Term | None:

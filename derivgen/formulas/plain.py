@@ -11,19 +11,27 @@ numerals mean what they mean in the network, nothing is shifted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from derivgen.errors import DerivgenError
-from derivgen.formulas.names import Letters, new_letters, slot_keys
-from derivgen.formulas.symbols import STEP_SIZES, Symbols, axis_key
+from derivgen.formulas.fit import new_letters
+from derivgen.formulas.plain_indices import (
+    PlainReader,
+    at_or_none,
+    bind,
+    bind_all,
+    bound,
+    bound_name,
+    slot,
+    substituted,
+)
+from derivgen.formulas.symbols import STEP_SIZES, Symbols
 from derivgen.formulas.terms import (
     At,
-    Bound,
     Claim,
     Fold,
-    Part,
     Ref,
     Slope,
     Term,
@@ -31,7 +39,7 @@ from derivgen.formulas.terms import (
     letter,
     map_ats,
 )
-from derivgen.formulas.tree import FormulaError, Notice, Span
+from derivgen.formulas.tree import FormulaError, Span
 from derivgen.language.grammar import VALUE, read_expression
 from derivgen.language.grammar import Reader as TokenReader
 from derivgen.language.source import make_source
@@ -43,7 +51,6 @@ from derivgen.language.syntax import (
     Negative,
     NotTree,
     Num,
-    Ranged,
     Word,
 )
 from derivgen.language.syntax import Ref as RefTree
@@ -54,20 +61,6 @@ COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 ELEMENTARY = ("exp", "log", "log1p", "expm1", "sqrt", "tanh", "sinh", "cosh", "sin", "cos", "asin",
               "acos", "atan", "abs", "sign", "erf", "lgamma", "digamma", "floor", "min", "max",
               "stop_gradient")  # fmt: skip
-
-
-@dataclass
-class PlainReader:
-    """One line being read."""
-
-    text: str
-    symbols: Symbols
-    letters: Letters
-    bound: tuple[str, ...] = ()
-    notices: list[Notice] = field(default_factory=list)
-
-    def problem(self, subject: str, problem: str, at: int, advice: str = "") -> FormulaError:
-        return FormulaError(subject, problem, advice, (at, at + len(subject)))
 
 
 def read_plain(text: str, symbols: Symbols) -> Claim:
@@ -162,10 +155,7 @@ def _comparison(tree: Infix, reader: PlainReader) -> Test:
 
 
 def _side(tree: Any, reader: PlainReader) -> Any:
-    return _at_or_none(tree, reader) or _term(tree, reader)
-
-
-# --- trees ---------------------------------------------------------------------------------------
+    return at_or_none(tree, reader) or _term(tree, reader)
 
 
 def _term(tree: Any, reader: PlainReader) -> Term:
@@ -205,7 +195,7 @@ def _word(tree: Word, reader: PlainReader) -> Term:
 
 def _ref(tree: RefTree, reader: PlainReader) -> Term:
     span = (tree.at, _closing(reader.text, tree.at))
-    slots = tuple(_slot(item, reader) for item in tree.items)
+    slots = tuple(slot(item, reader) for item in tree.items)
     name = tree.name
     updated = name.endswith("'") and name not in reader.symbols.tensors
     name = name.rstrip("'") if updated else name
@@ -219,7 +209,7 @@ def _ref(tree: RefTree, reader: PlainReader) -> Term:
             name, f"It has {len(tensor.axes)} indices, {len(slots)} are written.", tree.at
         )
     term = Term("element", (), Ref(name, slots, updated=updated), span)
-    _bind(term.data, reader, span)
+    bind(term.data, reader, span)
     if tree.outside is not None:
         return _padded(term, _term(tree.outside, reader), reader)
     return term
@@ -235,43 +225,8 @@ def _alias(name: str, slots: tuple[At, ...], span: Span, reader: PlainReader) ->
         raise reader.problem(name, f"It has {len(names)} indices.", span[0])
     mapping = dict(zip(names, slots))
     new = map_ats(term, lambda at: substituted(at, mapping))
-    _bind_all(new, reader, span)
+    bind_all(new, reader, span)
     return replace(new, span=span)
-
-
-def substituted(at: At, mapping: Mapping[str, At]) -> At:
-    """Return an index expression with letters replaced."""
-    letters: dict[str, int] = {}
-    constant = at.constant
-    parts = list(at.parts)
-    for name, count in at.letters:
-        new = mapping.get(name, letter(name))
-        constant += count * new.constant
-        parts += [(p, c * count) for p, c in new.parts]
-        for inner, more in new.letters:
-            letters[inner] = letters.get(inner, 0) + count * more
-    kept = tuple((n, c) for n, c in letters.items() if c)
-    return At(kept, constant, at.written, tuple(parts))
-
-
-def _bind_all(term: Term, reader: PlainReader, span: Span) -> None:
-    if isinstance(term.data, Ref):
-        _bind(term.data, reader, span)
-    for part in term.args:
-        _bind_all(part, reader, span)
-
-
-def _bind(ref: Ref, reader: PlainReader, span: Span) -> None:
-    for at, key in slot_keys(ref, reader.symbols):
-        for name, _ in at.letters:
-            if name in reader.symbols.sizes or name.startswith("#"):
-                continue
-            if at.constant == 0 and len(at.letters) == 1 and at.letters[0][1] == 1 and not at.parts:
-                reader.letters.bind(name, key, span)
-            elif name in reader.letters.declared:
-                reader.letters.known.setdefault(name, reader.letters.declared[name])
-            else:
-                reader.letters.known.setdefault(name, key)
 
 
 def _closing(text: str, at: int) -> int:
@@ -291,95 +246,6 @@ def _closing(text: str, at: int) -> int:
     return end
 
 
-# --- indices -------------------------------------------------------------------------------------
-
-
-def _slot(tree: Any, reader: PlainReader) -> At:
-    at = _at_or_none(tree, reader)
-    if at is None:
-        raise reader.problem(
-            reader.text[tree.at : tree.at + 1], "This is no index expression.", tree.at
-        )
-    return at
-
-
-def _at_or_none(tree: Any, reader: PlainReader) -> At | None:
-    match tree:
-        case Num(value=value) if Fraction(value).denominator == 1:
-            return At((), int(value), False)
-        case Word(name=name):
-            return At(((name, 1),), 0, False) if _is_index(name, reader) else None
-        case Negative(part=part):
-            return _scaled(_at_or_none(part, reader), -1)
-        case Chain(ops=ops, parts=parts) if ops[0] == "+":
-            return _added(ops, [_at_or_none(part, reader) for part in parts])
-        case Chain(ops=ops, parts=parts) if ops[0] == "*":
-            return _times([_at_or_none(part, reader) for part in parts])
-        case Infix(op=op, left=left, right=Num(value=value)) if op in ("//", "%"):
-            inner = _at_or_none(left, reader)
-            return inner and At((), 0, False, ((Part(op, "", (inner,), int(value)), 1),))
-        case RefTree(name=name, items=items) if _holds_indices(name, reader):
-            slots = tuple(_slot(item, reader) for item in items)
-            _bind(Ref(name, slots), reader, (tree.at, tree.at + len(name)))
-            return At((), 0, False, ((Part("lookup", name, slots), 1),))
-    return None
-
-
-def _is_index(name: str, reader: PlainReader) -> bool:
-    symbols = reader.symbols
-    if name in reader.bound or name in symbols.sizes:
-        return True
-    if _holds_indices(name, reader) and not symbols.tensors[name].axes:
-        return False
-    return name not in symbols.tensors or name in reader.letters.declared
-
-
-def _holds_indices(name: str, reader: PlainReader) -> bool:
-    tensor = reader.symbols.tensors.get(name)
-    return tensor is not None and tensor.values_of is not None
-
-
-def _scaled(at: At | None, factor: int) -> At | None:
-    if at is None:
-        return None
-    letters = tuple((n, c * factor) for n, c in at.letters)
-    parts = tuple((p, c * factor) for p, c in at.parts)
-    return At(letters, at.constant * factor, False, parts)
-
-
-def _added(ops: tuple[str, ...], ats: list[At | None]) -> At | None:
-    letters: dict[str, int] = {}
-    parts: list[tuple[Part, int]] = []
-    constant = 0
-    for op, at in zip(ops, ats):
-        if at is None:
-            return None
-        sign = -1 if op == "-" else 1
-        constant += sign * at.constant
-        parts += [(p, c * sign) for p, c in at.parts]
-        for name, count in at.letters:
-            letters[name] = letters.get(name, 0) + sign * count
-    kept = tuple((n, c) for n, c in letters.items() if c)
-    return At(kept, constant, False, tuple(parts))
-
-
-def _times(ats: list[At | None]) -> At | None:
-    total: At | None = At((), 1, False)
-    for at in ats:
-        if at is None or total is None:
-            return None
-        if not at.letters and not at.parts:
-            total = _scaled(total, at.constant)
-        elif not total.letters and not total.parts:
-            total = _scaled(at, total.constant)
-        else:
-            return None
-    return total
-
-
-# --- operations ----------------------------------------------------------------------------------
-
-
 def _negative(tree: Negative, reader: PlainReader) -> Term:
     inner = _term(tree.part, reader)
     return Term("negate", (inner,), None, (tree.at, inner.span[1]))
@@ -389,7 +255,7 @@ def _infix(tree: Infix, reader: PlainReader) -> Term:
     if tree.op in COMPARISONS:
         raise reader.problem(tree.op, "A comparison stands in brackets: [i = j].", tree.op_at)
     if tree.op in ("//", "%"):
-        at = _at_or_none(tree, reader)
+        at = at_or_none(tree, reader)
         if at is None:
             raise reader.problem(tree.op, "Only indices are divided so.", tree.op_at)
         return Term("index", (), at, (tree.at, tree.op_at + 2))
@@ -488,7 +354,7 @@ def _where(tree: Apply, span: Span, reader: PlainReader) -> Term:
 
 def _indexed_call(tree: Apply, span: Span, reader: PlainReader) -> Term:
     assert tree.items is not None, "checked by the caller"
-    names = [_bound_name(item, reader) for item in tree.items]
+    names = [bound_name(item, reader) for item in tree.items]
     if len(tree.args) != 1:
         raise reader.problem(tree.name, "It takes one argument.", tree.at)
     outer = reader.bound
@@ -499,38 +365,11 @@ def _indexed_call(tree: Apply, span: Span, reader: PlainReader) -> Term:
         if name in reader.letters.declared:
             reader.letters.known.setdefault(name, reader.letters.declared[name])
     if tree.name in FOLDS:
-        bounds = tuple(_bound(item, name) for item, name in zip(tree.items, names))
+        bounds = tuple(bound(item, name) for item, name in zip(tree.items, names))
         return Term("fold", (body,), Fold(tree.name, bounds), span)
     if tree.name in reader.symbols.network_functions:
         return Term("along", (body,), (tree.name, tuple(names)), span)
     raise reader.problem(tree.name, "Nothing declares this function.", tree.at, "Define it.")
-
-
-def _bound_name(item: Any, reader: PlainReader) -> str:
-    if isinstance(item, (Word, Ranged)):
-        return item.name
-    raise reader.problem("[", "Bound indices are letters.", item.at, "Write sum[i](...).")
-
-
-def _bound(item: Any, name: str) -> Bound:
-    if not isinstance(item, Ranged):
-        return Bound(name)
-    low = _simple(item.low) if item.low is not None else At((), 0, False)
-    high = _simple(item.high)
-    if high is not None and item.low is None:
-        high = high.shifted(-1)
-    return Bound(name, low, high)
-
-
-def _simple(tree: Any) -> At | None:
-    match tree:
-        case Num(value=value):
-            return At((), int(value), False)
-        case Word(name=name):
-            return At(((name, 1),), 0, False)
-        case Chain(ops=ops, parts=parts) if ops[0] == "+":
-            return _added(ops, [_simple(part) for part in parts])
-    return None
 
 
 _HANDLERS: Mapping[type, Callable[[Any, PlainReader], Term]] = {
@@ -544,8 +383,3 @@ _HANDLERS: Mapping[type, Callable[[Any, PlainReader], Term]] = {
     NotTree: _not,
     Bracket: _bracket,
 }
-
-
-def axis_of(symbols: Symbols, tensor: str, number: int) -> tuple[Any, ...]:
-    """Return what the letters in a slot run over."""
-    return axis_key(symbols.tensors[tensor], number)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from derivgen.formulas import tree
-from derivgen.formulas.names import (
-    CompiledRow,
-    Letters,
-)
-from derivgen.formulas.parser import Vocabulary, parse_tokens
+from derivgen.formulas.cursor import Vocabulary
+from derivgen.formulas.fit import Letters
+from derivgen.formulas.parser import parse_tokens
+from derivgen.formulas.rows import CompiledRow
 from derivgen.formulas.scripts import (
     plain_text,
 )

@@ -13,10 +13,50 @@ OPEN = {"(": ")", "[": "]", r"\{": r"\}", r"\lbrace": r"\rbrace", r"\langle": r"
 CLOSE = frozenset(OPEN.values())
 # Commands that take an argument: a brace right after them is not mere grouping.
 TAKES_ARGUMENT = frozenset(
-    r"\frac \dfrac \tfrac \cfrac \sqrt \hat \bar \tilde \vec \dot \ddot \overline \widehat"
-    r" \widetilde \mathbf \boldsymbol \bm \mathrm \mathit \mathcal \mathscr \mathbb \mathsf \text"
-    r" \textit \textbf \textrm \operatorname \underline \underbrace \overbrace \boxed \stackrel"
-    r" \overset \underset \substack \mathop \color \textcolor \pmb \mathfrak \mbox".split(" ")
+    [
+        r"\frac",
+        r"\dfrac",
+        r"\tfrac",
+        r"\cfrac",
+        r"\sqrt",
+        r"\hat",
+        r"\bar",
+        r"\tilde",
+        r"\vec",
+        r"\dot",
+        r"\ddot",
+        r"\overline",
+        r"\widehat",
+        r"\widetilde",
+        r"\mathbf",
+        r"\boldsymbol",
+        r"\bm",
+        r"\mathrm",
+        r"\mathit",
+        r"\mathcal",
+        r"\mathscr",
+        r"\mathbb",
+        r"\mathsf",
+        r"\text",
+        r"\textit",
+        r"\textbf",
+        r"\textrm",
+        r"\operatorname",
+        r"\underline",
+        r"\underbrace",
+        r"\overbrace",
+        r"\boxed",
+        r"\stackrel",
+        r"\overset",
+        r"\underset",
+        r"\substack",
+        r"\mathop",
+        r"\color",
+        r"\textcolor",
+        r"\pmb",
+        r"\mathfrak",
+        r"\mbox",
+    ]
 )
 OVER_RELATION = frozenset({r"\stackrel", r"\overset", r"\underset"})
 

@@ -13,15 +13,13 @@ from typing import Any
 
 from derivgen.formulas import tree
 from derivgen.formulas.entries import dotted_sum, group, matrix
+from derivgen.formulas.fit import new_letters
 from derivgen.formulas.folds import big, cases, indicator, scripted, with_implicit_bounds
 from derivgen.formulas.meanings import name
-from derivgen.formulas.names import (
-    compile_rows,
-    new_letters,
-)
 from derivgen.formulas.parser import parse
 from derivgen.formulas.products import product
 from derivgen.formulas.reader import Reader, replace_span, vocabulary_of
+from derivgen.formulas.rows import compile_rows
 from derivgen.formulas.slopes import differential, fraction
 from derivgen.formulas.symbols import (
     Symbols,
@@ -109,12 +107,6 @@ def _norm(node: tree.Norm, reader: Reader) -> Term:
 
 def _dots(node: tree.Dots, reader: Reader) -> Term:
     raise FormulaError("...", "Dots with no pattern.", "Write the sum or the vector.", node.span)
-
-
-
-
-
-
 
 
 _HANDLERS: Mapping[type, Callable[[Any, Reader], Term]] = {

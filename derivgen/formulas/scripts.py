@@ -14,12 +14,13 @@ from derivgen.formulas.tree import Token
 TRANSPOSES = frozenset(["T", r"\top", r"\intercal", r"\mathsf", "t", r"\mathrm", "'"])
 _BRACKETS = {"(": ")", "[": "]", r"\langle": r"\rangle", "<": ">", r"\{": r"\}", "{": "}"}
 _IGNORED = frozenset([r"\mathrm", r"\text", r"\mathit", r"\textit", r"\mathbf", r"\rm", r"\prime_",
-                      r"\mathsf", r"\textrm", r"\operatorname", r"\boldsymbol", r"\mathcal", "&"])  # fmt: skip
+                      r"\mathsf", r"\textrm", r"\operatorname", r"\boldsymbol", r"\mathcal",
+                      "&"])  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Atom:
-    """One index of a script: its text, its meaning as an index, and whether brackets stood round it."""
+    """One index of a script: its text, its meaning, and whether brackets stood round it."""
 
     text: str
     at: At | None

@@ -1,4 +1,4 @@
-r"""Leibniz fractions and gradients: ``\frac{\partial E}{\partial W_{ks}}``, and names of functions."""
+r"""Leibniz fractions, ``\frac{\partial E}{\partial W_{ks}}``, gradients, names of functions."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def differentiated(inner: Tree, reader: Reader) -> Term:
     """Return what is differentiated; the arguments of a loss are dropped."""
     if isinstance(inner, tree.Product) and isinstance(inner.factors[0], Name):
         first, rest = inner.factors[0], inner.factors[1:]
-        if len(rest) == 1 and isinstance(rest[0], tree.Group) and rest[0].bracket == "(":
-            if not function_name(first, reader):
-                return reader.term(first)
+        grouped = len(rest) == 1 and isinstance(rest[0], tree.Group) and rest[0].bracket == "("
+        if grouped and not function_name(first, reader):
+            return reader.term(first)
     return reader.term(inner)
 
 

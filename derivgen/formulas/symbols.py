@@ -17,15 +17,16 @@ from derivgen.algebra.network import Network, Role, Tensor
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.terms import Term
 
-LOSS_NAMES = ("E", "J", "L", "C", "ell", "Loss", "loss", "cost", "Cost", "Err", "error", "Q", "R", "l",
-              "mathcalL", "Error", "err", "LOSS")  # fmt: skip
+LOSS_NAMES = ("E", "J", "L", "C", "ell", "Loss", "loss", "cost", "Cost", "Err", "error", "Q", "R",
+              "l", "Error", "err", "LOSS")  # fmt: skip
 LOSS_WORDS = ("total", "tot", "all", "sum", "theta", "data")
 STEP_SIZES = ("eta", "alpha", "lr", "gamma", "epsilon", "mu", "lambda", "rho")
 BATCH_SIZES = ("m", "N", "n", "M", "B", "batch", "bs")
-ELEMENTARY = ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "sqrt", "abs", "sign", "atan", "max",
-              "min", "erf", "log1p", "expm1")  # fmt: skip
+ELEMENTARY = ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "sqrt", "abs", "sign", "atan",
+              "max", "min", "erf", "log1p", "expm1")  # fmt: skip
 FUNCTION_ALIASES = {
-    "sigma": "sigmoid", "Sigmoid": "sigmoid", "sgm": "sigmoid", "logistic": "sigmoid", "ReLU": "relu",
+    "sigma": "sigmoid", "Sigmoid": "sigmoid", "sgm": "sigmoid", "logistic": "sigmoid",
+    "ReLU": "relu",
     "lg": "log", "ln": "log", "arctan": "atan", "sgn": "sign", "Softmax": "softmax", "th": "tanh",
     "S": "sigmoid",
 }  # fmt: skip
@@ -158,8 +159,8 @@ def _families(network: Network) -> dict[str, dict[int, str]]:
 def _complete_activations(network: Network, families: dict[str, dict[int, str]]) -> None:
     """Give ``a`` its member 0 (the input), and its last (the output), however they are named."""
     inputs = network.of_role(Role.INPUT)
-    for stem in [s for s in ("z", "a", "h", "u", "s", "net", "n") if s in families]:
-        members = families[stem]
+    for base in [s for s in ("z", "a", "h", "u", "s", "net", "n") if s in families]:
+        members = families[base]
         for equation in network.equations:
             reads = [n for n in tensors_read(equation.rhs) if n in members.values()]
             if len(reads) == 1 and _is_elementwise(
@@ -167,15 +168,11 @@ def _complete_activations(network: Network, families: dict[str, dict[int, str]])
             ):
                 number = next(k for k, n in members.items() if n == reads[0])
                 for other in ("a", "h", "o", "x", "out"):
-                    if other != stem and (other not in families or number not in families[other]):
+                    if other != base and (other not in families or number not in families[other]):
                         families.setdefault(other, {})[number] = equation.lhs.tensor
-    for stem in ("a", "h", "x", "o", "out"):
-        if (
-            stem in families
-            and 0 not in families[stem]
-            and len(inputs) == 1
-            and 1 in families[stem]
-        ):
+    for stem in list(families):
+        lacks_first = 0 not in families[stem] and 1 in families[stem]
+        if stem in ("a", "h", "x", "o", "out") and lacks_first and len(inputs) == 1:
             families[stem][0] = inputs[0].name
 
 

@@ -19,13 +19,15 @@ MAX_NESTED_MACROS = 30
 FULL_WIDTH = str.maketrans("（）［］｛｝，；：＝＋－＊／．｜′’−–×·", "()[]{},;:=+-*/.|''--×·")
 
 # Commands that only set type: they vanish.
-SPACING = frozenset(
-    r"\, \: \! \  \> \enspace \thinspace \medspace \thickspace \left \right \middle"
-    r" \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \bigm \displaystyle"
-    r" \textstyle \scriptstyle \limits \nolimits \nonumber \notag \hfill \noindent \hline \strut"
-    r" \allowbreak \rm \bf \it \hphantom \phantom \smallskip \medskip \bigskip \par \small \large"
-    r" \centering \mathstrut \vphantom \/".split(" ")
-) | {"\\ "}
+SPACING = frozenset((
+    r"\,", r"\:", r"\!", r"\>", r"\enspace", r"\thinspace", r"\medspace", r"\thickspace",
+    r"\left", r"\right", r"\middle", r"\big", r"\Big", r"\bigg", r"\Bigg", r"\bigl", r"\bigr",
+    r"\Bigl", r"\Bigr", r"\biggl", r"\biggr", r"\Biggl", r"\Biggr", r"\bigm", r"\displaystyle",
+    r"\textstyle", r"\scriptstyle", r"\limits", r"\nolimits", r"\nonumber", r"\notag",
+    r"\hfill", r"\noindent", r"\hline", r"\strut", r"\allowbreak", r"\rm", r"\bf", r"\it",
+    r"\hphantom", r"\phantom", r"\smallskip", r"\medskip", r"\bigskip", r"\par", r"\small",
+    r"\large", r"\centering", r"\mathstrut", r"\vphantom", r"\/", "\\ ",
+))  # fmt: skip
 # Wide spaces part formulas from each other and from their conditions.
 GAPS = frozenset([r"\quad", r"\qquad", r"\;"])
 RELATIONS = {
@@ -40,24 +42,27 @@ RELATIONS = {
 }  # fmt: skip
 OPERATORS = {
     r"\cdot": r"\cdot", r"\times": r"\times", "×": r"\times", "·": r"\cdot", "*": "*", r"\ast": "*",
-    r"\odot": r"\odot", r"\circ": r"\circ", r"\otimes": r"\otimes", r"\star": "*", r"\bullet": r"\cdot",
+    r"\odot": r"\odot", r"\circ": r"\circ", r"\otimes": r"\otimes", r"\star": "*",
+    r"\bullet": r"\cdot",
     r"\oplus": "+", "+": "+", "-": "-", "/": "/", r"\div": "/", r"\over": r"\over", r"\ominus": "-",
     "⊙": r"\odot", "∘": r"\circ", "⊗": r"\otimes", r"\pm": "+", r"\bigodot": r"\odot", "@": "@",
     r"\centerdot": r"\cdot", r"\backslash": "/",
 }  # fmt: skip
 UNICODE = {
     "∂": r"\partial", "∑": r"\sum", "Σ": r"\sum", "√": r"\sqrt", "∇": r"\nabla", "≈": r"\approx",
-    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∏": r"\prod", "∈": r"\in", "Δ": r"\Delta", "…": r"\dots",
-    "∞": r"\infty", "≡": r"\equiv", "←": r"\leftarrow", "→": r"\to", "∝": r"\propto", "⋯": r"\cdots",
+    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∏": r"\prod", "∈": r"\in", "Δ": r"\Delta",
+    "…": r"\dots",
+    "∞": r"\infty", "≡": r"\equiv", "←": r"\leftarrow", "→": r"\to", "∝": r"\propto",
+    "⋯": r"\cdots",
     "⊤": r"\top", "∼": r"\sim", "⇒": r"\Rightarrow", "ℓ": r"\ell", "∥": r"\|",
 }  # fmt: skip
-_GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξοπρστυφχψωΓΘΛΞΠΦΨΩ",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi o pi rho sigma"
-        " tau upsilon phi chi psi omega Gamma Theta Lambda Xi Pi Phi Psi Omega".split(),
-    )
-)
+_GREEK_LETTERS = "αβγδεζηθικλμνξοπρστυφχψωΓΘΛΞΠΦΨΩ"
+_GREEK_NAMES = (
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda",
+    "mu", "nu", "xi", "o", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",
+    "Gamma", "Theta", "Lambda", "Xi", "Pi", "Phi", "Psi", "Omega",
+)  # fmt: skip
+_GREEK = dict(zip(_GREEK_LETTERS, _GREEK_NAMES))
 SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")) | {"ᵀ": "T", "⁺": "+", "⁻": "-"}
 SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")) | {"ᵢ": "i", "ⱼ": "j", "ₖ": "k", "ₜ": "t"}
 

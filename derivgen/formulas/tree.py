@@ -121,7 +121,7 @@ class Fraction2:
 
 @dataclass(frozen=True)
 class Differential:
-    """``\\partial x`` or ``d x``; ``inner`` is ``None`` in the operator ``\\frac{\\partial}{...}``."""
+    """``\\partial x`` or ``d x``; ``inner`` is ``None`` in an operator on what follows."""
 
     inner: Tree | None
     sign: str

@@ -105,12 +105,13 @@ def _slope_claim(
     inner = top.inner if isinstance(top, tree.Differential) else None
     if isinstance(inner, tree.Product) and isinstance(inner.factors[0], Name):
         name, group = inner.factors[0], inner.factors[1]
-        if isinstance(group, tree.Group) and _single_argument(group) == argument.base:
-            if _may_be_function(name.base, symbols):
-                return name.base, argument.base
-    if isinstance(inner, Name) and not inner.sub and _may_be_function(inner.base, symbols):
-        if inner.base not in symbols.tensors and _only_of(chain, argument.base, inner.base):
-            return inner.base, argument.base
+        alone = isinstance(group, tree.Group) and _single_argument(group) == argument.base
+        if alone and _may_be_function(name.base, symbols):
+            return name.base, argument.base
+    if not isinstance(inner, Name) or inner.sub or inner.base in symbols.tensors:
+        return None
+    if _may_be_function(inner.base, symbols) and _only_of(chain, argument.base, inner.base):
+        return inner.base, argument.base
     return None
 
 
@@ -310,15 +311,16 @@ def initial_scale(chain: tree.Chain) -> tuple[str, str] | None:
         return None
     right = chain.members[1]
     if chain.relations[0] == "dist" and isinstance(right, tree.Fraction2):
-        if isinstance(right.top, tree.Literal) and isinstance(right.bottom, Name):
-            below = _name_text(right.bottom)
-            return "variance", rf"\frac{{{right.top.text}}}{{\sqrt{{{below}}}}}"
+        top, bottom = right.top, right.bottom
+        if isinstance(top, tree.Literal) and isinstance(bottom, Name):
+            return "variance", rf"\frac{{{top.text}}}{{\sqrt{{{_name_text(bottom)}}}}}"
+        return None
     if isinstance(right, tree.Root) and isinstance(right.inner, tree.Fraction2):
         fans = _fans(right.inner.bottom)
         if fans is not None and all(power for _, power in fans):
-            top = right.inner.top.text if isinstance(right.inner.top, tree.Literal) else "2"
+            above = right.inner.top.text if isinstance(right.inner.top, tree.Literal) else "2"
             below = "+".join(name for name, _ in fans)
-            return "initialisation", rf"\sqrt{{\frac{{{top}}}{{{below}}}}}"
+            return "initialisation", rf"\sqrt{{\frac{{{above}}}{{{below}}}}}"
     return None
 
 

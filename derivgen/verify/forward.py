@@ -1,9 +1,9 @@
 r"""The network of a note that gives its own forward equations.
 
-Equations without derivatives, ``z_j = \sum_i w_{ji} x_i + b_j`` or ``z^{(1)} = W^{(1)} x + b^{(1)}``,
-are written in derivgen's own language and parsed by it, so a note's network has no other status than
-any network. In matrix form a capital letter is a matrix and a small one a vector. Invariant: what
-does not fit is left out; a note whose equations make no network gives none.
+Equations without derivatives, ``z_j = \sum_i w_{ji} x_i + b_j`` or ``z^{(1)} = W^{(1)} x + b``,
+are written in derivgen's own language and parsed by it, so a note's network has no other status
+than any network. In matrix form a capital letter is a matrix and a small one a vector. Invariant:
+what does not fit is left out; a note whose equations make no network gives none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from derivgen.algebra.expressions import tensors_read
 from derivgen.algebra.network import Network
 from derivgen.errors import DerivgenError
 from derivgen.formulas import tree
-from derivgen.formulas.parser import Vocabulary, parse, parse_tokens
+from derivgen.formulas.cursor import Vocabulary
+from derivgen.formulas.parser import parse, parse_tokens
 from derivgen.formulas.scripts import atoms, plain_text, split_transpose, unwrapped
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.symbols import FUNCTION_ALIASES, LOSS_NAMES
@@ -105,9 +106,10 @@ def _definitions(text: str) -> Iterator[tuple[Name, Tree]]:
             continue
         for chain in chains:
             first = chain.members[0]
-            if is_claim(chain) and isinstance(first, Name) and not has_slopes(chain):
-                if chain.relations[0] == "=" and not first.primes:
-                    yield first, chain.members[1]
+            if not is_claim(chain) or chain.relations[0] != "=" or has_slopes(chain):
+                continue
+            if isinstance(first, Name) and not first.primes:
+                yield first, chain.members[1]
 
 
 def _is_loss(name: Name) -> bool:

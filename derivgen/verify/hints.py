@@ -17,18 +17,15 @@ from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term, at_path, put, walk
 from derivgen.formulas.tree import Span
-from derivgen.verify.compare import (
-    DRAWS,
-    Outcome,
-    Worlds,
-    compare_terms,
-    features,
-    infer_letters,
-    readings,
-)
-from derivgen.verify.edits import DEFINITIONS, GENERATORS, Desk, Edit
-from derivgen.verify.evaluate import Reading
-from derivgen.verify.world import Draw, NoValue, World
+from derivgen.verify.compare import DRAWS, Outcome, Worlds, compare_terms
+from derivgen.verify.context import Reading
+from derivgen.verify.desk import Desk, Edit
+from derivgen.verify.draw import Draw
+from derivgen.verify.edits import DEFINITIONS, GENERATORS
+from derivgen.verify.numeric import NoValue
+from derivgen.verify.points import infer_letters
+from derivgen.verify.readings import features, readings
+from derivgen.verify.world import World
 from derivgen.verify.write import Pen, composed, make_pen, written
 
 MAX_EDITS = 900
@@ -231,8 +228,9 @@ def _holds_between(
 
     Derivatives inside the member stay total ones.
     """
-    from derivgen.verify.compare import agreement, kept_sizes, points
-    from derivgen.verify.evaluate import evaluate
+    from derivgen.verify.compare import agreement
+    from derivgen.verify.context import evaluate
+    from derivgen.verify.points import kept_sizes, points
 
     keep = kept_sizes((anchor, member), claim, symbols)
     for draw in DRAWS:

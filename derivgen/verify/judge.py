@@ -16,16 +16,11 @@ from derivgen.algebra.network import Role
 from derivgen.formulas import tree
 from derivgen.formulas.resolve import make_reader, resolve_member
 from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import Claim, Ref, Term, free_letters, walk
-from derivgen.formulas.tree import FormulaError, Name, Tree
-from derivgen.verify.compare import (
-    DRAWS,
-    Outcome,
-    best_outcome,
-    free_numbers,
-    points,
-)
-from derivgen.verify.evaluate import Reading, evaluate
+from derivgen.formulas.terms import Claim, Term, walk
+from derivgen.formulas.tree import FormulaError
+from derivgen.verify.compare import DRAWS, Outcome, best_outcome
+from derivgen.verify.context import Reading, evaluate
+from derivgen.verify.draw import Draw
 from derivgen.verify.hints import Hint, find_hint
 from derivgen.verify.messages import message
 from derivgen.verify.numbers import (
@@ -36,9 +31,10 @@ from derivgen.verify.numbers import (
     judge_number,
     wrong_part,
 )
+from derivgen.verify.numeric import NoValue, mp
+from derivgen.verify.points import free_numbers, points
 from derivgen.verify.report import Finding
 from derivgen.verify.stage import Stage
-from derivgen.verify.world import Draw, NoValue, mp
 
 Member = Term | FormulaError
 
@@ -54,14 +50,6 @@ class Notebook:
 
     def say(self, key: str, **values: object) -> str:
         return message(key, self.lang, **values)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A member's verdict before it is put into words for the report."""
-
-    finding: Finding
-    outcome: Outcome | None = None
 
 
 def resolve_members(chain: tree.Chain, symbols: Symbols) -> tuple[list[Member], Claim]:
@@ -228,7 +216,8 @@ def _with_fact(
     if not stage.network.of_role(Role.TARGET):
         return None
     for key in ("normalised", "onehot"):
-        draws = [replace(draw, **{key: True}) for draw in DRAWS]
+        sums, hot = key == "normalised", key == "onehot"
+        draws = [replace(draw, normalised=sums, onehot=hot) for draw in DRAWS]
         found = best_outcome(
             anchor, member, claim, stage.symbols, stage.worlds, notebook.reading, draws
         )
@@ -292,8 +281,8 @@ def _numeric(
     step = step_size(free, stage)
     given = {**context.free, **free}
     if step is not None:
-        given = {**given, "step size": step, **{k: step for k in free_numbers((anchor,), 5)
-                                               if k not in free and k != "function argument"}}  # fmt: skip
+        rates = [k for k in free_numbers((anchor,), 5) if k not in free and "function" not in k]
+        given = {**given, **dict.fromkeys(["step size", *rates], step)}
     context = replace(context, free=given)
     try:
         target = evaluate(anchor, context)
@@ -406,25 +395,3 @@ def unread(error: FormulaError, notebook: Notebook, source: str = "") -> Finding
         words = notebook.say("unknown-name", text=error.subject)
     text = source[error.span[0] : error.span[1]] if source else error.subject
     return Finding("not_understood", text, error.span, reason=words)
-
-
-def names_in(node: Tree) -> list[Name]:
-    """Return all names of a parsed member, in order."""
-    found: list[Name] = []
-    if isinstance(node, Name):
-        return [node]
-    for value in vars(node).values():
-        for part in value if isinstance(value, tuple) else (value,):
-            if hasattr(part, "span") and not isinstance(part, tree.Token):
-                found += names_in(part)
-    return found
-
-
-def left_letters(term: Term) -> tuple[str, ...]:
-    """Return the free letters of a member, in order."""
-    return tuple(free_letters(term))
-
-
-def is_plain_element(term: Term) -> bool:
-    """Tell whether a member is one element or tensor."""
-    return term.op == "element" and isinstance(term.data, Ref)

@@ -12,8 +12,8 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "summary": (
         "{n} formulas: {proved} proved, {agrees} agree, {holds_if} hold if, {wrong} wrong,"
         " {not_understood} not understood, {pictures} pictures not read.",
-        "{n} 个公式：{proved} 个已证明，{agrees} 个数值一致，{holds_if} 个有条件成立，{wrong} 个错误，"
-        "{not_understood} 个未读懂，{pictures} 张图片未读。",
+        "{n} 个公式：{proved} 个已证明，{agrees} 个数值一致，{holds_if} 个有条件成立，"
+        "{wrong} 个错误，{not_understood} 个未读懂，{pictures} 张图片未读。",
     ),
     "proved": ("proved", "已证明"),
     "agrees": ("agrees", "数值一致"),

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from derivgen.formulas.terms import Term, put, walk
-from derivgen.verify.evaluate import Context, evaluate
-from derivgen.verify.world import STEP, NoValue, mp
+from derivgen.verify.context import Context, evaluate
+from derivgen.verify.numeric import STEP, NoValue, mp
 
 
 @dataclass(frozen=True)

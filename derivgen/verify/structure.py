@@ -106,7 +106,7 @@ def _is_running(node: tree.Big, name: str) -> bool:
 
 
 def _rebound(node: tree.Big, outer: tuple[str, ...]) -> Iterator[Structural]:
-    """A letter bound again inside its own sum, while the body has another one that nothing binds."""
+    """A letter bound again inside its own sum, while the body has one that nothing binds."""
     for name in _bound(node):
         free = [n for n in _indices_in(node.body) if n not in (*_bound(node), *outer)]
         if name in outer and len(free) == 1:
@@ -120,9 +120,9 @@ def _indices_in(node: Tree) -> list[str]:
     for part, inner in _walk(node, ()):
         if isinstance(part, Name):
             for atom in atoms(part.sub):
-                if atom.at is not None and len(atom.text) == 1 and atom.text not in inner:
-                    if atom.text.isalpha():
-                        found[atom.text] = None
+                single = atom.at is not None and len(atom.text) == 1 and atom.text.isalpha()
+                if single and atom.text not in inner:
+                    found[atom.text] = None
     return list(found)
 
 

@@ -8,15 +8,10 @@ verdict is independent of it. Invariant: a world never changes, but for what it 
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
-from weakref import WeakKeyDictionary
-
-import mpmath
 
 from derivgen.algebra.affine import Affine, Dim, FloorDiv, Index, Lookup, Mod, evaluate_affine
 from derivgen.algebra.arithmetic import EXACT
@@ -41,35 +36,15 @@ from derivgen.algebra.expressions import (
     Pow,
     Reduce,
     Where,
-    tensors_read,
-    walk,
 )
-from derivgen.algebra.network import Equation, Function, Network, Role, Tensor
+from derivgen.algebra.network import Equation, Function, Network, Role
 from derivgen.algebra.standin import evaluate_stand_in
-from derivgen.errors import DerivgenError
+from derivgen.verify.graph import downstream, equations
+from derivgen.verify.numeric import STEP, NoValue, builtin, checked_div, compare, folded, mp, power
 
-mp: Any = mpmath.mp.clone()
-mp.dps = 60
-STEP = mp.mpf(10) ** -20
-# Pairwise unequal sizes, in several orders: a window must fit into what it slides over.
-POOLS = ((2, 3, 4, 5, 6), (5, 3, 2, 4, 6), (4, 2, 3, 5, 6), (3, 2, 5, 4, 6), (7, 3, 2, 4, 5),
-         (3, 5, 4, 2, 6), (2, 3, 6, 5, 4), (2, 3, 7, 4, 5, 6))  # fmt: skip
-OWN_SIZE = 5  # declared sizes up to here are taken as they are
 MAX_STEPS = 400_000  # scalar operations in one evaluation of one element
 
 Key = tuple[int, str, tuple[int, ...]]  # sample, tensor, position
-
-
-class _Held:
-    """The identity of a network, by which what was computed from it is kept."""
-
-
-class NoValue(Exception):
-    """An element has no value: out of range, a pole, too much work. ``reason`` is for messages."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 @dataclass(frozen=True)
@@ -169,7 +144,7 @@ class World:
 
 def _untouched(world: World, key: Key) -> dict[Key, Any]:
     """Keep what an element cannot influence: given numbers, and other samples for data."""
-    after = _downstream(world.network)[key[1]]
+    after = downstream(world.network)[key[1]]
     kept = {k: v for k, v in world.memo.items() if k[1] not in after and k != key}
     if world.network.tensors[key[1]].role is not Role.PARAM:
         kept.update({k: v for k, v in world.memo.items() if k[0] != key[0]})
@@ -192,56 +167,13 @@ def _defined(world: World, tensor: str, place: tuple[int, ...], sample: int) -> 
         if place[number] not in span:
             raise NoValue(f"{tensor}{list(place)} is outside its range")
     best: tuple[int, Equation, dict[Index, int]] | None = None
-    for equation in _equations(world.network).get(tensor, ()):
+    for equation in equations(world.network).get(tensor, ()):
         at = _matching(world, equation.lhs, place)
         if at is not None and (best is None or len(at) < best[0]):
             best = (len(at), equation, at)
     if best is None:
         raise NoValue(f"{tensor}{list(place)} has no value")
     return _Evaluation(world, sample, tensor).value(best[1].rhs, best[2], {})
-
-
-def _equations(network: Network) -> dict[str, list[Equation]]:
-    return _graph(network)[0]
-
-
-def _downstream(network: Network) -> dict[str, frozenset[str]]:
-    """Return what each tensor influences; itself only if it feeds back."""
-    return _graph(network)[1]
-
-
-Graph = tuple[dict[str, list[Equation]], dict[str, frozenset[str]]]
-_GRAPHS: WeakKeyDictionary[_Held, Graph] = WeakKeyDictionary()
-
-
-def _graph(network: Network) -> Graph:
-    held = network.__dict__.get("_held")
-    if held is None:
-        held = _Held()
-        object.__setattr__(network, "_held", held)
-        _GRAPHS[held] = _make_graph(network)
-    return _GRAPHS[held]
-
-
-def _make_graph(network: Network) -> Graph:
-    grouped: dict[str, list[Equation]] = {}
-    readers: dict[str, dict[str, None]] = {name: {} for name in network.tensors}
-    for equation in network.equations:
-        grouped.setdefault(equation.lhs.tensor, []).append(equation)
-        for name in tensors_read(equation.rhs):
-            readers.setdefault(name, {})[equation.lhs.tensor] = None
-    return grouped, {name: _reached(name, readers) for name in readers}
-
-
-def _reached(start: str, readers: Mapping[str, Mapping[str, None]]) -> frozenset[str]:
-    found: set[str] = set()
-    waiting = list(readers[start])
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(readers.get(name, {}))
-    return frozenset(found)
 
 
 def _matching(world: World, lhs: Access, place: tuple[int, ...]) -> dict[Index, int] | None:
@@ -340,7 +272,7 @@ class _Evaluation:
                     total = total * self.value(factor, at, frame)
                 return total
             case Div(a, b):
-                return _checked_div(self.value(a, at, frame), self.value(b, at, frame))
+                return checked_div(self.value(a, at, frame), self.value(b, at, frame))
             case Pow(a, b):
                 return power(self.value(a, at, frame), self.value(b, at, frame))
         return self._other(expr, at, frame)
@@ -473,50 +405,6 @@ def _rebound(function: Function, given: tuple[Index, ...]) -> Expr:
     return transform(function.body, visit)
 
 
-def folded(op: str, values: list[Any]) -> Any:
-    """Return the fold of some numbers."""
-    if op == "sum":
-        return mp.fsum(values)
-    if op == "mean":
-        return mp.fsum(values) / len(values)
-    if op == "prod":
-        total = mp.mpf(1)
-        for value in values:
-            total = total * value
-        return total
-    if op == "logsumexp":
-        return mp.log(mp.fsum(mp.exp(v) for v in values))
-    if op in ("max", "min") and values:
-        return max(values) if op == "max" else min(values)
-    raise NoValue(f"{op} over {len(values)} values")
-
-
-def compare(op: str, left: Any, right: Any) -> bool:
-    """Return whether a comparison holds."""
-    if op in ("=", "!="):
-        return (left == right) == (op == "=")
-    if op in ("<", "<="):
-        return bool(left < right or (op == "<=" and left == right))
-    return bool(left > right or (op == ">=" and left == right))
-
-
-def _checked_div(a: Any, b: Any) -> Any:
-    if b == 0:
-        raise NoValue("a division by zero")
-    return a / b
-
-
-def power(base: Any, exponent: Any) -> Any:
-    """Return ``base ^ exponent``, real or no value."""
-    if exponent == mp.floor(exponent) and abs(exponent) < 1000:
-        if base == 0 and exponent < 0:
-            raise NoValue("a division by zero")
-        return base ** int(exponent)
-    if base < 0:
-        raise NoValue("a root of a negative number")
-    return base**exponent
-
-
 def apply(
     network: Network | None, name: str, args: tuple[Any, ...], order: tuple[int, ...] = ()
 ) -> Any:
@@ -534,7 +422,7 @@ def apply(
         return (plus - minus) / (2 * STEP)
     function = network.functions.get(name) if network else None
     if function is None:
-        return _builtin(name, args)
+        return builtin(name, args)
     if function.body is None:
         return mp.mpf(evaluate_stand_in(name, (0,) * len(args), args, EXACT))
     if function.indices:
@@ -543,206 +431,3 @@ def apply(
     frame = {**settings, **dict(zip((*function.params, *settings), args))}
     assert network is not None, "a function comes from a network"
     return _Evaluation(World(network, Numbers({}, {}, 1)), 0).value(function.body, {}, frame)
-
-
-def _builtin(name: str, args: tuple[Any, ...]) -> Any:
-    if name not in EXACT.functions:
-        raise NoValue(f"the function {name} is not known")
-    found = EXACT.functions[name](*args)
-    if isinstance(found, Fraction):
-        return mp.mpf(found.numerator) / found.denominator
-    value = mp.mpf(found)
-    if mp.isnan(value) or mp.isinf(value):
-        raise NoValue(f"{name} has no finite value here")
-    return value
-
-
-# --- drawing numbers -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Draw:
-    """How numbers are drawn: a seed, sizes equal or not, declared values or random ones."""
-
-    seed: int = 1
-    equal: bool = False
-    own: bool = False  # the declared sizes, if they are small
-    keep: tuple[str, ...] = ()  # size letters that keep their declared values
-    declared: bool = False
-    samples: int = 3
-    normalised: bool = False  # targets sum to one though nothing declares it
-    onehot: bool = False
-
-
-def make_world(network: Network, draw: Draw) -> World:
-    """Return a world of small sizes in which the loss has a value.
-
-    Raises: NoValue, if none of the sizes tried gives one.
-    """
-    problem = NoValue("no sizes work")
-    for sizes in _sizes(network, draw):
-        if not _has_room(network, sizes, 1 if draw.declared else 2):
-            continue
-        for attempt in range(3):
-            world = World(
-                network, _numbers(network, sizes, replace(draw, seed=draw.seed + attempt))
-            )
-            try:
-                _probe(world)
-                return World(network, world.numbers)
-            except NoValue as error:
-                problem = error
-            except DerivgenError as error:
-                problem = NoValue(error.problem or error.subject)
-    raise problem
-
-
-def _has_room(network: Network, sizes: Mapping[Dim, int], least: int) -> bool:
-    """Tell whether every axis has enough elements, or one where it is declared so."""
-    for tensor in network.tensors.values():
-        for axis in tensor.axes:
-            count = evaluate_affine(axis.high, sizes) - evaluate_affine(axis.low, sizes)
-            if count < least and not axis.size.is_constant or count < 1:
-                return False
-    return True
-
-
-def _probe(world: World) -> None:
-    for tensor in world.network.tensors.values():
-        if tensor.role is Role.VALUE:
-            first = tuple(span.start for span in world.shape(tensor.name))
-            last = tuple(span[-1] for span in world.shape(tensor.name) if len(span))
-            if len(last) == len(first):
-                world.element(tensor.name, last)
-    if world.network.loss:
-        for sample in range(world.samples):
-            world.element(world.network.loss, (), sample)
-
-
-def _sizes(network: Network, draw: Draw) -> Iterator[dict[Dim, int]]:
-    dims = list(network.dims)
-    if draw.declared and all(network.dims[d] is not None for d in dims):
-        yield {d: int(network.dims[d] or 1) for d in dims}
-        return
-    kept = {d: int(network.dims[d] or 3) for d in dims if d.name in draw.keep}
-    own = [network.dims[d] or 99 for d in dims]
-    if draw.own and max(own, default=0) <= OWN_SIZE and len(dict.fromkeys(own)) == len(own):
-        yield {d: int(network.dims[d] or 3) for d in dims}
-    if draw.equal:
-        for size in (3, 2, 4):
-            yield {**dict.fromkeys(dims, size), **kept}
-        return
-    for pool in POOLS:
-        yield {**{d: pool[n] if n < len(pool) else 2 + n for n, d in enumerate(dims)}, **kept}
-    for size in (3, 4):
-        yield dict.fromkeys(dims, size)
-    yield {d: int(network.dims[d] or 3) for d in dims}
-
-
-def _numbers(network: Network, sizes: Mapping[Dim, int], draw: Draw) -> Numbers:
-    rng = random.Random(draw.seed)
-    samples = 1 if network.batch else draw.samples
-    given: dict[Key, Any] = {}
-    defined = {e.lhs.tensor for e in network.equations}
-    for tensor in network.tensors.values():
-        if tensor.name in defined and tensor.role is Role.VALUE:
-            continue
-        for sample in range(1 if tensor.role is Role.PARAM else samples):
-            _draw_tensor(network, tensor, sample, sizes, rng, draw, given)
-    return Numbers(sizes, given, samples)
-
-
-def _draw_tensor(
-    network: Network,
-    tensor: Tensor,
-    sample: int,
-    sizes: Mapping[Dim, int],
-    rng: random.Random,
-    draw: Draw,
-    given: dict[Key, Any],
-) -> None:
-    spans = [
-        range(evaluate_affine(a.low, sizes), evaluate_affine(a.high, sizes)) for a in tensor.axes
-    ]
-    count = 1
-    for span in spans:
-        count *= len(span)
-    if count > 3000:
-        raise NoValue(f"{tensor.name} has {count} elements, too many to be evaluated")
-    places = list(product(*spans))
-    values = _declared(tensor, spans, draw) or _random(network, tensor, places, sizes, rng, draw)
-    for place, value in zip(places, values):
-        given[(sample, tensor.name, place)] = value
-
-
-def _declared(tensor: Tensor, spans: list[range], draw: Draw) -> list[Any] | None:
-    if tensor.values is None or not (draw.declared or tensor.role is Role.CONST):
-        return None
-    flat: list[Any] = []
-    _flatten(tensor.values, flat)
-    count = 1
-    for span in spans:
-        count *= len(span)
-    if len(flat) == 1:
-        flat = flat * count
-    if len(flat) != count:
-        return None
-    return [mp.mpf(v.numerator) / v.denominator for v in flat]
-
-
-def _flatten(values: Any, flat: list[Any]) -> None:
-    if isinstance(values, tuple):
-        for part in values:
-            _flatten(part, flat)
-    else:
-        flat.append(values)
-
-
-def _random(
-    network: Network,
-    tensor: Tensor,
-    places: list[tuple[int, ...]],
-    sizes: Mapping[Dim, int],
-    rng: random.Random,
-    draw: Draw,
-) -> list[Any]:
-    if tensor.values_of is not None:
-        low = evaluate_affine(tensor.values_of.low, sizes)
-        high = evaluate_affine(tensor.values_of.high, sizes)
-        return [mp.mpf(rng.randrange(low, high)) for _ in places]
-    if tensor.onehot or (draw.onehot and tensor.role is Role.TARGET):
-        return _onehot(places, rng)
-    if tensor.role is Role.TARGET or tensor.role is Role.RANDOM or tensor.role is Role.STATE:
-        drawn = [_uniform(rng, 150, 850) for _ in places]
-        if tensor.role is Role.TARGET and (draw.normalised or _sums_to_one(network, tensor)):
-            return _normalised(drawn, places)
-        return drawn
-    return [_uniform(rng, 200, 1200) * rng.choice((1, -1)) for _ in places]
-
-
-def _uniform(rng: random.Random, low: int, high: int) -> Any:
-    return mp.mpf(rng.randrange(low * 1000, high * 1000)) / 1_000_000
-
-
-def _onehot(places: list[tuple[int, ...]], rng: random.Random) -> list[Any]:
-    rows = dict.fromkeys(place[:-1] for place in places)
-    last = sorted({place[-1] for place in places if place})
-    winners = {row: rng.choice(last) if last else 0 for row in rows}
-    return [mp.mpf(1 if place and place[-1] == winners[place[:-1]] else 0) for place in places]
-
-
-def _normalised(values: list[Any], places: list[tuple[int, ...]]) -> list[Any]:
-    totals: dict[tuple[int, ...], Any] = {}
-    for place, value in zip(places, values):
-        totals[place[:-1]] = totals.get(place[:-1], mp.mpf(0)) + value
-    return [value / totals[place[:-1]] for place, value in zip(places, values)]
-
-
-def _sums_to_one(network: Network, tensor: Tensor) -> bool:
-    return any(
-        isinstance(side, Reduce) and side.body == part
-        for fact in network.facts
-        for side in (fact.left, fact.right)
-        for part in walk(side)
-        if isinstance(part, Access) and part.tensor == tensor.name
-    )

@@ -7,12 +7,11 @@ wrote, is copied from the source. Names are written after an example of the same
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import At, Fold, Ref, Term, Test
+from derivgen.formulas.terms import At, Bound, Fold, Ref, Term, Test
 
 
 @dataclass(frozen=True)
@@ -134,9 +133,8 @@ def _fold(term: Term, pen: Pen) -> str:
     return rf"\{fold.op}_{{{letters}}} {_factor(term.args[0], pen)}" if body else ""
 
 
-def _bound_text(bound: object, pen: Pen) -> str:
-    low, high, name = (getattr(bound, n) for n in ("low", "high", "letter"))
-    without = getattr(bound, "without")
+def _bound_text(bound: Bound, pen: Pen) -> str:
+    low, high, name, without = bound.low, bound.high, bound.letter, bound.without
     if without is not None:
         return rf"{name} \ne {without}"
     if low is None or high is None:
@@ -168,8 +166,10 @@ def _after_example(text: str, old: Ref, new: Ref) -> str:
     head, scripts = text[: cut.start()], text[cut.start() :]
     marked = scripts
     for number, (before, _) in enumerate(pairs):
-        marked = re.sub(rf"(?<![A-Za-z\\]){re.escape(before)}(?![A-Za-z0-9])|(?<=[A-Za-z0-9{{]){re.escape(before)}"
-                        if len(before) == 1 else re.escape(before), f"\0{number}\0", marked, count=1)  # fmt: skip
+        literal = re.escape(before)
+        single = rf"(?<![A-Za-z\\]){literal}(?![A-Za-z0-9])|(?<=[A-Za-z0-9{{]){literal}"
+        pattern = single if len(before) == 1 else literal
+        marked = re.sub(pattern, f"\0{number}\0", marked, count=1)
     for number, (_, after) in enumerate(pairs):
         marked = marked.replace(f"\0{number}\0", after)
     return head + marked
@@ -201,7 +201,7 @@ def _size(term: Term, pen: Pen) -> str:
     return str(term.data)
 
 
-_MAKERS = {
+_MAKERS: Mapping[str, Callable[[Term, Pen], str]] = {
     "multiply": _multiply,
     "add": _add,
     "negate": _negate,
@@ -216,8 +216,3 @@ _MAKERS = {
     "free": _size,
     "group": lambda term, pen: f"({written(term.args[0], pen)})",
 }
-
-
-def names_tensor(symbols: Symbols, name: str) -> bool:
-    """Tell whether a name is a tensor."""
-    return name in symbols.tensors

@@ -1,0 +1,181 @@
+"""Names read through the surface table: its rows as patterns of tokens with slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from derivgen.formulas.cursor import Vocabulary
+from derivgen.formulas.fit import Candidate, Letters, scored
+from derivgen.formulas.parser import parse
+from derivgen.formulas.scripts import index_expression
+from derivgen.formulas.surface import Reading, Row, surface_parts
+from derivgen.formulas.symbols import (
+    Symbols,
+)
+from derivgen.formulas.terms import At, Ref, Slope, Term, letter
+from derivgen.formulas.tree import FormulaError, Name, Span, Token
+
+_PLACEHOLDER = 0x1D4D0  # mathematical script letters stand for the slots of a row
+
+
+@dataclass(frozen=True)
+class CompiledRow:
+    """A surface row as a name with placeholder tokens."""
+
+    row: Row
+    name: Name
+    slots: Mapping[str, str]
+
+
+def compile_rows(symbols: Symbols) -> tuple[CompiledRow, ...]:
+    """Return the table's rows that are one name with scripts, the longest first."""
+    found: list[CompiledRow] = []
+    for row in symbols.table.rows:
+        slots: dict[str, str] = {}
+        text = ""
+        for part, is_slot in surface_parts(row.surface):
+            text += _placeholder(part, slots) if is_slot else part
+        vocabulary = Vocabulary((*symbols.words,), symbols.letters)
+        try:
+            chains = parse(text, vocabulary)
+        except FormulaError:
+            continue
+        if len(chains) == 1 and isinstance(chains[0].members[0], Name):
+            found.append(CompiledRow(row, chains[0].members[0], slots))
+    return tuple(sorted(found, key=lambda c: -len(c.row.surface)))
+
+
+def _placeholder(slot: str, slots: dict[str, str]) -> str:
+    mark = chr(_PLACEHOLDER + len(slots))
+    slots[mark] = slot
+    return mark
+
+
+def table_candidates(
+    name: Name, rows: tuple[CompiledRow, ...], symbols: Symbols, letters: Letters
+) -> Iterator[Candidate]:
+    """Yield the readings of a name that the surface table gives."""
+    for compiled in rows:
+        pattern = compiled.name
+        if pattern.base != name.base or pattern.primes != name.primes:
+            continue
+        for sub in _matches(pattern.sub, name.sub, compiled.slots):
+            for sup in _matches(pattern.sup, name.sup, compiled.slots):
+                found = _reading_term(compiled.row.reading, {**sub, **sup}, symbols, name.span)
+                if found is not None:
+                    yield scored(found, symbols, letters, 40 + len(compiled.row.surface))
+        if compiled.slots and not _has_slots(pattern.sup) and pattern.sup == () == name.sup:
+            continue
+
+
+def _has_slots(tokens: tuple[Token, ...]) -> bool:
+    return any(ord(t.text[0]) >= _PLACEHOLDER for t in tokens)
+
+
+def _clean(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    return tuple(t for t in tokens if t.kind not in ("{", "}", ",") and t.text != r"\mathrm")
+
+
+def _matches(
+    pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str]
+) -> Iterator[dict[str, At]]:
+    yield from _match(_clean(pattern), _clean(tokens), slots)
+
+
+def _match(
+    pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str]
+) -> Iterator[dict[str, At]]:
+    if not pattern:
+        if not tokens:
+            yield {}
+        return
+    first = pattern[0]
+    if first.text not in slots:
+        if tokens and tokens[0].text == first.text:
+            yield from _match(pattern[1:], tokens[1:], slots)
+        return
+    for length in range(1, len(tokens) - len(pattern) + 2):
+        piece = tokens[:length]
+        at = index_expression(piece)
+        if at is None or (length > 1 and not _one_expression(piece)):
+            continue
+        for rest in _match(pattern[1:], tokens[length:], slots):
+            yield {**rest, slots[first.text]: at}
+
+
+def _one_expression(piece: tuple[Token, ...]) -> bool:
+    return any(t.kind == "operator" or t.kind == "'" for t in piece)
+
+
+def _reading_term(
+    reading: Reading, slots: Mapping[str, At], symbols: Symbols, span: Span
+) -> Term | None:
+    tensor = symbols.tensors.get(reading.tensor)
+    if tensor is None:
+        if reading.tensor in symbols.network_functions and not reading.of:
+            return Term("function", (), reading.tensor, span)
+        return None
+    if reading.indices is None:
+        places: tuple[At | None, ...] = (None,) * len(tensor.axes)
+    else:
+        places = tuple(_slot_at(text, slots) for text in reading.indices)
+    term = Term("element", (), Ref(tensor.name, places), span)
+    if reading.of:
+        of = parse_access(reading.of, slots, symbols, span)
+        term = Term("gradient", (of, term), Slope(symbol="table"), span)
+    if reading.scale:
+        term = Term("multiply", (_scale(reading.scale, symbols, span), term), ("",), span)
+    return term
+
+
+def parse_access(text: str, slots: Mapping[str, At], symbols: Symbols, span: Span) -> Term:
+    """Return the element that ``C`` or ``u[a]`` names."""
+    name, _, inside = text.partition("[")
+    tensor = symbols.tensors.get(name.strip())
+    if tensor is None:
+        raise FormulaError(text, "The surface table names no tensor of the network.", "", span)
+    if not inside:
+        return Term("element", (), Ref(tensor.name, (None,) * len(tensor.axes)), span)
+    places = tuple(_slot_at("".join(p.split()), slots) for p in inside.rstrip("] ").split(","))
+    return Term("element", (), Ref(tensor.name, places), span)
+
+
+def _slot_at(text: str, slots: Mapping[str, At]) -> At | None:
+    if text == ":":
+        return None
+    sign, total = 1, At((), 0, False)
+    for piece in text.replace("-", "+-").split("+"):
+        sign = -1 if piece.startswith("-") else 1
+        body = piece.lstrip("-")
+        if not body:
+            continue
+        part = At((), int(body), False) if body.isdigit() else slots.get(body, letter(body))
+        total = _plus(total, part, sign)
+    return total
+
+
+def _plus(left: At, right: At, sign: int) -> At:
+    counts = dict(left.letters)
+    for name, count in right.letters:
+        counts[name] = counts.get(name, 0) + sign * count
+    kept = tuple((name, c) for name, c in counts.items() if c)
+    written = right.written if not left.letters and left.constant == 0 else left.written
+    return At(kept, left.constant + sign * right.constant, written)
+
+
+def _scale(text: str, symbols: Symbols, span: Span) -> Term:
+    factors = [_scale_factor(piece, symbols, span) for piece in text.split("/")]
+    term = factors[0]
+    for factor in factors[1:]:
+        term = Term("divide", (term, factor), None, span)
+    return term
+
+
+def _scale_factor(text: str, symbols: Symbols, span: Span) -> Term:
+    if text.replace(".", "").isdigit():
+        return Term("number", (), (Fraction(text), text), span)
+    if text in symbols.tensors:
+        return Term("element", (), Ref(text, ()), span)
+    return Term("size", (), text, span)

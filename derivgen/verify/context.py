@@ -1,0 +1,132 @@
+"""Where a term is evaluated: the world, the values of its letters, and one consistent reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from derivgen.formulas.symbols import Symbols
+from derivgen.formulas.terms import At, Part, Term
+from derivgen.verify.numeric import NoValue
+from derivgen.verify.world import World
+
+Value = Any  # a number of 60 digits, or an object array of them
+
+
+class NoPoint(NoValue):
+    """The formula does not speak of this point."""
+
+
+class ShapeMismatch(NoValue):
+    """Two matrices do not fit; ``reason`` tells their shapes."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One consistent way to read what paper leaves open."""
+
+    layout: str = "columns"  # how vectors stand
+    dot: str = "product"  # two vectors beside each other: product (inner) or hadamard
+    star: str = "hadamard"  # the sign * between matrices of one shape
+    otimes: str = "hadamard"  # or outer
+    jacobian: str = "numerator"  # rows are the differentiated quantity; or denominator
+    immediate: bool = False  # a Leibniz fraction between intermediates is the equation's own slope
+    mean: bool = False  # the loss without a sample index is the mean over samples
+    batch: str = ""  # whole data tensors hold all samples, as rows or as columns
+    total: bool = False  # the loss without a sample index is the sum over samples
+    step_sign: int = -1  # Delta w is minus or plus the step size times the gradient
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a term is evaluated: a world, the letters' values, the free numbers, a reading."""
+
+    world: World
+    symbols: Symbols
+    letters: Mapping[str, tuple[Any, ...]]
+    free: Mapping[str, Any]
+    reading: Reading
+    at: Mapping[str, int] = field(default_factory=dict)
+    sample: int = 0
+    base: int = 1
+    sizes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    one_sample: bool = False  # inside a sum over samples, the loss is that of one sample
+    evaluators: Mapping[str, Callable[[Term, Context], Value]] = field(default_factory=dict)
+
+    def with_letters(self, more: Mapping[str, int]) -> Context:
+        return replace(self, at={**self.at, **more})
+
+
+def evaluate(term: Term, context: Context) -> Value:
+    """Return the value of a term. Raises: NoValue, ShapeMismatch."""
+    return context.evaluators[term.op](term, context)
+
+
+def span_of(name: str, context: Context) -> range:
+    """Return what a letter runs over. Raises: NoValue, for a letter that indexes nothing."""
+    key = context.letters.get(name)
+    if key is None:
+        raise NoValue(f"the index {name} runs over nothing known")
+    whole = span_of_key(key, context)
+    if key[0] == "family" and name == "L":
+        return whole[-1:]
+    return whole
+
+
+def span_of_key(key: tuple[Any, ...], context: Context) -> range:
+    """Return the values that a key of `Letters` stands for."""
+    world = context.world
+    if key[0] == "axis":
+        return range(world.size(key[1]), world.size(key[2]))
+    if key[0] == "sample":
+        return range(world.samples)
+    if key[0] == "layered":
+        axes = dict(key[2])
+        member = context.at.get(key[1], next(iter(axes)))
+        if member not in axes:
+            raise NoValue("no such layer")
+        return span_of_key(axes[member], context)
+    members = context.symbols.families[key[1][:-2]]
+    return range(min(members), max(members) + 1)
+
+
+def at_value(at: At, context: Context, low: int | None = None) -> int:
+    """Return the value of an index expression; ``low`` is where its axis starts."""
+    total = at.constant
+    paper = at.written and not at.letters
+    for name, count in at.letters:
+        if name in context.at:
+            total += count * context.at[name]
+        else:
+            total += count * size(name, context)
+            paper = at.written
+    for part, count in at.parts:
+        total += count * _part(part, context)
+    if at.parts:
+        paper = False
+    if paper and low is not None:
+        total += low - context.base if low == 0 else 0
+    return total
+
+
+def _part(part: Part, context: Context) -> int:
+    inner = [at_value(at, context) for at in part.inner]
+    if part.kind == "lookup":
+        return int(context.world.element(part.name, tuple(inner), context.sample))
+    return inner[0] // part.divisor if part.kind == "//" else inner[0] % part.divisor
+
+
+def size(name: str, context: Context) -> int:
+    for dim, size in context.world.numbers.sizes.items():
+        if dim.name == name:
+            return size
+    if name in context.sizes:
+        return len(span_of_key(context.sizes[name], context))
+    if name in context.letters:
+        raise NoValue(f"the index {name} is not bound")
+    if name in ("L",) and context.symbols.families:
+        return max(max(m) for m in context.symbols.families.values())
+    if name in ("m", "N", "n", "M", "B", "batch", "bs"):
+        return context.world.samples
+    raise NoValue(f"the size {name} is not known")

@@ -1,0 +1,140 @@
+"""Derivatives in a formula, total and immediate, as central differences of 60 digits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from derivgen.formulas.terms import Ref, Slope, Term
+from derivgen.verify.context import Context, ShapeMismatch, Value, evaluate
+from derivgen.verify.elements import element, is_batch, places_of, sample_of, shaped
+from derivgen.verify.numeric import STEP, NoValue, mp
+from derivgen.verify.world import Key
+
+
+def updated(term: Term, context: Context) -> Value:
+    plain = Term("element", (), replace(term.data, updated=False), term.span)
+    loss = Term("element", (), Ref(context.symbols.loss), term.span)
+    slope = gradient(Term("gradient", (loss, plain), Slope(), term.span), context)
+    step = context.free.get("step size")
+    if step is None:
+        raise NoValue("the step size is not known")
+    return element(plain, context) - step * slope
+
+
+def gradient(term: Term, context: Context) -> Value:
+    of, by = term.args
+    slope: Slope = term.data
+    if by.op == "transpose":
+        return evaluate(Term("gradient", (of, by.args[0]), slope, term.span), context).T
+    if by.op == "free":
+        return _by_number(of, by.data, context)
+    by = element_of(by)
+    if slope.symbol == "step":
+        return _step(term, context)
+    table, of_shape, by_sizes = jacobian(of, by, slope, context)
+    tensor, _, whole = places_of(by.data, context)
+    batch = is_batch(by.data, tensor, whole, context)
+    return _laid_out(table, of_shape, by_sizes, batch, context)
+
+
+def _by_number(of: Term, name: str, context: Context) -> Value:
+    """Return the derivative by a free number, the argument of a function."""
+    ends = [
+        evaluate(of, replace(context, free={**context.free, name: context.free[name] + s * STEP}))
+        for s in (1, -1)
+    ]
+    return (ends[0] - ends[1]) / (2 * STEP)
+
+
+def element_of(by: Term) -> Term:
+    while by.op == "group":
+        by = by.args[0]
+    if by.op != "element":
+        raise NoValue("a derivative by something that is no element")
+    return by
+
+
+def _step(term: Term, context: Context) -> Value:
+    step = context.free.get("step size")
+    slope = gradient(Term("gradient", term.args, Slope(), term.span), context)
+    if step is None:
+        return slope
+    return context.reading.step_sign * step * slope
+
+
+def jacobian(
+    of: Term, by: Term, slope: Slope, context: Context
+) -> tuple[list[Value], tuple[int, ...], list[int]]:
+    """Return the derivative of ``of`` by each element of ``by``, and both shapes."""
+    ref: Ref = by.data
+    tensor, values, whole = places_of(ref, context)
+    sizes = [len(v) for v, w in zip(values, whole) if w]
+    batch = is_batch(ref, tensor, whole, context)
+    samples = range(context.world.samples) if batch else [sample_of(ref, context)]
+    table = [
+        _slope(
+            of, context.world.key(tensor, place, s), slope, _per_sample(slope, s, batch, context)
+        )
+        for s in samples
+        for place in product(*values)
+    ]
+    if batch:
+        sizes = [len(samples), len(table) // len(samples)]
+    shape = table[0].shape if isinstance(table[0], np.ndarray) else ()
+    return table, shape, sizes
+
+
+def _per_sample(slope: Slope, sample: int, batch: bool, context: Context) -> Context:
+    """The short form dZ of a batch holds each sample's own gradient, not that of the mean."""
+    if batch and slope.symbol == "d":
+        return replace(context, sample=sample, one_sample=True)
+    return context
+
+
+def _slope(of: Term, key: Key, slope: Slope, context: Context) -> Value:
+    immediate = slope.immediate or (context.reading.immediate and slope.symbol == "")
+    if immediate and of.op == "element" and of.data.tensor != context.symbols.loss:
+        return _immediate(of, key, context)
+    plus = evaluate(of, replace(context, world=context.world.nudged(key, 1)))
+    minus = evaluate(of, replace(context, world=context.world.nudged(key, -1)))
+    return (plus - minus) / (2 * STEP)
+
+
+def _immediate(of: Term, key: Key, context: Context) -> Value:
+    tensor, values, whole = places_of(of.data, context)
+    sample = sample_of(of.data, context)
+    world = context.world
+    flat = []
+    for place in product(*values):
+        own = world.key(tensor, place, sample)
+        if own == key:
+            flat.append(mp.mpf(1))
+            continue
+        ends = [world.frozen(own, key, s).element(tensor, place, sample) for s in (1, -1)]
+        flat.append((ends[0] - ends[1]) / (2 * STEP))
+    return shaped(flat, [len(v) for v, w in zip(values, whole) if w], context.reading)
+
+
+def _laid_out(
+    table: list[Value],
+    of_shape: tuple[int, ...],
+    sizes: list[int],
+    batch: bool,
+    context: Context,
+) -> Value:
+    reading = context.reading
+    if not sizes:
+        return table[0]
+    if not of_shape:
+        if batch:
+            found = shaped(table, sizes, reading)
+            return found if reading.batch == "rows" else found.T
+        return shaped(table, sizes, reading)
+    if 1 in of_shape and len(of_shape) == 2 and len(sizes) == 1:
+        columns = [entry.reshape(-1) for entry in table]
+        found = np.stack(columns, axis=1)
+        return found if reading.jacobian == "numerator" else found.T
+    raise ShapeMismatch("a derivative of a matrix by a matrix has no matrix form")

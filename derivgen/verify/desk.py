@@ -1,0 +1,222 @@
+"""What edits are made of: the members of a claim, and the elements a formula might have meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from derivgen.formulas.symbols import Symbols, axis_key
+from derivgen.formulas.terms import (
+    At,
+    Claim,
+    Path,
+    Ref,
+    Term,
+    at_path,
+    free_letters,
+    letter,
+    walk,
+)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change: the node at ``path`` becomes ``new``; ``mistake`` is what it mends."""
+
+    mistake: str
+    path: Path
+    new: Term
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What edits are made of: both members, the claim, the network's names."""
+
+    anchor: Term
+    member: Term
+    claim: Claim
+    symbols: Symbols
+    outer_bound: tuple[str, ...] = ()
+
+
+def number(value: int | Fraction) -> Term:
+    """Return a number the writer did not write."""
+    return Term("number", (), (Fraction(value), ""))
+
+
+def times(term: Term, factor: Term, operator: str = "") -> Term:
+    """Return a product that the writer did not write."""
+    if term.op == "multiply" and term.span == (0, 0):
+        return Term("multiply", (*term.args, factor), (*term.data, operator))
+    return Term("multiply", (term, factor), (operator,))
+
+
+def before(factor: Term, term: Term) -> Term:
+    return Term("multiply", (factor, term), ("",))
+
+
+def is_matrix(term: Term, desk: Desk) -> bool:
+    if term.op == "element":
+        return not term.data.slots or term.data.whole_axes > 0
+    if term.op == "gradient":
+        return is_matrix(term.args[1], desk)
+    if term.op in ("group", "add", "multiply", "listing", "call", "transpose", "negate", "fold",
+                   "power", "divide"):  # fmt: skip
+        return any(is_matrix(part, desk) for part in term.args) or term.op == "listing"
+    return False
+
+
+def real(ref: Ref, desk: Desk) -> str:
+    if "{}" not in ref.tensor:
+        return ref.tensor
+    return next(iter(desk.symbols.families[ref.tensor[:-2]].values()))
+
+
+def slope_pattern(term: Term) -> Term | None:
+    """Return a where a term is ``a*(1-a)`` or ``1-a^2``."""
+    whole = core(term)
+    if whole.op == "add" and len(whole.args) == 2 and _is_one(whole.args[0]):
+        last = core(whole.args[1])
+        if last.op == "negate" and core(last.args[0]).op == "power":
+            base = core(core(last.args[0]).args[0])
+            return base if base.op == "element" else None
+    if term.op != "multiply":
+        return None
+    elements = [core(part) for part in term.args if core(part).op == "element"]
+    for part in term.args:
+        inner = core(part)
+        if inner.op == "add" and len(inner.args) == 2 and _is_one(inner.args[0]):
+            last = core(inner.args[1])
+            if last.op == "negate" and core(last.args[0]).op == "element":
+                base = core(last.args[0])
+                if any(base.data == e.data for e in elements):
+                    return base
+    return None
+
+
+def core(term: Term) -> Term:
+    while term.op == "group":
+        term = term.args[0]
+    return term
+
+
+def _is_one(term: Term) -> bool:
+    return core(term).op == "number" and core(term).data[0] == 1
+
+
+def exchanged(term: Term, old: Term, new: Term) -> Term:
+    if term.op == "element" and term.data == old.data:
+        return new
+    args = tuple(exchanged(part, old, new) for part in term.args)
+    changed = any(a is not b for a, b in zip(args, term.args))
+    return Term(term.op, args, term.data) if changed else term
+
+
+def product_places(member: Term) -> list[Path]:
+    """Return where a factor may be put: the whole, and the body of each sum and additive term."""
+    found: list[Path] = [()]
+    for path, term in walk(member):
+        if term.op == "fold":
+            found.append((*path, 0))
+        elif term.op == "add":
+            found += [(*path, place) for place in range(len(term.args))]
+    return found
+
+
+def activation_of(tensor: str, desk: Desk) -> str:
+    from derivgen.algebra.expressions import Access, Call
+    from derivgen.algebra.expressions import walk as walk_expr
+
+    network = desk.symbols.network
+    for equation in network.equations if network else ():
+        for part in walk_expr(equation.rhs):
+            if not isinstance(part, Call) or len(part.args) != 1:
+                continue
+            if isinstance(part.args[0], Access) and part.args[0].tensor == tensor:
+                return part.name
+    return ""
+
+
+def without(term: Term, places: tuple[int, ...]) -> Term:
+    kept = [k for k in range(len(term.args)) if k not in places]
+    if not kept:
+        return number(1)
+    if len(kept) == 1:
+        return term.args[kept[0]]
+    operators = tuple(term.data[k - 1] for k in kept[1:])
+    return Term("multiply", tuple(term.args[k] for k in kept), operators)
+
+
+def inside_slope(member: Term, path: Path) -> bool:
+    """Tell whether a node stands in a derivative."""
+    return any(at_path(member, path[:k]).op == "gradient" for k in range(len(path)))
+
+
+def like_elements(term: Term, desk: Desk) -> list[Term]:
+    """Return elements of other tensors with the same indices, and of other layers."""
+    ref: Ref = term.data
+    found: list[Term] = []
+    if ref.member is not None and ref.member.letters:
+        for by in (-1, 1):
+            found.append(Term("element", (), replace(ref, member=ref.member.shifted(by))))
+        for name, key in desk.claim.letters.items():
+            if key[0] == "family" and letter(name) != ref.member:
+                found.append(Term("element", (), replace(ref, member=letter(name))))
+        for family in desk.symbols.families:
+            if family != ref.tensor[:-2] and _same_rank(family, ref, desk):
+                found.append(Term("element", (), replace(ref, tensor=family + "{}")))
+        return found
+    tensor = desk.symbols.tensors[ref.tensor]
+    for other in desk.symbols.tensors.values():
+        if other.name == tensor.name or len(other.axes) != len(tensor.axes):
+            continue
+        if other.name == desk.symbols.loss:
+            continue
+        same = all(axis_key(other, k)[2] == axis_key(tensor, k)[2] for k in range(len(other.axes)))
+        if same or ref.whole_axes == len(ref.slots):
+            found.append(Term("element", (), replace(ref, tensor=other.name)))
+        else:
+            found += [e for e in elements_of(other.name, desk) if e.data.whole_axes == 0]
+    return found
+
+
+def _same_rank(family: str, ref: Ref, desk: Desk) -> bool:
+    one = next(iter(desk.symbols.families[family].values()))
+    return len(desk.symbols.tensors[one].axes) == len(ref.slots)
+
+
+def elements_of(tensor: str, desk: Desk) -> list[Term]:
+    """Return a tensor with letters of the formula that run over its axes, and whole."""
+    if "{}" in tensor:
+        return []
+    declared = desk.symbols.tensors[tensor]
+    choices: list[list[At]] = [[]]
+    for number_ in range(len(declared.axes)):
+        key = axis_key(declared, number_)
+        names = [n for n, k in desk.claim.letters.items() if k[0] == "axis" and k[2] == key[2]]
+        choices = [[*choice, letter(n)] for choice in choices for n in names][:30]
+    found = [Term("element", (), Ref(tensor, tuple(choice))) for choice in choices]
+    if declared.axes and not free_letters(desk.anchor):
+        found.append(Term("element", (), Ref(tensor, (None,) * len(declared.axes))))
+    return found
+
+
+def has_branches(tensor: str, desk: Desk) -> bool:
+    """Tell whether the activation of a pre-activation is defined by cases."""
+    from derivgen.algebra.expressions import Where
+    from derivgen.algebra.expressions import walk as walk_expr
+
+    network = desk.symbols.network
+    function = network.functions.get(activation_of(tensor, desk)) if network else None
+    return (
+        function is not None
+        and function.body is not None
+        and any(isinstance(part, Where) for part in walk_expr(function.body))
+    )
+
+
+def generic_slots(desk: Desk, rank: int) -> tuple[At | None, ...]:
+    for _, term in walk(desk.anchor):
+        if term.op == "element" and len(term.data.slots) == rank:
+            return term.data.slots
+    return (None,) * rank

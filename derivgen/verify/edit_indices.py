@@ -1,0 +1,211 @@
+"""Edits of indices, sums and the order of matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations, permutations
+
+from derivgen.algebra.network import Role
+from derivgen.formulas.terms import (
+    At,
+    Bound,
+    Fold,
+    Path,
+    Ref,
+    Term,
+    at_path,
+    free_letters,
+    letter,
+    walk,
+)
+from derivgen.verify.desk import Desk, Edit, elements_of, is_matrix, real
+
+
+def transposes(desk: Desk) -> Iterator[Edit]:
+    """Put or take away one transpose."""
+    for path, term in walk(desk.member):
+        if term.op == "transpose":
+            yield Edit("extra-transpose", path, term.args[0])
+        elif is_matrix(term, desk):
+            yield Edit("missing-transpose", path, Term("transpose", (term,)))
+
+
+def orders(desk: Desk) -> Iterator[Edit]:
+    """Exchange two neighbours of a product."""
+    for path, term in walk(desk.member):
+        if term.op != "multiply":
+            continue
+        for place in range(len(term.args) - 1):
+            swapped = _swapped(term, place)
+            if swapped is None or not all(
+                is_matrix(term.args[k], desk) for k in (place, place + 1)
+            ):
+                continue
+            yield Edit("order", path, swapped)
+
+
+def turned_orders(desk: Desk) -> Iterator[Edit]:
+    """Exchange two neighbours of a product and put or take a transpose with it."""
+    for path, term in walk(desk.member):
+        if term.op != "multiply":
+            continue
+        for place in range(len(term.args) - 1):
+            swapped = _swapped(term, place)
+            if swapped is None or not all(
+                is_matrix(term.args[k], desk) for k in (place, place + 1)
+            ):
+                continue
+            for k in (place, place + 1):
+                yield Edit("missing-transpose", path, _transposed_at(swapped, k))
+            both = _transposed_at(_transposed_at(swapped, place), place + 1)
+            yield Edit("missing-transpose", path, both)
+
+
+def _swapped(term: Term, place: int) -> Term | None:
+    args = list(term.args)
+    args[place], args[place + 1] = args[place + 1], args[place]
+    return Term("multiply", tuple(args), term.data)
+
+
+def _transposed_at(term: Term, place: int) -> Term:
+    args = list(term.args)
+    inner = args[place]
+    args[place] = inner.args[0] if inner.op == "transpose" else Term("transpose", (inner,))
+    return Term("multiply", tuple(args), term.data)
+
+
+def forgotten_sums(desk: Desk) -> Iterator[Edit]:
+    """Sum over a letter that only the right side has."""
+    left = free_letters(desk.anchor)
+    loose = [n for n in free_letters(desk.member) if n not in left and n in desk.claim.letters]
+    for name in loose:
+        for path, term in walk(desk.member):
+            if name in free_letters(term) and term.op not in ("element", "index"):
+                fold = Fold("sum", (Bound(name),))
+                yield Edit("sum-forgotten", path, Term("fold", (term,), fold))
+    for name in loose:
+        if len(loose) == 1:
+            for other in left:
+                yield from renamed_letters(desk, name, other)
+
+
+def renamed_letters(desk: Desk, old: str, new: str) -> Iterator[Edit]:
+    """Write one letter for another everywhere in one element."""
+    for path, term in walk(desk.member):
+        if term.op == "element" and any(s == letter(old) for s in term.data.slots):
+            slots = tuple(letter(new) if s == letter(old) else s for s in term.data.slots)
+            yield Edit("index-swap", path, Term("element", (), replace(term.data, slots=slots)))
+
+
+def sum_ranges(desk: Desk) -> Iterator[Edit]:
+    """Shift an end of a sum, drop its bounds, drop or add an exception, drop the sum."""
+    for path, term in walk(desk.member):
+        if not isinstance(term.data, Fold):
+            continue
+        fold = term.data
+        for place, bound in enumerate(fold.bounds):
+            for other in _other_bounds(bound, desk):
+                bounds = (*fold.bounds[:place], other, *fold.bounds[place + 1 :])
+                yield Edit("sum-range", path, Term("fold", term.args, replace(fold, bounds=bounds)))
+
+
+def _other_bounds(bound: Bound, desk: Desk) -> Iterator[Bound]:
+    if bound.without is not None or bound.low is not None or bound.high is not None:
+        yield Bound(bound.letter)
+    for by in (1, -1):
+        if bound.low is not None:
+            yield replace(bound, low=bound.low.shifted(by))
+        if bound.high is not None:
+            yield replace(bound, high=bound.high.shifted(by))
+    own = desk.claim.letters.get(bound.letter)
+    for name in free_letters(desk.anchor):
+        if desk.claim.letters.get(name) == own and bound.without is None:
+            yield Bound(bound.letter, without=letter(name))
+            yield Bound(bound.letter, letter(name), None)
+            yield Bound(bound.letter, At((), 1), letter(name))
+            yield Bound(bound.letter, At((), 1), At(((name, 1),), -1))
+
+
+def index_swaps(desk: Desk) -> Iterator[Edit]:
+    """Permute the indices of one element, or write another letter of the formula there."""
+    names = list(dict.fromkeys([*desk.claim.letters]))
+    for path, term in walk(desk.member):
+        if term.op != "element":
+            continue
+        ref: Ref = term.data
+        for order in permutations(range(len(ref.slots))):
+            if list(order) != list(range(len(ref.slots))) and None not in ref.slots:
+                slots = tuple(ref.slots[k] for k in order)
+                yield Edit("index-swap", path, Term("element", (), replace(ref, slots=slots)))
+        for place, slot in enumerate(ref.slots):
+            if slot is None or not slot.letters:
+                continue
+            for name in names:
+                if name not in [n for n, _ in slot.letters]:
+                    slots = (*ref.slots[:place], letter(name), *ref.slots[place + 1 :])
+                    yield Edit("index-swap", path, Term("element", (), replace(ref, slots=slots)))
+    yield from _all_axes(desk)
+    for one, other in combinations(names, 2):
+        yield Edit("index-swap", (), _letters_swapped(desk.member, one, other))
+
+
+def _letters_swapped(term: Term, one: str, other: str) -> Term:
+    """Exchange two letters in all elements of a term."""
+    names = {one: other, other: one}
+
+    def visit(part: Term) -> Term:
+        args = tuple(visit(a) for a in part.args)
+        data = part.data
+        if isinstance(data, Ref):
+            slots = tuple(
+                s and replace(s, letters=tuple((names.get(n, n), c) for n, c in s.letters))
+                for s in data.slots
+            )
+            data = replace(data, slots=slots)
+        changed = data != part.data or any(a is not b for a, b in zip(args, part.args))
+        return Term(part.op, args, data) if changed else part
+
+    return visit(term)
+
+
+def _all_axes(desk: Desk) -> Iterator[Edit]:
+    """Give every index of one element a letter of the formula that runs over its axis."""
+    for path, term in walk(desk.member):
+        if term.op != "element" or None in term.data.slots or len(term.data.slots) < 2:
+            continue
+        if any(slot.constant for slot in term.data.slots):
+            continue
+        for other in elements_of(term.data.tensor, desk):
+            if other.data.slots != term.data.slots and other.data.whole_axes == 0:
+                yield Edit("index-swap", path, other)
+
+
+def shifted_times(desk: Desk) -> Iterator[Edit]:
+    """Shift one index or one layer by one."""
+    for path, term in walk(desk.member):
+        if term.op != "element":
+            continue
+        ref: Ref = term.data
+        for place, slot in enumerate(ref.slots):
+            if slot is None or not slot.letters:
+                continue
+            for by in (-1, 1, -2, 2):
+                slots = (*ref.slots[:place], slot.shifted(by), *ref.slots[place + 1 :])
+                kind = _shift_kind(ref, place, path, desk)
+                yield Edit(kind, path, Term("element", (), replace(ref, slots=slots)))
+        if ref.member is not None and ref.member.letters:
+            for by in (-1, 1, -2, 2):
+                other = replace(ref, member=ref.member.shifted(by))
+                yield Edit(_layer_mistake(ref, path, desk), path, Term("element", (), other))
+
+
+def _shift_kind(ref: Ref, place: int, path: Path, desk: Desk) -> str:
+    return "wrong-time-index"
+
+
+def _layer_mistake(ref: Ref, path: Path, desk: Desk) -> str:
+    if path and at_path(desk.member, path[:-1]).op == "call":
+        return "wrong-layer-fprime"
+    tensor = desk.symbols.tensors[real(ref, desk)]
+    return "wrong-layer-weight" if tensor.role is Role.PARAM else "wrong-variable"

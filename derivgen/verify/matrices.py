@@ -1,0 +1,149 @@
+"""Products between numbers and matrices, and chains of Leibniz fractions contracted as one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from derivgen.formulas.terms import Ref, Term
+from derivgen.verify.context import Context, Reading, ShapeMismatch, Value, evaluate
+from derivgen.verify.derivatives import element_of, jacobian
+from derivgen.verify.elements import shaped
+from derivgen.verify.numeric import folded
+
+
+def multiply(term: Term, context: Context) -> Value:
+    values, operators = _chained(term, context)
+    total = values[0]
+    for operator, value in zip(operators, values[1:]):
+        total = multiplied(total, value, operator, context.reading)
+    return total
+
+
+def _chained(term: Term, context: Context) -> tuple[list[Value], list[str]]:
+    """Evaluate the factors; a run of Leibniz fractions that link up is contracted as one."""
+    values: list[Value] = []
+    operators: list[str] = []
+    run: list[Term] = []
+    between = ["", *term.data]
+    opening = ""
+    for operator, factor in zip(between, term.args):
+        if run and not _links(run, factor):
+            _close(run, opening, values, operators, context)
+        if not run:
+            opening = operator
+        run.append(factor)
+    _close(run, opening, values, operators, context)
+    return values, operators[1:]
+
+
+def _links(run: list[Term], factor: Term) -> bool:
+    last = run[-1]
+    pair = (_inner(last), _inner(factor))
+    if any(t.op != "gradient" or t.data.symbol for t in pair):
+        return False
+    one, other = pair
+    linked = one.args[1].data == other.args[0].data or other.args[1].data == one.args[0].data
+    return linked and one.args[1].op == other.args[0].op == "element"
+
+
+def _inner(term: Term) -> Term:
+    while term.op == "group":
+        term = term.args[0]
+    return term
+
+
+def _close(
+    run: list[Term],
+    opening: str,
+    values: list[Value],
+    operators: list[str],
+    context: Context,
+) -> None:
+    if not run:
+        return
+    if len(run) > 1 and any(_has_whole_link(_inner(t)) for t in run):
+        values.append(_contracted([_inner(t) for t in run], context))
+        operators.append(opening)
+    else:
+        for number, factor in enumerate(run):
+            values.append(evaluate(factor, context))
+            operators.append(opening if number == 0 else "")
+    run.clear()
+
+
+def _has_whole_link(term: Term) -> bool:
+    return any(
+        isinstance(part.data, Ref) and (not part.data.slots or part.data.whole_axes)
+        for part in term.args
+    )
+
+
+def _contracted(run: list[Term], context: Context) -> Value:
+    """Contract ``dE/dz . dz/da`` over the elements of z, whatever the layout."""
+    if len(run) > 1 and run[0].args[1].data != run[1].args[0].data:
+        run = run[::-1]
+    flat = replace(context, reading=replace(context.reading, layout="columns"))
+    total: Any = None
+    for factor in run:
+        of, by = factor.args
+        table, shape, sizes = jacobian(of, element_of(by), factor.data, flat)
+        columns = [np.atleast_1d(np.asarray(e, dtype=object)).reshape(-1) for e in table]
+        matrix = np.stack(columns, axis=1)
+        total = matrix if total is None else total.dot(matrix)
+        last_sizes = sizes
+    if total.shape[0] == 1:
+        return shaped(list(total.reshape(-1)), last_sizes, context.reading)
+    if not last_sizes:
+        return shaped(list(total.reshape(-1)), [total.shape[0]], context.reading)
+    return total if context.reading.jacobian == "numerator" else total.T
+
+
+def multiplied(a: Value, b: Value, operator: str, reading: Reading) -> Value:
+    """Return a product of numbers or matrices under one sign. Raises: ShapeMismatch."""
+    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
+        return a * b
+    if operator in (r"\odot", r"\circ"):
+        return _hadamard(a, b)
+    if operator == r"\otimes":
+        return _outer(a, b) if reading.otimes == "outer" else _hadamard(a, b)
+    if operator == "*" and reading.star == "hadamard" and a.shape == b.shape:
+        return _hadamard(a, b)
+    vectors = a.shape == b.shape and 1 in a.shape
+    if vectors and operator in ("", r"\cdot", "*", r"\times"):
+        if reading.dot == "hadamard":
+            return _hadamard(a, b)
+        return folded("sum", list((a * b).reshape(-1)))
+    if a.ndim == 2 and b.ndim == 2 and a.shape[1] == b.shape[0]:
+        found = a.dot(b)
+        return found[0, 0] if found.shape == (1, 1) else found
+    if operator in ("*", r"\cdot") and a.shape == b.shape and reading.dot == "hadamard":
+        return _hadamard(a, b)
+    raise ShapeMismatch(f"{_sizes_text(a)} times {_sizes_text(b)} does not fit")
+
+
+def _sizes_text(a: Any) -> str:
+    return "x".join(map(str, a.shape))
+
+
+def _hadamard(a: Any, b: Any) -> Any:
+    if a.shape != b.shape:
+        raise ShapeMismatch(f"{_sizes_text(a)} elementwise {_sizes_text(b)} does not fit")
+    return a * b
+
+
+def _outer(a: Any, b: Any) -> Any:
+    return np.outer(a.reshape(-1), b.reshape(-1))
+
+
+def added(a: Value, b: Value) -> Value:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
+        bias = a.ndim == b.ndim == 2 and all(
+            x == y or 1 in (x, y) for x, y in zip(a.shape, b.shape)
+        )
+        one_vector = sum(1 in s and max(s) > 1 for s in (a.shape, b.shape)) == 1
+        if not (bias and one_vector):
+            raise ShapeMismatch(f"{_sizes_text(a)} plus {_sizes_text(b)} does not fit")
+    return a + b

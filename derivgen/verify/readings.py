@@ -1,0 +1,88 @@
+"""The readings a formula leaves open, the plainest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from derivgen.formulas.symbols import Symbols
+from derivgen.formulas.terms import Claim, Fold, Ref, Term, walk
+from derivgen.verify.context import (
+    Reading,
+)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a pair of members contains that may be read in several ways."""
+
+    arrays: bool
+    data_arrays: bool
+    samples: bool
+    slopes: bool
+    steps: bool
+    signs: frozenset[str]
+
+
+def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Features:
+    """Return what can be read in several ways."""
+    terms = [term for member in members for _, term in walk(member)]
+    refs = [t.data for t in terms if t.op == "element"]
+    whole = [r for r in refs if _is_whole(r, symbols)]
+    names = [t.data for t in terms if t.op == "size"]
+    slopes = [t for t in terms if t.op == "gradient"]
+    return Features(
+        arrays=bool(whole),
+        data_arrays=any(r.tensor in symbols.data_dependent or "{}" in r.tensor for r in whole),
+        samples=any(key[0] == "sample" for key in claim.letters.values())
+        or any(name in ("m", "N", "n", "M", "B") for name in names)
+        or any(isinstance(t.data, Fold) and not t.data.bounds for t in terms),
+        slopes=any(_between_values(t, symbols) for t in slopes),
+        steps=any(t.data.symbol == "step" for t in slopes),
+        signs=frozenset(o for t in terms if t.op == "multiply" for o in t.data),
+    )
+
+
+def _is_whole(ref: Ref, symbols: Symbols) -> bool:
+    name = ref.tensor
+    if "{}" in name:
+        name = next(iter(symbols.families[name[:-2]].values()))
+    axes = len(symbols.tensors[name].axes)
+    return axes > 0 and (not ref.slots or ref.whole_axes > 0)
+
+
+def _between_values(term: Term, symbols: Symbols) -> bool:
+    of = term.args[0]
+    return of.op == "element" and of.data.tensor != symbols.loss and not term.data.symbol
+
+
+def readings(found: Features, base: Reading) -> list[Reading]:
+    """Return the readings worth trying, the plainest first."""
+    options: list[list[dict[str, Any]]] = [[{}]]
+    if found.samples:
+        options.append([{"mean": True}, {"mean": False}])
+    if found.arrays:
+        dots: list[dict[str, Any]] = [{}, {"dot": "hadamard"}]
+        if r"\otimes" in found.signs:
+            dots.append({"otimes": "outer"})
+        if "*" in found.signs:
+            dots.append({"star": "product"})
+        options.append(dots)
+        options.append([{}, {"jacobian": "denominator"}] if found.slopes else [{}])
+        if found.data_arrays and found.samples:
+            batches = [{"batch": "rows", "mean": True}, {"batch": "columns", "mean": True}]
+            options.append([{}, *batches])
+    if found.slopes:
+        options.append([{}, {"immediate": True}])
+    if found.steps:
+        options.append([{}, {"step_sign": 1}])
+    made = [_merged(base, parts) for parts in product(*options)]
+    return list(dict.fromkeys(made))
+
+
+def _merged(base: Reading, parts: tuple[dict[str, Any], ...]) -> Reading:
+    changes: dict[str, Any] = {}
+    for part in parts:
+        changes.update(part)
+    return replace(base, **changes)
