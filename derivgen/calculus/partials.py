@@ -27,6 +27,7 @@ from derivgen.algebra.expressions import (
     Node,
     Number,
     Position,
+    Pow,
     Where,
     accesses,
     add,
@@ -64,8 +65,10 @@ def shape_of(body: Expr) -> tuple[Expr, dict[Access, Expr]]:
     numbers: dict[Expr, Access] = {}
 
     def visit(part: Any, exponent: bool = False) -> Any:
-        if isinstance(part, (Access, IndexValue, Constant, Position)) or (
-            isinstance(part, Number) and part.value.denominator != 1 and not exponent
+        if (
+            isinstance(part, (Access, IndexValue, Constant, Position))
+            or (isinstance(part, Number) and part.value.denominator != 1 and not exponent)
+            or _is_known_power(part)
         ):
             return numbers.setdefault(part, Access(f"p{len(numbers):04d}"))
         parts = children(part)
@@ -76,6 +79,11 @@ def shape_of(body: Expr) -> tuple[Expr, dict[Access, Expr]]:
 
     shaped: Expr = visit(body)
     return shaped, {placeholder: leaf for leaf, placeholder in numbers.items()}
+
+
+def _is_known_power(part: Any) -> bool:
+    """Tell whether a part is a power of numbers and indices: SymPy would make (-1)^i complex."""
+    return isinstance(part, Pow) and not any(isinstance(inner, Access) for inner in walk(part))
 
 
 @lru_cache(maxsize=4096)

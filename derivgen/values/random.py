@@ -27,7 +27,7 @@ from derivgen.algebra.expressions import (
 from derivgen.algebra.network import Fact, Network, Role, Tensor
 from derivgen.algebra.values import Values
 from derivgen.errors import FactError
-from derivgen.values.draw import declared_values, scalar
+from derivgen.values.draw import declared_values, draw_random, scalar
 from derivgen.values.facts import fact_text, violations
 
 STREAM = 2_000_000  # of our own, so that no training run sees these numbers
@@ -55,8 +55,20 @@ def random_values(
     given = [t for t in network.tensors.values() if t.role is not Role.VALUE]
     for place, tensor in enumerate([*given, *(extra or {}).values()]):
         arrays[tensor.name] = _drawn(tensor, place, sizes, seed, style)
-    values = Values(sizes, arrays)
-    return _satisfying(network, values)
+    arrays.update(_from_distributions(network, arrays, sizes, seed))
+    return _satisfying(network, Values(sizes, arrays))
+
+
+def _from_distributions(
+    network: Network, arrays: Mapping[str, Any], dims: Mapping[Dim, int], seed: int
+) -> dict[str, Any]:
+    """Return the random tensors; their range may be what keeps an equation in its domain."""
+    constants = {name: array for name, array in arrays.items() if np.ndim(array) == 0}
+    return {
+        tensor.name: draw_random(tensor, number, dims, seed, constants)
+        for number, tensor in enumerate(network.of_role(Role.RANDOM))
+        if tensor.distribution is not None
+    }
 
 
 def _sizes(network: Network, dims: Mapping[Dim, int]) -> dict[Dim, int]:
