@@ -168,7 +168,7 @@ def narrowed(
     ranges: dict[Index, Index] = {}
     rest: list[Condition] = []
     for condition in guard:
-        test = _comparison(condition)
+        test = comparison(condition)
         if test is None:
             rest.append(condition)
             continue
@@ -183,7 +183,7 @@ def narrowed(
     return ranges, tuple(rest)
 
 
-def _comparison(condition: Condition) -> tuple[str, Affine] | None:
+def comparison(condition: Condition) -> tuple[str, Affine] | None:
     """Return ``(op, form)`` for a condition ``form op 0`` on indices alone."""
     if not isinstance(condition, Compare):
         return None

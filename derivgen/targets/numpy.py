@@ -70,6 +70,8 @@ class View:
     special: tuple[str, ...]
     contracts: bool
     stops: bool
+    reads_windows: bool
+    adds_windows: bool
     forward: tuple[str, ...]
     loss: tuple[str, ...]
     predict: tuple[str, ...]
@@ -222,6 +224,8 @@ class Printer:
         whole = "\n".join(self.text)
         made["special"] = tuple(name for name in SPECIAL if f"{name}(" in whole)
         made["contracts"] = "contract(" in whole
+        made["reads_windows"] = " windows(" in whole or "(windows(" in whole
+        made["adds_windows"] = "add_windows(" in whole
         made["stops"] = "stop_gradient(" in whole
         return made
 
@@ -337,8 +341,8 @@ class Printer:
             lines.append(f"{INDENT}{part} = {piece.text}")
             return Piece(part, axes=piece.axes, literal=piece.literal)
 
-        def fit(pieces: list[Piece]) -> list[Piece]:
-            return fitted(pieces, WIDTH - MARGIN, named)
+        def fit(pieces: list[Piece], around: int) -> list[Piece]:
+            return fitted(pieces, WIDTH - MARGIN - around, named)
 
         grid = Grid((EVERYWHERE,), Scope({}, {}, names, _never, self.calls, fit, local))
         piece = show(routine.body, grid)

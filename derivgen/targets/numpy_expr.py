@@ -43,6 +43,7 @@ from derivgen.algebra.expressions import (
 from derivgen.lowering.program import Array
 from derivgen.lowering.sizes import bounds
 from derivgen.targets.numpy_names import Names
+from derivgen.targets.numpy_windows import Window, window_of
 
 # Precedence, loosest first.
 COMPARISON, BITS, SUM, PRODUCT, UNARY, POWER, ATOM = range(7)
@@ -72,7 +73,8 @@ class Piece:
     """Text, how tightly it binds, and the grid's indices it varies along, in grid order.
 
     ``literal``: Python numbers alone, which do not fix a precision. ``view``: may share memory
-    with a tensor. ``items``: what the text is made of, kept for naming parts of long lines.
+    with a tensor. ``head``: how long a power is with which
+    the text begins.
     """
 
     text: str
@@ -80,6 +82,14 @@ class Piece:
     axes: tuple[Index, ...] = ()
     literal: bool = False
     view: bool = False
+    head: int = 0
+
+    @property
+    def negative(self) -> str:
+        """Return the text of a product with a minus; formatters put a power in parentheses."""
+        if self.head:
+            return f"-({self.text[: self.head]}){self.text[self.head :]}"
+        return f"-{self.at(PRODUCT)}"
 
     def at(self, level: int) -> str:
         """Return the text, in parentheses unless it binds at least as tightly as ``level``."""
@@ -92,8 +102,8 @@ class Scope:
 
     ``numbers`` are the indices of loops around, by their Python names. ``local`` names parameters
     of a function being printed. ``aranges(index, trailing)`` is the name of an array of an index's
-    values followed by ``trailing`` axes of length one. ``fit`` names the longest of parts that
-    would not fit on a line together.
+    values followed by ``trailing`` axes of length one. ``fit(parts, around)`` names the
+    longest of parts that would not fit on a line together with ``around`` more characters.
     """
 
     numbers: Mapping[Index, str]
@@ -101,7 +111,7 @@ class Scope:
     names: Names
     aranges: Callable[[Index, int], str]
     functions: Mapping[str, str]
-    fit: Callable[[list[Piece]], list[Piece]] = lambda pieces: pieces
+    fit: Callable[[list[Piece], int], list[Piece]] = lambda pieces, around: pieces
     local: Mapping[str, str] | None = None
 
 
@@ -287,7 +297,7 @@ def access_text(access: Access, grid: Grid) -> Piece:
     along = [s.axis for s in slices if s is not None and s.axis is not None]
     if None not in slices and len(set(along)) == len(along):
         return _sliced(name, [s for s in slices if s is not None], grid)
-    if piece := _looked_up(access, slices, grid):
+    if piece := _windowed(access, slices, grid) or _looked_up(access, slices, grid):
         return piece
     return _gathered(name, access, array, grid)
 
@@ -355,9 +365,48 @@ def _looked_up(access: Access, slices: list[Slice | None], grid: Grid) -> Piece 
     return Piece(f"{grid.scope.names[access.tensor]}[{', '.join(texts)}]", ATOM, tuple(order))  # type: ignore[arg-type]
 
 
+def pads(access: Access, grid: Grid) -> bool:
+    """Tell whether what an access reads outside its array is 0."""
+    array = grid.scope.arrays[access.tensor]
+    slices = [slice_of(form, array, axis, grid) for axis, form in enumerate(access.indices)]
+    return None in slices and _windowed(access, slices, grid) is not None
+
+
+def _windowed(access: Access, slices: list[Slice | None], grid: Grid) -> Piece | None:
+    """Return a view in which an axis read along two indices is two axes."""
+    array = grid.scope.arrays[access.tensor]
+    text, order, texts = grid.scope.names[access.tensor], [], []
+    windows: list[tuple[int, Window]] = []
+    for axis, (form, part) in enumerate(zip(access.indices, slices)):
+        window = window_of(form, array, axis, grid.axes) if part is None else None
+        if part is None and window is None:
+            return None
+        texts.append(":" if part is None else part.text)
+        if window is not None:
+            windows.append((len(order), window))
+            order += [window.outer, window.inner]
+        elif part is not None and part.axis is not None:
+            order.append(part.axis)
+    if len(set(order)) < len(order):
+        return None
+    text += _subscript(texts)
+    for place, window in windows:
+        start = form_text(window.start, grid).text
+        text = f"windows({text}, {place}, {start}, {window.sides})"
+    axes = grid.ordered(order)
+    if tuple(order) != axes:
+        text += f".transpose({', '.join(str(order.index(a)) for a in axes)})"
+    gaps = _spread([":"] * len(axes), [Slice(":", a) for a in axes], axes, grid)
+    return Piece(text + _subscript(gaps), ATOM, axes, view=True)
+
+
 def _index_array(form: Affine, array: Array, axis: int, grid: Grid) -> str:
     """Return positions along an axis; those a guard excludes are clipped, to be read in vain."""
     piece = form_text(form - array.lows[axis], grid)
+    plain = form.plain
+    starts_inside = plain is not None and plain.low.constant >= array.lows[axis]
+    if plain is not None and starts_inside and plain.high == array.highs[axis]:
+        return piece.text
     low, high = bounds(form - array.lows[axis])
     size = array.shape[axis]
     lookup = any(isinstance(atom, Lookup) for atom, _ in form.terms)
@@ -384,11 +433,11 @@ def _gathered(name: str, access: Access, array: Array, grid: Grid) -> Piece:
 def _(node: Add, grid: Grid) -> Piece:
     signs, pieces = zip(*(_signed(term, grid) for term in node.terms))
     text = ""
-    for sign, piece in zip(signs, grid.scope.fit(list(pieces))):
+    for sign, piece in zip(signs, grid.scope.fit(list(pieces), 0)):
         if text:
             text += (" - " if sign else " + ") + piece.at(PRODUCT)
         else:
-            text = f"-{piece.at(PRODUCT)}" if sign else piece.at(SUM)
+            text = piece.negative if sign else piece.at(SUM)
     axes = grid.ordered([a for piece in pieces for a in piece.axes])
     return Piece(text, SUM, axes, all(piece.literal for piece in pieces))
 
@@ -414,19 +463,19 @@ def _(node: Mul, grid: Grid) -> Piece:
     first, *rest = node.factors
     if first == Number(Fraction(-1)):
         inner = show(rest[0] if len(rest) == 1 else Mul(tuple(rest)), grid)
-        return Piece(f"-{inner.at(PRODUCT)}", PRODUCT, inner.axes, inner.literal)
-    pieces = grid.scope.fit([show(factor, grid) for factor in node.factors])
+        return Piece(inner.negative, PRODUCT, inner.axes, inner.literal)
+    pieces = grid.scope.fit([show(factor, grid) for factor in node.factors], 0)
     text = pieces[0].at(PRODUCT) + "".join(f" * {piece.at(UNARY)}" for piece in pieces[1:])
     axes = grid.ordered([a for piece in pieces for a in piece.axes])
-    return Piece(text, PRODUCT, axes, all(piece.literal for piece in pieces))
+    return Piece(text, PRODUCT, axes, all(p.literal for p in pieces), head=pieces[0].head)
 
 
 @_show.register
 def _(node: Div, grid: Grid) -> Piece:
-    above, below = grid.scope.fit([show(node.numerator, grid), show(node.denominator, grid)])
+    above, below = grid.scope.fit([show(node.numerator, grid), show(node.denominator, grid)], 0)
     text = f"{above.at(PRODUCT)} / {below.at(UNARY)}"
     axes = grid.ordered([*above.axes, *below.axes])
-    return Piece(text, PRODUCT, axes, above.literal and below.literal)
+    return Piece(text, PRODUCT, axes, above.literal and below.literal, head=above.head)
 
 
 @_show.register
@@ -444,7 +493,7 @@ def _(node: Pow, grid: Grid) -> Piece:
     text = (
         f"{base.at(ATOM)}**{above.at(POWER)}" if simple else f"{base.at(ATOM)} ** {above.at(POWER)}"
     )
-    return Piece(text, POWER, axes, base.literal and above.literal)
+    return Piece(text, POWER, axes, base.literal and above.literal, head=len(text))
 
 
 def _operand(piece: Piece) -> bool:
@@ -454,7 +503,7 @@ def _operand(piece: Piece) -> bool:
 
 @_show.register
 def _(node: Call, grid: Grid) -> Piece:
-    pieces = grid.scope.fit([show(arg, grid) for arg in node.args])
+    pieces = grid.scope.fit([show(arg, grid) for arg in node.args], 0)
     if node.name in MATH and all(piece.literal for piece in pieces):
         text = f"{MATH[node.name]}({', '.join(piece.text for piece in pieces)})"
         return Piece(text, ATOM, literal=True)
@@ -469,7 +518,7 @@ def _(node: Call, grid: Grid) -> Piece:
 @_show.register
 def _(node: Where, grid: Grid) -> Piece:
     parts = (node.condition, node.yes, node.no)
-    condition, yes, no = grid.scope.fit([show(part, grid) for part in parts])
+    condition, yes, no = grid.scope.fit([show(part, grid) for part in parts], 0)
     axes = grid.ordered([*condition.axes, *yes.axes, *no.axes])
     if _is_larger(node):
         return Piece(f"np.maximum({yes.text}, {no.text})", ATOM, axes)
@@ -502,7 +551,7 @@ def _(node: Iverson, grid: Grid) -> Piece:
 
 @_show.register
 def _(node: Compare, grid: Grid) -> Piece:
-    left, right = grid.scope.fit([_compared(node.left, grid), _compared(node.right, grid)])
+    left, right = grid.scope.fit([_compared(node.left, grid), _compared(node.right, grid)], 0)
     text = f"{left.at(BITS)} {COMPARISONS[node.op]} {right.at(BITS)}"
     axes = grid.ordered([*left.axes, *right.axes])
     return Piece(text, COMPARISON, axes, left.literal and right.literal)
@@ -517,7 +566,7 @@ def _compared(node: Node, grid: Grid) -> Piece:
 
 
 def _joined(parts: tuple[Node, ...], sign: str, word: str, grid: Grid) -> Piece:
-    pieces = grid.scope.fit([show(part, grid) for part in parts])
+    pieces = grid.scope.fit([show(part, grid) for part in parts], 0)
     axes = grid.ordered([a for piece in pieces for a in piece.axes])
     literal = all(piece.literal for piece in pieces)
     if literal:

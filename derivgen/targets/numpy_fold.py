@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass
 
 from derivgen.algebra.affine import Affine, Index
-from derivgen.algebra.expressions import Add as Sum
 from derivgen.algebra.expressions import (
+    Access,
     And,
     Condition,
     Div,
@@ -28,7 +28,9 @@ from derivgen.algebra.expressions import (
     number,
     used_indices,
 )
-from derivgen.targets.numpy_expr import ATOM, PRODUCT, SUM, UNARY, Grid, Piece, show
+from derivgen.algebra.expressions import Add as Sum
+from derivgen.targets.numpy_expr import ATOM, PRODUCT, SUM, UNARY, Grid, Piece, pads, show
+from derivgen.targets.numpy_windows import inside, needed
 
 FOLDS = {"prod": "prod", "max": "max", "min": "min"}
 IDENTITIES = {"sum": "0", "prod": "1", "max": "-np.inf", "min": "np.inf"}
@@ -63,6 +65,7 @@ def masked(piece: Piece, guard: tuple[Condition, ...], other: str, grid: Grid) -
     if not guard:
         return piece
     test = show(guard[0] if len(guard) == 1 else And(guard), grid)
+    piece, test = grid.scope.fit([piece, test], 15)
     axes = grid.ordered([*piece.axes, *test.axes])
     text = f"np.where({test.text}, {piece.text}, {other})"
     return Piece(f"{text}.astype(dtype)" if piece.literal else text, ATOM, axes)
@@ -95,6 +98,7 @@ def fold(
         return piece
     if op == "prod" or not piece.axes:
         piece = spread(piece, grid)
+    (piece,) = grid.scope.fit([piece], 20)
     return _reduced(piece, bound, FOLDS[op], around.over(free))
 
 
@@ -125,6 +129,7 @@ def _winner(
     grid: Grid,
 ) -> Piece:
     piece = spread(masked(show(body, grid), guard, FAR[op], grid), grid)
+    (piece,) = grid.scope.fit([piece], 40)
     if len(bound) == 1:
         return Piece(f"{piece.at(ATOM)}.{op}(axis={len(free)})", ATOM, free)
     if not free:
@@ -177,7 +182,7 @@ def _term_groups(body: Sum, grid: Grid) -> list[Expr]:
 
 
 def _added(pieces: list[Piece], grid: Grid) -> Piece:
-    text = " + ".join(piece.at(PRODUCT) for piece in pieces)
+    text = " + ".join(piece.at(PRODUCT) for piece in grid.scope.fit(pieces, 0))
     return Piece(text, SUM, grid.ordered([a for piece in pieces for a in piece.axes]))
 
 
@@ -191,6 +196,10 @@ def _factors(body: Expr, guard: tuple[Condition, ...], grid: Grid) -> tuple[list
             scale = div(scale, expr) if inverse else mul(scale, expr)
         else:
             factors.append(Factor(div(number(1), expr) if inverse else expr, axes))
+    for factor in factors:
+        if isinstance(factor.expr, Access) and pads(factor.expr, grid):
+            array = grid.scope.arrays[factor.expr.tensor]
+            guard = needed(guard, inside(factor.expr, array))
     for condition in guard:
         axes = axes_in(condition, grid)
         for place, factor in enumerate(factors):
@@ -253,7 +262,7 @@ def _scaled(piece: Piece, scale: Expr, grid: Grid) -> Piece:
     above, below = (scale.numerator, scale.denominator) if isinstance(scale, Div) else (scale, None)
     text, level = piece.at(PRODUCT), piece.level
     if above == number(-1):
-        text, level = f"-{text}", PRODUCT
+        text, level = piece.negative, PRODUCT
     elif above != number(1):
         text, level = f"{show(above, own).at(PRODUCT)} * {piece.at(UNARY)}", PRODUCT
     if below is not None:
@@ -280,6 +289,7 @@ def _product(
 def _single(factor: Factor, free: tuple[Index, ...], bound: tuple[Index, ...], grid: Grid) -> Piece:
     own = _natural(factor, grid)
     piece = spread(_print(factor, own, grid), grid.over(own))
+    (piece,) = grid.scope.fit([piece], 20)
     kept = tuple(a for a in own if a in free)
     summed = [str(place) for place, a in enumerate(own) if a in bound]
     if summed:
@@ -386,6 +396,7 @@ def _pair_text(
         one, two = show(first.expr, own), show(second.expr, own)
         one = masked(one, first.guard, "0", own)
         two = masked(two, second.guard, "0", own)
+        one, two = grid.scope.fit([one, two], 0)
         return _realign(f"{one.at(PRODUCT)} * {two.at(UNARY)}", PRODUCT, own.axes, free)
     ordered = whole == tuple(a for a in free if a in whole)
     if ordered and len(roles.inner) == 1 and len(roles.right) <= 1:
@@ -405,6 +416,7 @@ def _matmul(
     right = roles.batch + roles.inner + roles.right
     one = spread(_print(first, left, grid), grid.over(left))
     two = spread(_print(second, right, grid), grid.over(right))
+    one, two = grid.scope.fit([one, two], 0)
     axes = roles.batch + roles.left + roles.right
     return _realign(f"{one.at(PRODUCT)} @ {two.at(UNARY)}", PRODUCT, axes, free)
 
@@ -416,6 +428,7 @@ def _tensordot(
     two_axes = _natural(second, grid)
     one = spread(_print(first, one_axes, grid), grid.over(one_axes))
     two = spread(_print(second, two_axes, grid), grid.over(two_axes))
+    one, two = grid.scope.fit([one, two], 30)
     summed = [[axes.index(i) for i in roles.inner] for axes in (one_axes, two_axes)]
     text = f"np.tensordot({one.text}, {two.text}, axes=({summed[0]}, {summed[1]}))"
     got = tuple(a for a in (*one_axes, *two_axes) if a not in roles.inner)
@@ -438,10 +451,11 @@ def _einsum(factors: list[Factor], free: tuple[Index, ...], grid: Grid) -> Piece
     kept = tuple(a for a in free if a in letters)
     inputs = ",".join("".join(letters[a] for a in order) for order in orders)
     spec = f'"{inputs}->{"".join(letters[a] for a in kept)}"'
-    parts = [
-        spread(_print(factor, order, grid), grid.over(order)).text
+    pieces = [
+        spread(_print(factor, order, grid), grid.over(order))
         for factor, order in zip(factors, orders)
     ]
+    parts = [piece.text for piece in grid.scope.fit(pieces, len(spec) + 20)]
     extra = ", optimize=True" if len(parts) > 2 else ""
     name = "contract" if len(parts) == 2 else "np.einsum"
     return _realign(f"{name}({spec}, {', '.join(parts)}{extra})", ATOM, kept, free)

@@ -11,6 +11,7 @@ TAKEN = frozenset({
     "np", "params", "values", "batch", "dtype", "forward", "backward", "loss", "predict",
     "update", "parameters", "main", "data", "sys", "json", "argparse", "math", "time", "os",
     "struct", "gzip", "csv", "contract", "erf", "lgamma", "digamma", "stop_gradient",
+    "windows", "add_windows",
 })  # fmt: skip
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from derivgen.algebra.affine import Affine, Index, Lookup, indices_of
-from derivgen.algebra.expressions import And, Condition, Node, used_indices
+from derivgen.algebra.expressions import And, Condition, is_index_only, used_indices
 from derivgen.algebra.statements import Statement
 from derivgen.lowering.program import Array, Block, Fill, Loop, Nest, Write
 from derivgen.lowering.recognise import written
@@ -20,11 +20,13 @@ from derivgen.targets.numpy_expr import (
     Scope,
     Slice,
     _index_array,
+    form_text,
     show,
     slice_of,
 )
 from derivgen.targets.numpy_fold import fold, masked, shape_text, size_text, spread
 from derivgen.targets.numpy_names import Names
+from derivgen.targets.numpy_windows import inside, needed, window_of
 
 WIDTH = 100
 MARGIN = 30  # of a line, for the left side and what stands around an expression
@@ -72,9 +74,10 @@ class Body:
             self.grids[key] = (self.names.fresh(index.name), text)
         return self.grids[key][0]
 
-    def _fit(self, pieces: list[Piece]) -> list[Piece]:
+    def _fit(self, pieces: list[Piece], around: int) -> list[Piece]:
         """Name the longest parts of what would not fit on a line."""
-        return fitted(pieces, WIDTH - len(INDENT) * self.depth - MARGIN, self._named)
+        room = WIDTH - len(INDENT) * self.depth - MARGIN - around
+        return fitted(pieces, room, self._named)
 
     def _named(self, piece: Piece) -> Piece:
         name = self.names.numbered("part")
@@ -95,14 +98,33 @@ def fitted(pieces: list[Piece], room: int, named: Callable[[Piece], Piece]) -> l
 
 def print_blocks(blocks: tuple[Block, ...], body: Body) -> None:
     """Add the lines of blocks to a body."""
-    for block in blocks:
+    for place, block in enumerate(blocks):
         match block:
             case Fill(tensor, value):
-                _fill(tensor, value, body)
+                after = blocks[place + 1] if place + 1 < len(blocks) else None
+                if not (value == 0 and _is_whole_sum(after, tensor, body)):
+                    _fill(tensor, value, body)
             case Loop():
                 _loop(block, body)
+            case Nest() if place and _is_whole_sum(block, _filled(blocks[place - 1]), body):
+                _nest(replace(block, write=Write.SET), body)
             case Nest():
                 _nest(block, body)
+
+
+def _filled(block: Block) -> str:
+    return block.tensor if isinstance(block, Fill) and block.value == 0 else ""
+
+
+def _is_whole_sum(block: Block | None, tensor: str, body: Body) -> bool:
+    """Tell whether a statement gives every entry of a tensor just filled, 0 where nothing adds."""
+    if not isinstance(block, Nest) or block.statement.lhs.tensor != tensor:
+        return False
+    statement = block.statement
+    if statement.op != "sum" or any(_is_fixed(c, body) for c in statement.guard):
+        return False
+    target = _target(statement, body)
+    return target is not None and _place(tensor, target, body) == body.names[tensor]
 
 
 def _shape(array: Array, body: Body) -> str:
@@ -185,8 +207,6 @@ def _comment(text: str, body: Body) -> None:
 
 def _is_fixed(condition: Condition, body: Body) -> bool:
     """Tell whether a condition depends on the loops around alone."""
-    from derivgen.algebra.expressions import is_index_only
-
     return is_index_only(condition) and all(i in body.numbers for i in used_indices(condition))
 
 
@@ -265,6 +285,8 @@ def _scatter(statement: Statement, guard: tuple[Condition, ...], body: Body) -> 
     left = [i for f in statement.lhs.indices for i in indices_of(f)]
     free = tuple(i for i in statement.indices if i in left and i not in body.numbers)
     bound = tuple(i for i in statement.indices if i not in left and i not in body.numbers)
+    if statement.op == "sum" and _add_windows(statement, free, bound, guard, body):
+        return
     grid = body.grid(free)
     outer = tuple(c for c in guard if set(used_indices(c)) <= {*free, *body.numbers})
     inner = tuple(c for c in guard if c not in outer)
@@ -282,6 +304,45 @@ def _scatter(statement: Statement, guard: tuple[Condition, ...], body: Body) -> 
     body.say(f"{AT[statement.op]}.at({name}, {at}, {value.text})")
 
 
+def _add_windows(
+    statement: Statement,
+    free: tuple[Index, ...],
+    bound: tuple[Index, ...],
+    guard: tuple[Condition, ...],
+    body: Body,
+) -> bool:
+    """Print a sum into windows of an array, if the left side is one; tell whether it is."""
+    lhs, array = statement.lhs, body.arrays[statement.lhs.tensor]
+    grid = body.grid(free)
+    texts, sides, order = [], [], []
+    for axis, form in enumerate(lhs.indices):
+        part = slice_of(form, array, axis, grid)
+        window = window_of(form, array, axis, free, rising=True) if part is None else None
+        if part is not None:
+            texts.append(part.text)
+            if part.axis is not None:
+                order.append(part.axis)
+                sides.append("None")
+        elif window is not None:
+            texts.append(":")
+            order += [window.outer, window.inner]
+            sides.append(f"({form_text(window.start, grid).text}, {window.sides})")
+        else:
+            return False
+    if len(set(order)) < len(order) or len(order) != len(free):
+        return False
+    rest = needed(guard, inside(lhs, array))
+    axes = tuple(order)
+    value = fold("sum", axes, bound, rest, statement.body, body.grid(()))
+    (value,) = body.scope.fit([spread(value, body.grid(axes))], 10 + sum(map(len, sides)))
+    while texts and texts[-1] == ":":
+        texts.pop()
+    name = body.names[lhs.tensor]
+    target = f"{name}[{', '.join(texts)}]" if texts else name
+    body.say(f"add_windows({target}, {value.text}, [{', '.join(sides)}])")
+    return True
+
+
 def _distinct(statement: Statement, free: tuple[Index, ...]) -> bool:
     """Tell whether no place is written twice: every index can be read off some position."""
     seen = []
@@ -294,6 +355,3 @@ def _distinct(statement: Statement, free: tuple[Index, ...]) -> bool:
 
 def _is_size(atom: object) -> bool:
     return not isinstance(atom, (Index, Lookup)) and not hasattr(atom, "divisor")
-
-
-__all__ = ["Body", "Node", "print_blocks"]
