@@ -33,6 +33,7 @@ from derivgen.forms.names import (
     with_scripts,
 )
 from derivgen.forms.style import Style
+from derivgen.forms.surface_math import read_surface
 
 PARTIAL = Sym("partial")
 
@@ -50,6 +51,18 @@ class Adjoint:
 
 
 @dataclass(frozen=True)
+class Surface:
+    """A symbol in a user's LaTeX, with the order in which its slots take the indices."""
+
+    latex: str
+    indices: tuple[str, ...] = ()
+
+    def filled(self, printed: tuple[Math, ...]) -> Math:
+        """Return the symbol with its index slots filled."""
+        return read_surface(self.latex, dict(zip(self.indices, printed, strict=True)))
+
+
+@dataclass(frozen=True)
 class Notation:
     """A style with everything it needs to know of a network.
 
@@ -59,7 +72,8 @@ class Notation:
     indices along which equations recur, such as time; in matrix form they stay labels.
     ``written``: the index letters of the network's text. ``partials``: stand-ins for
     ``d out / d in`` in a chain rule; ``held``: what such a derivative holds fixed. ``texts``:
-    names in plain text that are not the tensors' own.
+    names in plain text that are not the tensors' own. ``surfaces``: a user's own LaTeX of a tensor
+    or adjoint, by the number of indices (-1 for the whole).
     """
 
     style: Style
@@ -76,6 +90,7 @@ class Notation:
     partials: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    surfaces: Mapping[str, Mapping[int, Surface]] = field(default_factory=dict)
 
 
 def make_notation(
@@ -180,6 +195,8 @@ def symbol(
     ``indices`` are the printed indices of an entry and ``texts`` the same in plain text; ``None``
     means the whole tensor, as in matrix form, or the whole of one ``layer``.
     """
+    if (surface := _own_surface(notation, tensor, indices)) is not None:
+        return Symbol(*_identity(notation, tensor, surface, texts))
     if tensor in notation.partials:
         return _local_partial(notation, tensor, indices or (), texts)
     adjoint = notation.adjoints.get(tensor)
@@ -230,6 +247,24 @@ def _text_of(math: Math) -> str:
 def delta_text(quantity: str) -> str:
     """Return the plain name of a delta."""
     return f"delta_{quantity}"
+
+
+def _own_surface(notation: Notation, tensor: str, indices: tuple[Math, ...] | None) -> Math | None:
+    known = notation.surfaces.get(tensor, {})
+    surface = known.get(-1 if indices is None else len(indices))
+    if surface is None and indices == ():
+        surface = known.get(-1)
+    return None if surface is None else surface.filled(indices or ())
+
+
+def _identity(notation: Notation, tensor: str, math: Math, texts: str) -> tuple[str, Math, str]:
+    """Return what a symbol in a user's LaTeX stands for, and its plain text."""
+    adjoint = notation.adjoints.get(tensor)
+    if adjoint is None:
+        return tensor, math, _plain(notation.texts.get(tensor, tensor), texts)
+    if adjoint.is_delta:
+        return adjoint.quantity, math, _plain(delta_text(adjoint.quantity), texts)
+    return adjoint.quantity, math, ratio_text(adjoint.loss, _plain(adjoint.quantity, texts))
 
 
 def _plain(name: str, texts: str) -> str:

@@ -11,6 +11,7 @@ from derivgen.forms.style import STYLES, Style
 from derivgen.notes.build import Choice, build
 from derivgen.notes.code import code_by_tensor
 from derivgen.notes.document import Document, numbers
+from derivgen.notes.styles import OwnStyle
 from derivgen.notes.to_html import fragment_html, to_html
 from derivgen.notes.to_latex import to_latex
 from derivgen.notes.to_markdown import FLAVOURS, to_markdown
@@ -26,7 +27,7 @@ DETAILS = ("result", "steps", "full")
 def render(
     derivation: Derivation,
     to: str = "latex",
-    style: str | Style = "textbook",
+    style: str | Style | OwnStyle = "textbook",
     lang: str = "en",
     detail: str = "steps",
     wrt: Sequence[str] | None = None,
@@ -39,9 +40,10 @@ def render(
 ) -> str:
     """Return the notes of a derivation.
 
-    ``to``: one of `PRINTERS`. ``style``: a name in `STYLES` or a style of one's own. ``values``:
-    JSON, `Values` or a seed for the worked example. ``wrt``, ``layer``: only the steps that lead to
-    these tensors, or of one library layer. ``expand``: how often the loss is written out.
+    ``to``: one of `PRINTERS`. ``style``: a name in `STYLES`, a `Style`, or what `read_style` made
+    of a file. ``values``: JSON, `Values` or a seed for the worked example. ``wrt``, ``layer``: only
+    the steps that lead to these tensors, or of one library layer. ``expand``: how often the loss is
+    written out.
     ``code``: an emitted program, whose lines are set beside the formulas.
     Raises: NameProblem, for an unknown format, style, language, detail, flavour or tensor.
     """
@@ -53,7 +55,7 @@ def render(
 
 def document_of(
     derivation: Derivation,
-    style: str | Style = "textbook",
+    style: str | Style | OwnStyle = "textbook",
     lang: str = "en",
     detail: str = "steps",
     wrt: Sequence[str] | None = None,
@@ -68,9 +70,10 @@ def document_of(
     if isinstance(style, str):
         _known("style", style, STYLES)
         style = STYLES[style]
+    own = style if isinstance(style, OwnStyle) else OwnStyle(style, None)
     for name in wrt or ():
         _known("tensor", name, {step.quantity for step in derivation.steps})
-    view = make_view(derivation, style, lang, detail)
+    view = make_view(derivation, own.style, lang, detail, table=own.table)
     lines = code_by_tensor(code) if code else {}
     choice = Choice(tuple(wrt) if wrt else None, layer, expand, lines)
     return build(view, choice, make_example(derivation, values))

@@ -35,8 +35,10 @@ from derivgen.forms.matrix import NoMatrixForm, matrix_form
 from derivgen.forms.matrix_layout import matrix_math, whole
 from derivgen.forms.matrix_tree import Matrix, as_rows
 from derivgen.forms.names import PaperName
-from derivgen.forms.notation import Adjoint, Notation, layer_axis, make_notation
+from derivgen.forms.notation import Adjoint, Notation, Surface, layer_axis, make_notation
 from derivgen.forms.style import Style
+from derivgen.formulas.surface import SurfaceTable
+from derivgen.notes.styles import surfaces
 
 PREFIX = "adj_"
 
@@ -166,8 +168,9 @@ def make_view(
     lang: str = "en",
     detail: str = "steps",
     layout: str | None = None,
+    table: SurfaceTable | None = None,
 ) -> View:
-    """Return the view of a derivation in a style."""
+    """Return the view of a derivation in a style, with the symbols of a table of one's own."""
     network = derivation.network
     loss = network.loss or ""
     first = _first_loss(derivation)
@@ -188,6 +191,14 @@ def make_view(
         style, loss, derivation.tensors, adjoints, _from_zero(derivation), written, layers, invented
     )
     notation = replace(notation, labels=_labels(derivation, written))
+    if table is not None:
+        names = {s.quantity: s.adjoint for s in derivation.steps if not s.auxiliary}
+        own = {
+            tensor: {n: Surface(row.surface, row.reading.indices or ()) for n, row in rows.items()}
+            for tensor, rows in surfaces(table, names).items()
+        }
+        notation = replace(notation, surfaces=own)
+        layout = layout or table.layout
     view = View(derivation, notation, Tables(derivation), lang, detail)
     return replace(view, layout=layout or _layout(view))
 
