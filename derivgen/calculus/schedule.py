@@ -8,8 +8,9 @@ the place written. What still depends on itself within a step becomes an inner s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from derivgen.algebra.affine import (
     Affine,
@@ -37,6 +38,9 @@ from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Assign, Block, Scan, Statement
 from derivgen.calculus.graph import components
 from derivgen.errors import EquationError
+
+# Assignments of axes tried before a recurrence is given up.
+MOST_CHOICES = 64
 
 
 def schedule(statements: Sequence[Statement], tensors: Mapping[str, Tensor]) -> tuple[Block, ...]:
@@ -177,45 +181,54 @@ def _circular(statements: Sequence[Statement], component: list[int]) -> Equation
 
 def _axis_choices(
     statements: Sequence[Statement], component: list[int], edges: list[Edge]
-) -> list[dict[str, int]]:
-    """Return assignments of one axis to each tensor, found by propagation from a first guess."""
-    first = statements[component[0]].lhs
-    found = []
-    for axis in range(len(first.indices)):
-        axes = _propagated(statements, edges, {first.tensor: axis})
-        if axes is not None and axes not in found:
-            found.append(axes)
-    return found
+) -> Iterator[dict[str, int]]:
+    """Yield assignments of one axis to each tensor under which every read lies on some side.
+
+    A search with a look back: a tensor gets an axis as soon as a neighbour has one, and an axis is
+    dropped when a read between assigned tensors lies neither before, at, nor after its statement.
+    """
+    ranks = {statements[n].lhs.tensor: len(statements[n].lhs.indices) for n in component}
+    order = _neighbours_first(statements, edges, statements[component[0]].lhs.tensor)
+
+    def extend(axes: dict[str, int]) -> Iterator[dict[str, int]]:
+        if len(axes) == len(order):
+            yield dict(axes)
+            return
+        name = order[len(axes)]
+        for axis in range(ranks[name]):
+            tried = {**axes, name: axis}
+            if all(_placed(statements[e.reader], e.read, tried) for e in touching[name]):
+                yield from extend(tried)
+
+    touching: dict[str, list[Edge]] = {name: [] for name in order}
+    for edge in edges:
+        for name in {statements[edge.reader].lhs.tensor: None, edge.read.tensor: None}:
+            touching[name].append(edge)
+    yield from islice(extend({}), MOST_CHOICES)
 
 
-def _propagated(
-    statements: Sequence[Statement], edges: list[Edge], axes: dict[str, int]
-) -> dict[str, int] | None:
-    changed = True
-    while changed:
-        changed = False
-        for edge in edges:
-            statement = statements[edge.reader]
-            changed |= _spread(statement.lhs.tensor, statement.lhs.indices, edge.read, axes)
-    names = {statements[e.reader].lhs.tensor for e in edges} | {e.read.tensor for e in edges}
-    return axes if names <= set(axes) else None
+def _neighbours_first(statements: Sequence[Statement], edges: list[Edge], first: str) -> list[str]:
+    """Return the tensors so that each but the first has a neighbour before it."""
+    links: dict[str, list[str]] = {}
+    for edge in edges:
+        written, read = statements[edge.reader].lhs.tensor, edge.read.tensor
+        links.setdefault(written, []).append(read)
+        links.setdefault(read, []).append(written)
+    found, work = {first: None}, [first]
+    for name in work:
+        fresh = [other for other in dict.fromkeys(links.get(name, ())) if other not in found]
+        found.update((other, None) for other in fresh)
+        work.extend(fresh)
+    return list(found)
 
 
-def _spread(written: str, places: tuple[Affine, ...], read: Read, axes: dict[str, int]) -> bool:
-    """Carry the scan axis from one side of a read to the other; tells whether it was new."""
-    for known, ours, other, theirs in (
-        (written, places, read.tensor, read.indices),
-        (read.tensor, read.indices, written, places),
-    ):
-        if known in axes and other not in axes:
-            index = _only_index(ours[axes[known]]) if axes[known] < len(ours) else None
-            matches = [n for n, form in enumerate(theirs) if index in set(indices_of(form))]
-            if index is None and len(theirs) == 1:
-                matches = [0]
-            if matches:
-                axes[other] = matches[0]
-                return True
-    return False
+def _placed(statement: Statement, read: Read, axes: dict[str, int]) -> bool:
+    """Tell whether a read has a side, if both its tensors have their axes."""
+    written = statement.lhs
+    if written.tensor not in axes or read.tensor not in axes:
+        return True
+    offset = read.indices[axes[read.tensor]] - written.indices[axes[written.tensor]]
+    return _sign(offset, statement.guard) is not None
 
 
 def _only_index(form: Affine) -> Index | None:
@@ -242,7 +255,7 @@ def _scan_along(
     for edge in edges:
         statement, shift = aligned[edge.reader]
         read = edge.read.at(shift)
-        sign = _sign(read.indices[axes[read.tensor]], step, statement.guard)
+        sign = _sign(read.indices[axes[read.tensor]] - affine(step), statement.guard)
         if sign is None:
             raise _unordered(statement, read)
         if sign:
@@ -346,9 +359,8 @@ def _unused(name: str, indices: tuple[Index, ...]) -> str:
     return f"{name}{count}"
 
 
-def _sign(form: Affine, step: Index, guard: tuple[Condition, ...]) -> int | None:
+def _sign(offset: Affine, guard: tuple[Condition, ...]) -> int | None:
     """Return -1, 0 or 1 as the place read lies before, at or after the step; None if unknown."""
-    offset = form - affine(step)
     if offset == affine(0):
         return 0
     known = [*_inequalities(guard), affine(0)]
