@@ -26,7 +26,7 @@ from derivgen.algebra.expressions import (
     walk,
 )
 from derivgen.algebra.statements import Statement
-from derivgen.lowering.program import Block, Fill, Loop, Nest, Write, extent
+from derivgen.lowering.program import Block, Fill, Kind, Loop, Nest, Write, extent
 from derivgen.targets.cpp_bounds import Bound, bounds_of, extreme_text, range_conditions
 from derivgen.targets.cpp_expressions import condition_text, expression, operand
 from derivgen.targets.cpp_forms import Scope, form_text, place, position_text
@@ -97,27 +97,27 @@ def nest_lines(nest: Nest, scope: Scope, fixed: tuple[Index, ...]) -> Lines:
     statement = nest.statement
     if statement.indices and scope.sizes:
         scope = scope.with_highs((statement.lhs, *accesses(statement.body)))
-    work = _Work(nest, scope, fixed)
+    names = [index.name for index in fixed]
+    own = tuple(i for i in statement.indices if i.name in names)
+    work = _Work(nest, scope, fixed, own)
     return lines + (work.product() or work.lines())
 
 
 @dataclass(frozen=True)
 class _Work:
-    """A statement about to become loops; ``fixed`` indices have their loop already."""
+    """A statement about to become loops; ``fixed`` indices have their loop already.
+
+    ``free_fixed`` are the statement's own versions of them, whose ranges may be smaller.
+    """
 
     nest: Nest
     scope: Scope
     fixed: tuple[Index, ...]
+    free_fixed: tuple[Index, ...]
 
     @property
     def statement(self) -> Statement:
         return self.nest.statement
-
-    @property
-    def free_fixed(self) -> tuple[Index, ...]:
-        """The statement's own versions of the fixed indices."""
-        names = [index.name for index in self.fixed]
-        return tuple(i for i in self.statement.indices if i.name in names)
 
     @property
     def open(self) -> tuple[Index, ...]:
@@ -133,6 +133,8 @@ class _Work:
 
     def product(self) -> Lines:
         """Return the call of a matrix product, if the statement is one at every step."""
+        if self.nest.kind is Kind.MAP:
+            return []
         if any(i not in self.free_fixed for c in self.guard for i in used_indices(c)):
             return []
         lines = product_lines(self.nest, self.scope, self.free_fixed)

@@ -60,5 +60,7 @@ def quoted(text: str) -> str:
 
 def comment(text: str, width: int = WIDTH - 12) -> list[str]:
     """Return ``text`` as comment lines; a line never ends in a backslash, which C++ would join."""
+    if len(text) <= width and "\\" not in text:
+        return [f"// {text}"]
     wrapped = textwrap.wrap(text.replace("\\", "/"), width, subsequent_indent="    ")
     return [f"// {line}" for line in wrapped] or ["//"]

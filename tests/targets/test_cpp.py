@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from derivgen.algebra.expressions import Call, walk
 from derivgen.calculus.engine import derive
@@ -13,10 +16,14 @@ from derivgen.interpret import value_and_gradients
 from derivgen.language import parse
 from derivgen.lowering.lower import lower
 from derivgen.values import Values, random_values
+from tests.random_networks import networks
 from tests.targets.cpp_build import Case, results
 
 NETWORKS = sorted((Path(__file__).parents[1] / "oracle" / "networks").glob("*.dg"))
 RELATIVE = 1e-12  # both add the same products of doubles, in another order
+ACROSS = 1e-10  # rewritten for stability, so rounded otherwise, in some cancelling sums
+DRAWN = 40  # random networks; they share one compilation
+LARGE = 1e6  # beyond this a difference of terms says nothing in doubles
 
 
 def calls_unknown(network) -> bool:
@@ -69,3 +76,48 @@ def test_loss_and_gradients_are_the_interpreters(path, compared):
     assert abs(found["loss"] - loss) <= RELATIVE * max(1.0, abs(loss))
     for own, expected in zip(found["gradients"], gradients, strict=True):
         assert np.max(np.abs(np.array(own) - np.ravel(expected)), initial=0) <= RELATIVE * scale
+
+
+def drawn_cases() -> list[tuple[Case, float, list[np.ndarray]]]:
+    """Return random networks of raw equations with what the interpreter says of them."""
+    made: list[tuple[Case, float, list[np.ndarray]]] = []
+
+    @settings(
+        max_examples=DRAWN,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(text=networks(), seed=st.integers(0, 1000))
+    def collect(text: str, seed: int) -> None:
+        network = parse(text)
+        values = random_values(network, seed)
+        derivation = derive(network)
+        loss, found = value_and_gradients(derivation, values)
+        if not math.isfinite(float(loss)) or abs(float(loss)) > LARGE:
+            return
+        program = lower(derivation, {dim.name: size for dim, size in values.dims.items()})
+        gradients = [np.asarray(found[p.name], float) for p in program.parameters]
+        made.append((Case(f"drawn_{len(made)}", program, (values,)), float(loss), gradients))
+
+    collect()
+    return made
+
+
+@pytest.mark.slow
+def test_random_networks_give_the_interpreters_gradients(tmp_path):
+    cases = drawn_cases()
+
+    found = results([case for case, _, _ in cases], tmp_path)
+
+    assert len(cases) > DRAWN / 2
+    for case, loss, gradients in cases:
+        own = found[case.name]
+        text = case.program.description
+        scale = max([float(np.max(np.abs(g))) for g in gradients if g.size], default=0.0) or 1.0
+        assert abs(own["loss"] - loss) <= ACROSS * max(1.0, abs(loss)), text
+        for one, expected in zip(own["gradients"], gradients, strict=True):
+            gap = np.max(np.abs(np.array(one) - np.ravel(expected)), initial=0)
+            assert gap <= ACROSS * scale, text
