@@ -15,7 +15,8 @@ from derivgen.lowering.output import reads_of
 from derivgen.lowering.parts import part_for
 from derivgen.lowering.program import Block, Fill, Program, Random, Routine, nests
 from derivgen.lowering.recognise import written
-from derivgen.targets.numpy_expr import Grid, Piece, Scope, show
+from derivgen.targets.numpy_expr import show
+from derivgen.targets.numpy_grid import Grid, Piece, Scope
 from derivgen.targets.numpy_names import Names
 from derivgen.targets.numpy_nest import INDENT, MARGIN, WIDTH, Body, fitted, print_blocks
 from derivgen.targets.numpy_optimiser import OptimiserView, optimiser_view

@@ -12,20 +12,12 @@ from derivgen.algebra.expressions import And, Condition, is_index_only, used_ind
 from derivgen.algebra.statements import Statement
 from derivgen.lowering.program import Array, Block, Fill, Loop, Nest, Write
 from derivgen.lowering.recognise import written
-from derivgen.targets.numpy_expr import (
-    ATOM,
-    PRODUCT,
-    Grid,
-    Piece,
-    Scope,
-    Slice,
-    _index_array,
-    form_text,
-    show,
-    slice_of,
-)
-from derivgen.targets.numpy_fold import fold, masked, shape_text, size_text, spread
+from derivgen.targets.numpy_access import Slice, form_text, index_array, slice_of
+from derivgen.targets.numpy_expr import show
+from derivgen.targets.numpy_fold import fold
+from derivgen.targets.numpy_grid import ATOM, PRODUCT, Grid, Piece, Scope
 from derivgen.targets.numpy_names import Names
+from derivgen.targets.numpy_shapes import masked, shape_text, size_text, spread
 from derivgen.targets.numpy_windows import inside, needed, window_of
 
 WIDTH = 100
@@ -294,7 +286,7 @@ def _scatter(statement: Statement, guard: tuple[Condition, ...], body: Body) -> 
     array = body.arrays[statement.lhs.tensor]
     neutral = {"sum": "0", "prod": "1", "max": "-np.inf", "min": "np.inf"}[statement.op]
     value = masked(value, outer, neutral, grid)
-    places = [_index_array(f, array, a, grid) for a, f in enumerate(statement.lhs.indices)]
+    places = [index_array(f, array, a, grid) for a, f in enumerate(statement.lhs.indices)]
     name = body.names[statement.lhs.tensor]
     place = f"{name}[{', '.join(places)}]"
     if _distinct(statement, free) and statement.op in INPLACE and not outer:

@@ -9,7 +9,8 @@ from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import Access, Add, Expr, Mul, Number, add, neg, tensors_read
 from derivgen.algebra.network import Optimiser
 from derivgen.algebra.text import text
-from derivgen.targets.numpy_expr import Grid, Scope, show
+from derivgen.targets.numpy_expr import show
+from derivgen.targets.numpy_grid import Grid, Scope
 from derivgen.targets.numpy_names import Names
 from derivgen.targets.numpy_nest import INDENT
 
