@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,10 @@ from derivgen.values.draw import declared_values, draw_parameter, draw_random
 from derivgen.values.facts import check_facts, check_role
 
 SECTIONS = ("dims", "params", "inputs")
-GIVEN = (Role.INPUT, Role.TARGET, Role.CONST, Role.RANDOM, Role.STATE)
+DRAWN = (Role.PARAM, Role.STATE, Role.RANDOM)  # what has a way to come by its values
 ONE_SAMPLE = (Role.PARAM, Role.CONST, Role.STATE)  # what all samples share
 
+LARGEST = float(np.finfo(np.float64).max)
 JSON = Mapping[str, Any]
 
 
@@ -43,13 +45,14 @@ def read_values(
     """
     wanted = {t.name: t for t in network.tensors.values() if t.role is not Role.VALUE}
     wanted.update(extra or {})
-    arrays = {**_declared(wanted), **_given(wanted, data or {})}
-    dims = _sizes(network, wanted, arrays, (data or {}).get("dims", {}))
+    data = {} if data is None else data
+    arrays = {**_declared(wanted), **_given(wanted, data)}
+    _complete(wanted, arrays)
+    dims = _sizes(network, wanted, arrays, data.get("dims", {}))
     arrays = {n: _spread(wanted[n], array, dims) for n, array in arrays.items()}
     sampled = tuple(n for n, a in arrays.items() if _check_shape(wanted[n], a, dims, network))
     _check_samples(arrays, sampled)
     drawn = _drawn(network, wanted, arrays, dims, seed)
-    _complete(network, wanted, arrays, drawn)
     values = _with_randoms(network, Values(dims, {**arrays, **drawn}, sampled), seed)
     for name, array in arrays.items():
         check_role(wanted[name], array, dims, name in sampled)
@@ -97,6 +100,8 @@ def _known(part: JSON, names: Iterable[str], what: str) -> None:
 def _array(tensor: Tensor, value: Any) -> Any:
     """Return nested lists as an array, integers for index values."""
     flat, shape = _flat_numbers(tensor.name, value)
+    if not flat.size:
+        raise DataError(tensor.name, f"{tensor.name} holds no numbers.", "Give at least one.")
     if tensor.values_of is not None:
         if np.any(flat != np.round(flat)):
             bad = int(np.flatnonzero(flat != np.round(flat))[0])
@@ -137,8 +142,10 @@ def _numbers(name: str, value: Any, place: tuple[int, ...]) -> Iterator[float]:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         raise DataError(_entry(name, place), f"{value!r} is not a number.", "Write a number.")
-    if not np.isfinite(float(value)):
-        raise DataError(_entry(name, place), f"{value!r} is not finite.", "Write a finite number.")
+    size: Any = abs(value)
+    if not size <= LARGEST:  # nor NaN
+        shown = repr(value) if isinstance(value, float) else "An integer beyond 1.8e308"
+        raise DataError(_entry(name, place), f"{shown} is not finite.", "Write a finite number.")
     yield float(value)
 
 
@@ -185,12 +192,22 @@ def _infer(
         axes = wanted[name].axes
         extra = array.ndim - len(axes)
         if extra not in (0, 1):
-            continue
+            if _stands_for_all(wanted[name], array):
+                continue
+            raise _rank(wanted[name], array)
         for axis, length in zip(axes, array.shape[extra:]):
             found = _solve(axis.size, length, sizes)
             if found is not None:
                 return {found[0]: found[1]}
     return {}
+
+
+def _rank(tensor: Tensor, array: Any) -> DataError:
+    return DataError(
+        tensor.name,
+        f"{tensor.name} has {len(tensor.axes)} axes, the array has {array.ndim}.",
+        "Give the array in the declared shape, or with one leading sample axis.",
+    )
 
 
 def _solve(size: Affine, length: int, sizes: Mapping[Dim, int]) -> tuple[Dim, int] | None:
@@ -207,9 +224,13 @@ def _solve(size: Affine, length: int, sizes: Mapping[Dim, int]) -> tuple[Dim, in
 
 def _spread(tensor: Tensor, array: Any, dims: Mapping[Dim, int]) -> Any:
     """Return a single declared number as an array of the declared shape."""
-    if tensor.values is None or isinstance(tensor.values, tuple) or array.ndim:
+    if not _stands_for_all(tensor, array):
         return array
     return np.full(tuple(evaluate_affine(axis.size, dims) for axis in tensor.axes), array)
+
+
+def _stands_for_all(tensor: Tensor, array: Any) -> bool:
+    return bool(array.ndim == 0 and tensor.axes and isinstance(tensor.values, Fraction))
 
 
 def _check_shape(tensor: Tensor, array: Any, dims: Mapping[Dim, int], network: Network) -> bool:
@@ -243,6 +264,17 @@ def _check_samples(arrays: Mapping[str, Any], sampled: tuple[str, ...]) -> None:
 # --- what is missing -----------------------------------------------------------------------------
 
 
+def _complete(wanted: Mapping[str, Tensor], arrays: Mapping[str, Any]) -> None:
+    """Raise DataError for tensors that have no value and cannot be drawn."""
+    missing = [n for n, t in wanted.items() if n not in arrays and t.role not in DRAWN]
+    if missing:
+        raise DataError(
+            ", ".join(missing),
+            f"No value is given for {' and '.join(missing)}.",
+            f'Write "inputs": {{"{missing[0]}": ...}}, or declare a value in the text.',
+        )
+
+
 def _drawn(
     network: Network,
     wanted: Mapping[str, Tensor],
@@ -259,22 +291,6 @@ def _drawn(
         if tensor.name not in arrays:
             made[tensor.name] = draw_parameter(tensor, 0, dims, seed, network.initialisers)
     return made
-
-
-def _complete(
-    network: Network,
-    wanted: Mapping[str, Tensor],
-    arrays: Mapping[str, Any],
-    drawn: Mapping[str, Any],
-) -> None:
-    random = {tensor.name for tensor in network.of_role(Role.RANDOM)}
-    missing = [n for n in wanted if n not in arrays and n not in drawn and n not in random]
-    if missing:
-        raise DataError(
-            ", ".join(missing),
-            f"No value is given for {' and '.join(missing)}.",
-            f'Write "inputs": {{"{missing[0]}": ...}}, or declare a value in the text.',
-        )
 
 
 def _with_randoms(network: Network, values: Values, seed: int) -> Values:

@@ -83,7 +83,11 @@ REFUSED = {
     "unknown section": ({"parameters": {}}, "There is no parameters among the section."),
     "unknown name": ({"inputs": {**ROW, "xx": 1}}, "There is no xx among the inputs."),
     "missing inputs": ({"inputs": {"x": [1, 2, 3]}}, "No value is given for token and y."),
-    "open size": ({"inputs": {"y": [0, 1], "token": 1}}, "No value is given for the size D"),
+    "empty": ({"inputs": {**ROW, "x": []}}, "x holds no numbers."),
+    "too deep": ({"inputs": {**ROW, "x": [[[1]]]}}, "x has 1 axes, the array has 3."),
+    "too flat": ({"inputs": {**ROW, "x": 1}}, "x has 1 axes, the array has 0."),
+    "too large": ({"inputs": {**ROW, "y": [1, 10**400]}}, "An integer beyond 1.8e308"),
+    "a list of values": ([], "The values are not an object."),
     "wrong shape": (
         {"inputs": {**ROW, "y": [0, 1, 2]}},
         "y has shape (3,); expected (2,) (H), or one leading sample axis more ('N', 2).",
@@ -195,3 +199,10 @@ def test_a_name_may_stand_in_either_section():
     values = read({"params": {"lambda": 2}, "inputs": ROW})
 
     assert values.arrays["lambda"] == 2
+
+
+def test_an_open_size_that_nothing_shows_is_named():
+    with pytest.raises(DataError) as caught:
+        read({}, "dim D\nindex d: D\nparam w[d]\nloss E = sum[d](w[d]^2)\n")
+
+    assert caught.value.problem == "No value is given for the size D, and no array shows it."
