@@ -8,6 +8,7 @@ place and the factor cancelled, term by term.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from derivgen.algebra.expressions import (
     ONE,
@@ -50,10 +51,10 @@ def cancelled(expr: Expr, backward: Definitions, forward: Definitions) -> Expr:
             node = _product(node, backward, forward)
         return same_condition(node)
 
-    return transform(expr, visit)  # type: ignore[return-value]
+    return transform(expr, visit)
 
 
-def same_condition(expr: Node) -> Node:
+def same_condition(expr: Any) -> Any:
     """Drop a condition inside a branch that has it already."""
     if not isinstance(expr, Where):
         return expr
@@ -65,7 +66,7 @@ def same_condition(expr: Node) -> Node:
     def passed(node: Node) -> Node:
         return node.no if isinstance(node, Where) and node.condition == condition else node
 
-    return where(condition, transform(expr.yes, taken), transform(expr.no, passed))  # type: ignore[arg-type]
+    return where(condition, transform(expr.yes, taken), transform(expr.no, passed))
 
 
 def _inverted(expr: Expr, forward: Definitions) -> Expr:
@@ -169,14 +170,14 @@ def _times(expr: Expr, factors: list[Expr], divisors: list[Expr] | None = None) 
             return add(*(_times(term, factors, divisors) for term in terms))
         case Div(Add(terms), below) if _meets(expr, factors):
             return add(*(_times(div(term, below), factors, divisors) for term in terms))
-    above, below = _factors(expr)
+    above, under = _factors(expr)
     for place, part in enumerate(above):
         if isinstance(part, (Add, Where)) and _meets(part, factors):
             others = above[:place] + above[place + 1 :]
-            return _times(part, [*others, *factors], [*below, *divisors])
+            return _times(part, [*others, *factors], [*under, *divisors])
     rest = [*above, *factors]
     kept: list[Expr] = []
-    for part in [*below, *divisors]:
+    for part in [*under, *divisors]:
         kept += _reduced(part, rest)
     whole = mul(*rest)
     return div(whole, mul(*kept)) if kept else whole

@@ -44,7 +44,7 @@ class Definitions:
         if found is None:
             return None
         indices, body = found
-        return substitute(body, dict(zip(indices, access.indices)))  # type: ignore[return-value]
+        return substitute(body, dict(zip(indices, access.indices)))
 
     def call(self, call: Call) -> Expr | None:
         """Return a defined function's body at the arguments of a call."""
@@ -92,7 +92,7 @@ class Definitions:
 
 def bound_to(body: Expr, values: Mapping[str, Expr]) -> Expr:
     """Return a function's body with its parameters replaced."""
-    return replace_nodes(body, {Access(name): value for name, value in values.items()})  # type: ignore[return-value]
+    return replace_nodes(body, {Access(name): value for name, value in values.items()})
 
 
 def maps_of(

@@ -64,7 +64,7 @@ def plus(a: Mapping[Expr, Fraction], b: Mapping[Expr, Fraction], sign: int = 1) 
 
 def as_expr(form: Mapping[Expr, Fraction]) -> Expr:
     """Return a linear combination as an expression."""
-    terms = []
+    terms: list[Expr] = []
     for part, count in form.items():
         if part == ONE:
             terms.append(Number(count))

@@ -40,7 +40,7 @@ from derivgen.algebra.expressions import (
 )
 from derivgen.lowering.cancel import same_condition
 from derivgen.lowering.definitions import Definitions
-from derivgen.lowering.exponents import Scaled, as_expr, exp_of, largest, linear, plus
+from derivgen.lowering.exponents import Linear, Scaled, as_expr, exp_of, largest, linear, plus
 
 Rule = Callable[[Expr, Definitions], Expr]
 
@@ -53,7 +53,7 @@ def kept_finite(expr: Expr, definitions: Definitions) -> Expr:
             node = rule(node, definitions)  # type: ignore[arg-type]
         return node
 
-    return transform(expr, visit)  # type: ignore[return-value]
+    return transform(expr, visit)
 
 
 # --- products and quotients ----------------------------------------------------------------------
@@ -137,7 +137,7 @@ def scaled(expr: Expr, definitions: Definitions) -> Scaled:
         case Call("exp", (argument,)):
             return Scaled(ONE, linear(argument))
         case Call("cosh" | "sinh" as name, (argument,)):
-            size = {Call("abs", (argument,)): Fraction(1)}
+            size: Linear = {Call("abs", (argument,)): Fraction(1)}
             both = [exp_of(plus(linear(argument, Fraction(s)), size, -1)) for s in (1, -1)]
             whole = add(*both) if name == "cosh" else add(both[0], neg(both[1]))
             return Scaled(div(whole, number(2)), size)
@@ -161,7 +161,7 @@ def _scaled_product(expr: Expr, definitions: Definitions) -> Scaled:
     down = [scaled(part, definitions) for part in below]
     if all(part.plain for part in (*up, *down)):
         return Scaled(expr, {})
-    exponent = {}
+    exponent: Linear = {}
     for part in up:
         exponent = plus(exponent, part.exponent)
     for part in down:

@@ -121,7 +121,7 @@ def _over(expr: Expr, indices: tuple[Index, ...]) -> Expr:
     mapping: dict[Index, Affine] = {
         index: affine(by_name[index.name]) for index in free_indices(expr) if index.name in by_name
     }
-    return substitute(expr, mapping)  # type: ignore[return-value]
+    return substitute(expr, mapping)
 
 
 def _renamed(equation: Equation, names: Mapping[str, str]) -> Equation:
@@ -130,4 +130,4 @@ def _renamed(equation: Equation, names: Mapping[str, str]) -> Equation:
             return Access(names[part.tensor], part.indices, part.outside)
         return part
 
-    return replace(equation, rhs=transform(equation.rhs, visit))  # type: ignore[arg-type]
+    return replace(equation, rhs=transform(equation.rhs, visit))

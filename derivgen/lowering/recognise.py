@@ -201,12 +201,12 @@ def recognised(
         made.append(_block(block, (), writers, text))
     out: list[Block] = []
     filled: set[str] = set()
-    for block in made:
-        for name in written(block):
+    for part in made:
+        for name in written(part):
             if name not in filled and writers.needs_fill(name):
                 out.append(Fill(name, writers.identity[name]))
             filled.add(name)
-        out.append(block)
+        out.append(part)
     return tuple(out)
 
 

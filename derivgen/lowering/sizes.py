@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Any, TypeVar, Union
 
 from derivgen.algebra.affine import (
     Affine,
@@ -38,6 +38,7 @@ from derivgen.algebra.expressions import (
 )
 from derivgen.algebra.statements import Statement
 
+N = TypeVar("N", bound=Node)
 Bounds = tuple[Union[int, None], Union[int, None]]
 
 
@@ -86,21 +87,23 @@ class Sizes:
             found = self.indices[index] = index if same else Index(index.name, low, high)
         return index if found == index else found
 
-    def node(self, node: Node) -> Node:
+    def node(self, node: N) -> N:
         """Return an expression or condition over the fixed sizes."""
+        made: Any = self._node(node)
+        return made
+
+    def _node(self, node: Node) -> Node:
         match node:
             case Access(tensor, indices, None):
-                new = tuple(self.form(i) for i in indices)
-                return node if new == indices else Access(tensor, new)
+                forms = tuple(self.form(i) for i in indices)
+                return node if forms == indices else Access(tensor, forms)
             case IndexValue(form):
                 known = self.form(form)
                 return node if known is form else index_value(known)
             case Position(indices):
                 return self._position(tuple(self.index(i) for i in indices))
         parts = children(node)
-        if not parts:
-            return node
-        new = tuple(self.node(part) for part in parts)
+        new = tuple(self._node(part) for part in parts)
         return rebuild(node, new) if any(a is not b for a, b in zip(new, parts)) else node
 
     def _position(self, indices: tuple[Index, ...]) -> Expr:
@@ -223,11 +226,12 @@ def _restrict(op: str, form: Affine, ranges: dict[Index, Index]) -> bool:
     limit = -form.constant * count
     turned = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "="}[op] if count < 0 else op
     index = ranges.get(atom, atom)
-    low, high = index.low, index.high
+    low: Affine | None = index.low
+    high: Affine | None = index.high
     if turned in (">", ">=", "="):
-        low = _largest(low, limit + (turned == ">"))
+        low = _largest(index.low, limit + (turned == ">"))
     if turned in ("<", "<=", "="):
-        high = _smallest(high, limit + (turned != "<"))
+        high = _smallest(index.high, limit + (turned != "<"))
     if low is None or high is None:
         return False
     ranges[atom] = Index(index.name, low, high)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import (
+    ZERO,
     Access,
     Call,
     Condition,
@@ -168,7 +169,7 @@ class Rewriter:
             statement.indices, guard, replace(lhs, tensor=m), "max", u, statement.equation
         )
         down = Call("exp", (neg(Access(m, lhs.indices)),))
-        body = self._times(transform(statement.body, self._put_back), down)  # type: ignore[arg-type]
+        body = self._times(transform(statement.body, self._put_back), down)
         body = kept_finite(body, self.definitions)
         self.definitions.positive.add(lhs.tensor)
         self.definitions.maxima.add(m)
@@ -207,12 +208,13 @@ class Rewriter:
 
     def _exponent(self, statement: Statement) -> tuple[Expr, Condition | None] | None:
         """Return the exponent of ``exp(u)`` or ``where(c, exp(u), 0)``, and the condition."""
-        body, condition = statement.body, None
-        if isinstance(body, Where) and isinstance(body.no, Number) and body.no.value == 0:
-            body, condition = body.yes, body.condition
+        body = statement.body
+        condition: Condition | None = None
+        if isinstance(body, Where) and body.no == ZERO:
+            condition, body = body.condition, body.yes
         match self._opened(body):
             case Call("exp", (u,)):
-                return transform(u, self._put_back), condition  # type: ignore[return-value]
+                return transform(u, self._put_back), condition
         return None
 
     def _new(self, name: str, like: str, axes: tuple[Axis, ...] | None = None) -> str:

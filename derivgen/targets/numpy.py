@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import Expr
@@ -195,7 +196,7 @@ class Printer:
         self.calls: dict[str, str] = {r.name: self.outer[r.name] for r in program.routines}
         self.text: list[str] = []
 
-    def functions(self) -> dict[str, object]:
+    def functions(self) -> dict[str, Any]:
         """Return the printed functions by the names `View` gives them."""
         program = self.program
         before = part_for(program.forward, [program.output])
@@ -203,7 +204,7 @@ class Printer:
         after = tuple(block for block in program.forward if id(block) not in kept)
         kept_values = self._kept(before, after)
         same = program.evaluate is program.forward
-        made: dict[str, object] = {
+        made: dict[str, Any] = {
             "routines": tuple(self.routine(r) for r in program.routines),
             "forward": self.function(before, kept_values[0]),
             "loss": self.function(after, kept_values[1], loss=True),

@@ -198,7 +198,8 @@ def pads(access: Access, grid: Grid) -> bool:
 def _windowed(access: Access, slices: list[Slice | None], grid: Grid) -> Piece | None:
     """Return a view in which an axis read along two indices is two axes."""
     array = grid.scope.arrays[access.tensor]
-    text, order, texts = grid.scope.names[access.tensor], [], []
+    text, texts = grid.scope.names[access.tensor], []
+    order: list[Index] = []
     windows: list[tuple[int, Window]] = []
     for axis, (form, part) in enumerate(zip(access.indices, slices)):
         window = window_of(form, array, axis, grid.axes) if part is None else None

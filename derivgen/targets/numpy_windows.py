@@ -46,9 +46,9 @@ def window_of(
     others = [atom for atom, _ in form.terms if atom not in steps]
     if len(steps) != 2 or any(not _is_fixed(atom) for atom in others):
         return None
-    if any(not index.size.is_constant for index in steps):  # type: ignore[union-attr]
+    if any(not index.size.is_constant for index in steps):
         return None
-    first, second = sorted(steps, key=axes.index)  # type: ignore[arg-type]
+    first, second = sorted(steps, key=axes.index)
     assert isinstance(first, Index) and isinstance(second, Index)
     if rising and (_count(second) > _count(first) or steps[first] < 0):
         first, second = second, first
