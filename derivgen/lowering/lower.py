@@ -9,6 +9,7 @@ from typing import Any
 
 from derivgen.algebra.affine import Dim, affine
 from derivgen.algebra.network import Axis, Network, Role, Tensor
+from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Statement
 from derivgen.algebra.text import statement_text, text
 from derivgen.calculus.derivation import Derivation
@@ -49,10 +50,11 @@ def lower(
 
     Raises: EquationError, for a size without a number or an unknown function.
     """
-    draft = drafted(derivation, dims or {})
-    for change in PASSES:
-        draft = change(draft)
-    return assembled(draft, dtype)
+    with no_collection():
+        draft = drafted(derivation, dims or {})
+        for change in PASSES:
+            draft = change(draft)
+        return assembled(draft, dtype)
 
 
 def drafted(derivation: Derivation, dims: Mapping[str, int]) -> Draft:
