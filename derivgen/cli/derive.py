@@ -11,7 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from derivgen.cli import options
-from derivgen.cli.console import place_for, refuse_existing, say, show, working, write_files
+from derivgen.cli.console import (
+    place_for,
+    read_text,
+    refuse_existing,
+    say,
+    show,
+    working,
+    write_files,
+)
 from derivgen.cli.evaluate import read_json
 from derivgen.cli.source import read_source
 from derivgen.errors import FileProblem, UsageProblem
@@ -23,13 +31,13 @@ INSTALL = "Install one: apt-get install texlive-xetex texlive-lang-chinese; or l
 
 def derive_command(
     net: options.Net = None,
-    to: Annotated[str, typer.Option(help="text, latex, markdown or html.")] = "text",
+    to: Annotated[str, typer.Option(help="text, latex, markdown, html or typst.")] = "text",
     wrt: options.Wrt = None,
     then: Annotated[
         str | None, typer.Option(help="Differentiate the gradient by --wrt once more, by this.")
     ] = None,
     style: Annotated[
-        str, typer.Option(help="The notation; derivgen show styles lists them.")
+        str, typer.Option(help="The notation: one of derivgen show styles, or a file of your own.")
     ] = "textbook",
     lang: Annotated[str, typer.Option(help="The language of the prose: en or zh.")] = "en",
     detail: Annotated[str, typer.Option(help="How much: result, steps or full.")] = "steps",
@@ -64,7 +72,7 @@ def derive_command(
         derived = source.net.derive(by, then)
         text = derived.to(
             "latex" if pdf else to,
-            style=style,
+            style=_style(style),
             lang=lang,
             detail=detail,
             layer=layer,
@@ -82,6 +90,13 @@ def derive_command(
         show(text)
     else:
         write_files({place_for(out, f"derivation{SUFFIX.get(to, '.txt')}"): text}, force)
+
+
+def _style(name: str) -> Any:
+    """Return a style by name, or the one in a person's own file."""
+    from derivgen.notes import read_style
+
+    return read_style(read_text(Path(name)), name) if Path(name).is_file() else name
 
 
 def write_pdf(latex: str, file: Path, force: bool) -> None:

@@ -38,6 +38,9 @@ def verify_command(
     ] = False,
     to: Annotated[str, typer.Option(help="text, json, or markdown: a note with remarks.")] = "text",
     as_json: options.Json = False,
+    print_symbols: Annotated[
+        bool, typer.Option("--print-symbols", help="Print the surface table of NET and stop.")
+    ] = False,
     equations: options.Equations = None,
     out: options.Out = None,
     force: options.Force = False,
@@ -51,6 +54,9 @@ def verify_command(
     form = "json" if as_json else to
     if form not in FORMATS:
         raise UsageProblem(to, "There is no such form.", f"Write one of {', '.join(FORMATS)}.")
+    if print_symbols:
+        show(_table(read_source(net, equations)))
+        return
     net, note = _parts(net, note, formula, equations)
     source = read_source(net, equations) if net or equations else None
     text = formula if formula is not None else read_text(Path(note or "-"))
@@ -79,6 +85,16 @@ def _parts(
             )
         return None, net
     return net, note
+
+
+def _table(source: Source) -> str:
+    """Return the surface table of a network: how the notes write it, and what --symbols takes."""
+    from derivgen.forms.style import STYLES
+    from derivgen.formulas.surface import print_table
+    from derivgen.notes.surface import surface_table
+    from derivgen.notes.view import make_view
+
+    return print_table(surface_table(make_view(source.net.derive().derivation, STYLES["textbook"])))
 
 
 def _judge(
