@@ -80,7 +80,16 @@ def formatted(source: str, folder: Path) -> str:
     """Return what the formatter would change."""
     path = folder / "emitted.py"
     path.write_text(source, encoding="utf-8")
-    command = [sys.executable, "-m", "ruff", "format", "--line-length", "100", "--diff", "--isolated"]
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "format",
+        "--line-length",
+        "100",
+        "--diff",
+        "--isolated",
+    ]
     return subprocess.run([*command, str(path)], capture_output=True, text=True, check=False).stdout
 
 
