@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -27,17 +26,12 @@ def emit(
     return TARGETS[target](program, dtype, predict_only)
 
 
-def file_stem(program: Program) -> str:
-    """Return the network's name as a file name."""
-    return re.sub(r"\W", "_", program.name, flags=re.ASCII) or "network"
-
-
 def _numpy(program: Program, dtype: str, predict_only: bool) -> dict[str, str]:
     from derivgen.targets.numpy import view_of
 
-    file = f"{file_stem(program)}.py"
+    file = f"{'predictor' if predict_only else 'trainer'}.py"
     view = view_of(program, dtype, file, trains=not predict_only)
-    return {file: render(f"numpy/{'predictor' if predict_only else 'trainer'}.py.jinja", view)}
+    return {file: render(f"numpy/{file}.jinja", view)}
 
 
 def _cpp(program: Program, dtype: str, predict_only: bool) -> dict[str, str]:
