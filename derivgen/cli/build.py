@@ -19,7 +19,7 @@ from derivgen.cli.source import read_source
 from derivgen.errors import FileProblem
 
 DTYPE = "float32"
-SUFFIX = {"numpy": ".py", "cpp": ".cpp"}
+NOTES = {"latex": ".tex", "markdown": ".md", "html": ".html"}
 LONGEST_DIFF = 200  # lines of a file's difference that are shown
 
 
@@ -27,9 +27,9 @@ def built_files(name: str) -> dict[str, str]:
     """Return every file of one shipped network, by its path below ``generated/``."""
     net = read_source(name).net
     derived = net.derive()
-    files = {"derivation.tex": derived.latex(), "derivation.md": derived.markdown()}
+    files = {f"derivation{suffix}": derived.to(form) for form, suffix in NOTES.items()}
     for target in () if net.unknown_functions else ("numpy", "cpp"):
-        files |= {f"trainer{SUFFIX[target]}": net.emit(target, DTYPE)}
+        files |= net.emit_files(target, DTYPE)
     return {f"{name}/{file}": text for file, text in sorted(files.items())}
 
 

@@ -1,9 +1,9 @@
 // diabetes: trainer
 //
 // Written by derivgen 0.1.0: derivgen emit diabetes --target cpp --dtype float32
-// It needs the standard library only and belongs to whoever had it written. Build it with
-//   g++ -std=c++17 -O3 -march=native -o diabetes diabetes.cpp
-// and see ./diabetes --help. With DERIVGEN_NO_MAIN defined, including this file gives
+// The code belongs to whoever had it written and needs the standard library only. Build:
+//   g++ -std=c++17 -O3 -march=native -fno-math-errno -o trainer trainer.cpp
+// and see ./trainer --help. With DERIVGEN_NO_MAIN defined, including this file gives
 // Parameters, Batch, Workspace, predict, loss_and_gradients and update alone.
 //
 //   # Progression of diabetes after one year, from ten measurements: a regression.
@@ -83,10 +83,14 @@ struct Parameters {
   std::vector<real> b_h = std::vector<real>(8);  // b_h[8]
 
   /// All that training changes, in order of declaration.
-  std::vector<std::vector<real>*> all() { return {&w, &c, &W_h, &b_h}; }
+  std::vector<std::vector<real>*> all() {
+    return {&w, &c, &W_h, &b_h};
+  }
 
   /// The same, then the states kept from step to step.
-  std::vector<std::vector<real>*> all_and_states() { return {&w, &c, &W_h, &b_h}; }
+  std::vector<std::vector<real>*> all_and_states() {
+    return {&w, &c, &W_h, &b_h};
+  }
 };
 
 /// Describes what `all_and_states` lists.
@@ -263,6 +267,22 @@ struct Matrix {
   std::ptrdiff_t column_step;
 };
 
+/// Writes scaled values to every `step`-th element from `to` on, or adds them.
+template <typename real, int width>
+void store_row(const real (&values)[width], int used, real scale, bool add, real* to,
+               std::ptrdiff_t step) {
+  if (used == width && step == 1) {
+    for (int lane = 0; lane < width; ++lane) {
+      to[lane] = scale * values[lane] + (add ? to[lane] : real(0));
+    }
+    return;
+  }
+  for (int lane = 0; lane < used; ++lane) {
+    real& element = to[lane * step];
+    element = scale * values[lane] + (add ? element : real(0));
+  }
+}
+
 /// Computes c[i,j] = scale * sum_k a[i,k] * b[k,j], or adds it to c if `add`.
 ///
 /// A tile of c stays in registers while k runs; b's columns are copied side by side first, so that
@@ -301,12 +321,10 @@ void multiply(int rows, int columns, int depth, Matrix<const real> a, Matrix<con
         }
       }
       for (int r = 0; r < std::min(height, rows - i); ++r) {
+        real values[width];
+        std::memcpy(values, sum[r], sizeof values);
         real* const to = c.data + (i + r) * c.row_step + j * c.column_step;
-        for (int lane = 0; lane < used; ++lane) {
-          const real value = scale * sum[r][lane / lanes][lane % lanes];
-          real& element = to[lane * c.column_step];
-          element = add ? element + value : value;
-        }
+        store_row(values, used, scale, add, to, c.column_step);
       }
     }
   }
@@ -356,7 +374,8 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
 
 /// Goes on from the output to the loss.
 template <typename real>
-void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work) {
+void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch,
+                  Workspace<real>& work) {
   const int N = batch.samples;
   const real* const yhat = work.yhat.data();
   const real* const y = batch.y.data();
@@ -407,7 +426,8 @@ double evaluate(const Parameters<real>& parameters, const Batch<real>& batch,
 
 /// Computes the gradients, after `training_loss`.
 template <typename real>
-void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work, Parameters<real>& gradients) {
+void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work,
+              Parameters<real>& gradients) {
   const int N = batch.samples;
   const real* const yhat = work.yhat.data();
   const real* const y = batch.y.data();
@@ -441,25 +461,25 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_yhat[n] / real(N);
+      sum += adj_yhat[n];
     }
-    adj_c[0] = sum;
+    adj_c[0] = sum / real(N);
   }
   // adj_w[j] = sum[n](50*adj_yhat[n]*h[n,j]/N)
   for (int j = 0; j < 8; ++j) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += 50 * adj_yhat[n] * h[n * 8 + j] / real(N);
+      sum += 50 * adj_yhat[n] * h[n * 8 + j];
     }
-    adj_w[j] = sum;
+    adj_w[j] = sum / real(N);
   }
   // adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
   for (int o = 0; o < 8; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_z_h[n * 8 + o] / real(N);
+      sum += adj_z_h[n * 8 + o];
     }
-    adj_b_h[o] = sum;
+    adj_b_h[o] = sum / real(N);
   }
   // adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
   multiply<real>(8, 10, N, {adj_z_h, 1, 8}, {x, 10, 1}, {adj_W_h, 10, 1}, 1 / real(N), false);
@@ -490,7 +510,8 @@ inline const std::vector<Rule>& rules() {
       {"adagrad", {{"lr", 0.01}, {"eps", 1e-10}}, {0.0}},
       {"rmsprop", {{"lr", 0.01}, {"alpha", 0.99}, {"eps", 1e-08}}, {0.0}},
       {"adam", {{"lr", 0.01}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}}, {0.0, 0.0}},
-      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay", 0.01}}, {0.0, 0.0}},
+      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay",
+          0.01}}, {0.0, 0.0}},
   };
   return all;
 }
@@ -520,9 +541,10 @@ struct Optimiser {
 
 // sgd: w' = w - lr*g
 template <typename real>
-void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w) {
+void sgd_step(Optimiser<real>& optimiser, [[maybe_unused]] std::size_t p,
+              const std::vector<real>& g, std::vector<real>& w) {
   const real lr = optimiser.setting(0);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real w_next = w[i] - lr * g[i];
     w[i] = w_next;
   }
@@ -530,10 +552,12 @@ void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g,
 
 // momentum: v' = mu*v + g; w' = w - lr*v'
 template <typename real>
-void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void momentum_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * v_next;
     v[i] = v_next;
@@ -543,10 +567,12 @@ void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // nesterov: v' = mu*v + g; w' = w - lr*(g + mu*v')
 template <typename real>
-void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void nesterov_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * (g[i] + mu * v_next);
     v[i] = v_next;
@@ -556,10 +582,12 @@ void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // adagrad: s' = s + g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void adagrad_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real eps = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = s[i] + square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -569,12 +597,14 @@ void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real
 
 // rmsprop: s' = alpha*s + (1 - alpha)*g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void rmsprop_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real alpha = optimiser.setting(1);
   const real eps = optimiser.setting(2);
   const real factor1 = 1 - alpha;
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = alpha * s[i] + factor1 * square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -585,7 +615,10 @@ void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real
 // adam: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = w - (lr*(m'/(1
 //     - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adam_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+               std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -595,7 +628,7 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
   const real factor2 = 1 - beta2;
   const real factor3 = 1 - std::pow(beta1, t);
   const real factor4 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
     const real w_next = w[i] - lr * (m_next / factor3) / (std::sqrt(v_next / factor4) + eps);
@@ -608,7 +641,10 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
 // adamw: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = (1 -
 //     lr*weight_decay)*w - (lr*(m'/(1 - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adamw_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -620,10 +656,11 @@ void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* 
   const real factor3 = 1 - lr * weight_decay;
   const real factor4 = 1 - std::pow(beta1, t);
   const real factor5 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
-    const real w_next = factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
+    const real w_next =
+        factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
     m[i] = m_next;
     v[i] = v_next;
     w[i] = w_next;
@@ -639,13 +676,13 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
     if (optimiser.frozen[p]) continue;
     const std::vector<real>& g = *gradients.all()[p];
     std::vector<real>& w = *parameters.all()[p];
-    if (optimiser.rule.name == "sgd") sgd_step(optimiser, w.size(), g.data(), w.data());
-    if (optimiser.rule.name == "momentum") momentum_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adam") adam_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
-    if (optimiser.rule.name == "adamw") adamw_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
+    if (optimiser.rule.name == "sgd") sgd_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "momentum") momentum_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adam") adam_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adamw") adamw_step(optimiser, p, g, w);
   }
 }
 
@@ -654,7 +691,8 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
 // --- about this network -------------------------------------------------------------------------
 
 constexpr const char* network_name = "diabetes";
-constexpr const char* network_hash = "ed5ed6b520c66baf9964d3a30448bc357323e4361f44051a0e9b110fcbb68491";
+constexpr const char* network_hash =
+    "ed5ed6b520c66baf9964d3a30448bc357323e4361f44051a0e9b110fcbb68491";
 constexpr const char* derivgen_version = "0.1.0";
 constexpr const char* default_dtype = "float32";
 constexpr const char* default_optimiser = "adam";
@@ -1712,7 +1750,7 @@ Dataset<real> example_data() {
 
 // --- command line -------------------------------------------------------------------------------
 
-constexpr const char* help_text = R"help(usage: diabetes COMMAND [options]
+constexpr const char* help_text = R"help(usage: trainer COMMAND [options]
 
 commands:
   train     train on data and print loss and accuracy
@@ -2778,7 +2816,8 @@ inline int count_samples(const TensorInfo& tensor, std::vector<int> shape,
 
 /// Refuses a size other than the one this program was written for.
 inline void check_size(const std::string& name, double size, const std::string& file) {
-  static const std::vector<std::pair<std::string, int>> sizes = {};
+  static const std::vector<std::pair<std::string, int>> sizes = {
+  };
   for (const auto& [own, value] : sizes) {
     if (own != name || value == size) continue;
     throw Failure(exit_data, file + ", " + name,

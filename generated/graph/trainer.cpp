@@ -1,9 +1,9 @@
 // graph: trainer
 //
 // Written by derivgen 0.1.0: derivgen emit graph --target cpp --dtype float32
-// It needs the standard library only and belongs to whoever had it written. Build it with
-//   g++ -std=c++17 -O3 -march=native -o graph graph.cpp
-// and see ./graph --help. With DERIVGEN_NO_MAIN defined, including this file gives
+// The code belongs to whoever had it written and needs the standard library only. Build:
+//   g++ -std=c++17 -O3 -march=native -fno-math-errno -o trainer trainer.cpp
+// and see ./trainer --help. With DERIVGEN_NO_MAIN defined, including this file gives
 // Parameters, Batch, Workspace, predict, loss_and_gradients and update alone.
 //
 //   # The computation graph J = 3*(a + b*c), node by node.
@@ -79,10 +79,14 @@ struct Parameters {
   std::vector<real> c = std::vector<real>(1);
 
   /// All that training changes, in order of declaration.
-  std::vector<std::vector<real>*> all() { return {&a, &b, &c}; }
+  std::vector<std::vector<real>*> all() {
+    return {&a, &b, &c};
+  }
 
   /// The same, then the states kept from step to step.
-  std::vector<std::vector<real>*> all_and_states() { return {&a, &b, &c}; }
+  std::vector<std::vector<real>*> all_and_states() {
+    return {&a, &b, &c};
+  }
 };
 
 /// Describes what `all_and_states` lists.
@@ -222,7 +226,8 @@ real square(real x) {
 
 /// Computes the output from the inputs.
 template <typename real>
-void forward(const Parameters<real>& parameters, [[maybe_unused]] const Batch<real>& batch, Workspace<real>& work) {
+void forward(const Parameters<real>& parameters, [[maybe_unused]] const Batch<real>& batch,
+             Workspace<real>& work) {
   const real* const b = parameters.b.data();
   const real* const c = parameters.c.data();
   const real* const a = parameters.a.data();
@@ -236,7 +241,8 @@ void forward(const Parameters<real>& parameters, [[maybe_unused]] const Batch<re
 
 /// Goes on from the output to the loss.
 template <typename real>
-void forward_loss([[maybe_unused]] const Parameters<real>& parameters, [[maybe_unused]] const Batch<real>& batch, Workspace<real>& work) {
+void forward_loss([[maybe_unused]] const Parameters<real>& parameters,
+                  [[maybe_unused]] const Batch<real>& batch, Workspace<real>& work) {
   const real* const v = work.v.data();
   real* __restrict const J = work.J.data();
   // J = 3*v
@@ -281,7 +287,8 @@ double evaluate(const Parameters<real>& parameters, const Batch<real>& batch,
 
 /// Computes the gradients, after `training_loss`.
 template <typename real>
-void backward(const Parameters<real>& parameters, [[maybe_unused]] const Batch<real>& batch, [[maybe_unused]] Workspace<real>& work, Parameters<real>& gradients) {
+void backward(const Parameters<real>& parameters, [[maybe_unused]] const Batch<real>& batch,
+              [[maybe_unused]] Workspace<real>& work, Parameters<real>& gradients) {
   const real* const c = parameters.c.data();
   const real* const b = parameters.b.data();
   real* __restrict const adj_a = gradients.a.data();
@@ -320,7 +327,8 @@ inline const std::vector<Rule>& rules() {
       {"adagrad", {{"lr", 0.01}, {"eps", 1e-10}}, {0.0}},
       {"rmsprop", {{"lr", 0.01}, {"alpha", 0.99}, {"eps", 1e-08}}, {0.0}},
       {"adam", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}}, {0.0, 0.0}},
-      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay", 0.01}}, {0.0, 0.0}},
+      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay",
+          0.01}}, {0.0, 0.0}},
   };
   return all;
 }
@@ -350,9 +358,10 @@ struct Optimiser {
 
 // sgd: w' = w - lr*g
 template <typename real>
-void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w) {
+void sgd_step(Optimiser<real>& optimiser, [[maybe_unused]] std::size_t p,
+              const std::vector<real>& g, std::vector<real>& w) {
   const real lr = optimiser.setting(0);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real w_next = w[i] - lr * g[i];
     w[i] = w_next;
   }
@@ -360,10 +369,12 @@ void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g,
 
 // momentum: v' = mu*v + g; w' = w - lr*v'
 template <typename real>
-void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void momentum_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * v_next;
     v[i] = v_next;
@@ -373,10 +384,12 @@ void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // nesterov: v' = mu*v + g; w' = w - lr*(g + mu*v')
 template <typename real>
-void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void nesterov_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * (g[i] + mu * v_next);
     v[i] = v_next;
@@ -386,10 +399,12 @@ void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // adagrad: s' = s + g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void adagrad_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real eps = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = s[i] + square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -399,12 +414,14 @@ void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real
 
 // rmsprop: s' = alpha*s + (1 - alpha)*g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void rmsprop_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real alpha = optimiser.setting(1);
   const real eps = optimiser.setting(2);
   const real factor1 = 1 - alpha;
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = alpha * s[i] + factor1 * square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -415,7 +432,10 @@ void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real
 // adam: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = w - (lr*(m'/(1
 //     - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adam_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+               std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -425,7 +445,7 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
   const real factor2 = 1 - beta2;
   const real factor3 = 1 - std::pow(beta1, t);
   const real factor4 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
     const real w_next = w[i] - lr * (m_next / factor3) / (std::sqrt(v_next / factor4) + eps);
@@ -438,7 +458,10 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
 // adamw: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = (1 -
 //     lr*weight_decay)*w - (lr*(m'/(1 - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adamw_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -450,10 +473,11 @@ void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* 
   const real factor3 = 1 - lr * weight_decay;
   const real factor4 = 1 - std::pow(beta1, t);
   const real factor5 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
-    const real w_next = factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
+    const real w_next =
+        factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
     m[i] = m_next;
     v[i] = v_next;
     w[i] = w_next;
@@ -469,13 +493,13 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
     if (optimiser.frozen[p]) continue;
     const std::vector<real>& g = *gradients.all()[p];
     std::vector<real>& w = *parameters.all()[p];
-    if (optimiser.rule.name == "sgd") sgd_step(optimiser, w.size(), g.data(), w.data());
-    if (optimiser.rule.name == "momentum") momentum_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adam") adam_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
-    if (optimiser.rule.name == "adamw") adamw_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
+    if (optimiser.rule.name == "sgd") sgd_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "momentum") momentum_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adam") adam_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adamw") adamw_step(optimiser, p, g, w);
   }
 }
 
@@ -484,7 +508,8 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
 // --- about this network -------------------------------------------------------------------------
 
 constexpr const char* network_name = "graph";
-constexpr const char* network_hash = "d2b5d42c6a21ba42c28b66b633813459c81f80d39974fe701818d9cdf35f6a36";
+constexpr const char* network_hash =
+    "d2b5d42c6a21ba42c28b66b633813459c81f80d39974fe701818d9cdf35f6a36";
 constexpr const char* derivgen_version = "0.1.0";
 constexpr const char* default_dtype = "float32";
 constexpr const char* default_optimiser = "sgd";
@@ -1540,7 +1565,7 @@ Dataset<real> example_data() {
 
 // --- command line -------------------------------------------------------------------------------
 
-constexpr const char* help_text = R"help(usage: graph COMMAND [options]
+constexpr const char* help_text = R"help(usage: trainer COMMAND [options]
 
 commands:
   train     train on data and print loss and accuracy
@@ -2606,7 +2631,8 @@ inline int count_samples(const TensorInfo& tensor, std::vector<int> shape,
 
 /// Refuses a size other than the one this program was written for.
 inline void check_size(const std::string& name, double size, const std::string& file) {
-  static const std::vector<std::pair<std::string, int>> sizes = {};
+  static const std::vector<std::pair<std::string, int>> sizes = {
+  };
   for (const auto& [own, value] : sizes) {
     if (own != name || value == size) continue;
     throw Failure(exit_data, file + ", " + name,

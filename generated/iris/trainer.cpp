@@ -1,9 +1,9 @@
 // iris: trainer
 //
 // Written by derivgen 0.1.0: derivgen emit iris --target cpp --dtype float32
-// It needs the standard library only and belongs to whoever had it written. Build it with
-//   g++ -std=c++17 -O3 -march=native -o iris iris.cpp
-// and see ./iris --help. With DERIVGEN_NO_MAIN defined, including this file gives
+// The code belongs to whoever had it written and needs the standard library only. Build:
+//   g++ -std=c++17 -O3 -march=native -fno-math-errno -o trainer trainer.cpp
+// and see ./trainer --help. With DERIVGEN_NO_MAIN defined, including this file gives
 // Parameters, Batch, Workspace, predict, loss_and_gradients and update alone.
 //
 //   # Fisher's irises: four measurements, three kinds.
@@ -81,10 +81,14 @@ struct Parameters {
   std::vector<real> b_yhat = std::vector<real>(3);  // b_yhat[3]
 
   /// All that training changes, in order of declaration.
-  std::vector<std::vector<real>*> all() { return {&W_h, &b_h, &W_yhat, &b_yhat}; }
+  std::vector<std::vector<real>*> all() {
+    return {&W_h, &b_h, &W_yhat, &b_yhat};
+  }
 
   /// The same, then the states kept from step to step.
-  std::vector<std::vector<real>*> all_and_states() { return {&W_h, &b_h, &W_yhat, &b_yhat}; }
+  std::vector<std::vector<real>*> all_and_states() {
+    return {&W_h, &b_h, &W_yhat, &b_yhat};
+  }
 };
 
 /// Describes what `all_and_states` lists.
@@ -156,7 +160,8 @@ struct Workspace {
   std::vector<real> adj_z_yhat;  // adj_z_yhat[N, 3]
   std::vector<real> adj_h;  // adj_h[N, 16]
   std::vector<real> adj_z_h;  // adj_z_h[N, 16]
-  std::vector<real> max_sum_yhat;  // max_sum_yhat[N]
+  std::vector<real> max_yhat;  // max_yhat[N]
+  std::vector<real> exp_yhat;  // exp_yhat[N, 3]
 
   void fit(int count) {
     if (samples == count) return;
@@ -170,7 +175,8 @@ struct Workspace {
     adj_z_yhat.resize(static_cast<std::size_t>(samples) * 3);
     adj_h.resize(static_cast<std::size_t>(samples) * 16);
     adj_z_h.resize(static_cast<std::size_t>(samples) * 16);
-    max_sum_yhat.resize(static_cast<std::size_t>(samples));
+    max_yhat.resize(static_cast<std::size_t>(samples));
+    exp_yhat.resize(static_cast<std::size_t>(samples) * 3);
   }
 };
 
@@ -231,7 +237,8 @@ Parameters<real> initial_parameters([[maybe_unused]] std::uint64_t seed) {
   Parameters<real> parameters;
   draw_uniform(parameters.W_h, seed, 1000, -0.5477225575051661, 0.5477225575051661);  // glorot
   std::fill(parameters.b_h.begin(), parameters.b_h.end(), real(0.0));  // constant(0.0)
-  draw_uniform(parameters.W_yhat, seed, 1002, -0.5619514869490163, 0.5619514869490163);  // glorot
+  draw_uniform(parameters.W_yhat, seed, 1002, -0.5619514869490163,
+      0.5619514869490163);  // glorot
   std::fill(parameters.b_yhat.begin(), parameters.b_yhat.end(), real(0.0));  // constant(0.0)
   return parameters;
 }
@@ -275,6 +282,22 @@ struct Matrix {
   std::ptrdiff_t column_step;
 };
 
+/// Writes scaled values to every `step`-th element from `to` on, or adds them.
+template <typename real, int width>
+void store_row(const real (&values)[width], int used, real scale, bool add, real* to,
+               std::ptrdiff_t step) {
+  if (used == width && step == 1) {
+    for (int lane = 0; lane < width; ++lane) {
+      to[lane] = scale * values[lane] + (add ? to[lane] : real(0));
+    }
+    return;
+  }
+  for (int lane = 0; lane < used; ++lane) {
+    real& element = to[lane * step];
+    element = scale * values[lane] + (add ? element : real(0));
+  }
+}
+
 /// Computes c[i,j] = scale * sum_k a[i,k] * b[k,j], or adds it to c if `add`.
 ///
 /// A tile of c stays in registers while k runs; b's columns are copied side by side first, so that
@@ -313,12 +336,10 @@ void multiply(int rows, int columns, int depth, Matrix<const real> a, Matrix<con
         }
       }
       for (int r = 0; r < std::min(height, rows - i); ++r) {
+        real values[width];
+        std::memcpy(values, sum[r], sizeof values);
         real* const to = c.data + (i + r) * c.row_step + j * c.column_step;
-        for (int lane = 0; lane < used; ++lane) {
-          const real value = scale * sum[r][lane / lanes][lane % lanes];
-          real& element = to[lane * c.column_step];
-          element = add ? element + value : value;
-        }
+        store_row(values, used, scale, add, to, c.column_step);
       }
     }
   }
@@ -338,7 +359,8 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   real* __restrict const h = work.h.data();
   const real* const b_yhat = parameters.b_yhat.data();
   real* __restrict const z_yhat = work.z_yhat.data();
-  real* __restrict const max_sum_yhat = work.max_sum_yhat.data();
+  real* __restrict const max_yhat = work.max_yhat.data();
+  real* __restrict const exp_yhat = work.exp_yhat.data();
   real* __restrict const sum_yhat = work.sum_yhat.data();
   real* __restrict const yhat = work.yhat.data();
   // z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
@@ -363,44 +385,51 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
       z_yhat[n * 3 + o] += b_yhat[o];
     }
   }
-  // max_sum_yhat[n] = max[o2](z_yhat[n,o2])
+  // max_yhat[n] = max[o2](z_yhat[n,o2])
   for (int n = 0; n < N; ++n) {
     real largest = -infinity<real>;
     for (int o2 = 0; o2 < 3; ++o2) {
       largest = larger(largest, z_yhat[n * 3 + o2]);
     }
-    max_sum_yhat[n] = largest;
+    max_yhat[n] = largest;
   }
-  // sum_yhat[n] = sum[o2](exp(z_yhat[n,o2] - max_sum_yhat[n]))
+  // exp_yhat[n,o2] = exp(z_yhat[n,o2] - max_yhat[n])
+  for (int n = 0; n < N; ++n) {
+    for (int o2 = 0; o2 < 3; ++o2) {
+      exp_yhat[n * 3 + o2] = std::exp(z_yhat[n * 3 + o2] - max_yhat[n]);
+    }
+  }
+  // sum_yhat[n] = sum[o2](exp_yhat[n,o2])
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int o2 = 0; o2 < 3; ++o2) {
-      sum += std::exp(z_yhat[n * 3 + o2] - max_sum_yhat[n]);
+      sum += exp_yhat[n * 3 + o2];
     }
     sum_yhat[n] = sum;
   }
-  // yhat[n,o] = exp(z_yhat[n,o] - max_sum_yhat[n])/sum_yhat[n]
+  // yhat[n,o] = exp_yhat[n,o]/sum_yhat[n]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 3; ++o) {
-      yhat[n * 3 + o] = std::exp(z_yhat[n * 3 + o] - max_sum_yhat[n]) / sum_yhat[n];
+      yhat[n * 3 + o] = exp_yhat[n * 3 + o] / sum_yhat[n];
     }
   }
 }
 
 /// Goes on from the output to the loss.
 template <typename real>
-void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work) {
+void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch,
+                  Workspace<real>& work) {
   const int N = batch.samples;
   const real* const y = batch.y.data();
   const real* const z_yhat = work.z_yhat.data();
-  const real* const max_sum_yhat = work.max_sum_yhat.data();
+  const real* const max_yhat = work.max_yhat.data();
   const real* const sum_yhat = work.sum_yhat.data();
   real* __restrict const E = work.E.data();
-  // E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_sum_yhat[n] - log(sum_yhat[n])))
+  // E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_yhat[n] - log(sum_yhat[n])))
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int k = 0; k < 3; ++k) {
-      sum += -y[n * 3 + k] * (z_yhat[n * 3 + k] - max_sum_yhat[n] - std::log(sum_yhat[n]));
+      sum += -y[n * 3 + k] * (z_yhat[n * 3 + k] - max_yhat[n] - std::log(sum_yhat[n]));
     }
     E[n] = sum;
   }
@@ -446,7 +475,8 @@ double evaluate(const Parameters<real>& parameters, const Batch<real>& batch,
 
 /// Computes the gradients, after `training_loss`.
 template <typename real>
-void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work, Parameters<real>& gradients) {
+void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work,
+              Parameters<real>& gradients) {
   const int N = batch.samples;
   const real* const yhat = work.yhat.data();
   const real* const y = batch.y.data();
@@ -478,9 +508,9 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   for (int o = 0; o < 3; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_z_yhat[n * 3 + o] / real(N);
+      sum += adj_z_yhat[n * 3 + o];
     }
-    adj_b_yhat[o] = sum;
+    adj_b_yhat[o] = sum / real(N);
   }
   // adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
   multiply<real>(3, 16, N, {adj_z_yhat, 1, 3}, {h, 16, 1}, {adj_W_yhat, 16, 1}, 1 / real(N), false);
@@ -488,9 +518,9 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   for (int o = 0; o < 16; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_z_h[n * 16 + o] / real(N);
+      sum += adj_z_h[n * 16 + o];
     }
-    adj_b_h[o] = sum;
+    adj_b_h[o] = sum / real(N);
   }
   // adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
   multiply<real>(16, 4, N, {adj_z_h, 1, 16}, {x, 4, 1}, {adj_W_h, 4, 1}, 1 / real(N), false);
@@ -521,7 +551,8 @@ inline const std::vector<Rule>& rules() {
       {"adagrad", {{"lr", 0.01}, {"eps", 1e-10}}, {0.0}},
       {"rmsprop", {{"lr", 0.01}, {"alpha", 0.99}, {"eps", 1e-08}}, {0.0}},
       {"adam", {{"lr", 0.01}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}}, {0.0, 0.0}},
-      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay", 0.01}}, {0.0, 0.0}},
+      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay",
+          0.01}}, {0.0, 0.0}},
   };
   return all;
 }
@@ -551,9 +582,10 @@ struct Optimiser {
 
 // sgd: w' = w - lr*g
 template <typename real>
-void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w) {
+void sgd_step(Optimiser<real>& optimiser, [[maybe_unused]] std::size_t p,
+              const std::vector<real>& g, std::vector<real>& w) {
   const real lr = optimiser.setting(0);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real w_next = w[i] - lr * g[i];
     w[i] = w_next;
   }
@@ -561,10 +593,12 @@ void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g,
 
 // momentum: v' = mu*v + g; w' = w - lr*v'
 template <typename real>
-void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void momentum_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * v_next;
     v[i] = v_next;
@@ -574,10 +608,12 @@ void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // nesterov: v' = mu*v + g; w' = w - lr*(g + mu*v')
 template <typename real>
-void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void nesterov_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * (g[i] + mu * v_next);
     v[i] = v_next;
@@ -587,10 +623,12 @@ void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // adagrad: s' = s + g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void adagrad_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real eps = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = s[i] + square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -600,12 +638,14 @@ void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real
 
 // rmsprop: s' = alpha*s + (1 - alpha)*g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void rmsprop_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real alpha = optimiser.setting(1);
   const real eps = optimiser.setting(2);
   const real factor1 = 1 - alpha;
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = alpha * s[i] + factor1 * square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -616,7 +656,10 @@ void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real
 // adam: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = w - (lr*(m'/(1
 //     - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adam_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+               std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -626,7 +669,7 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
   const real factor2 = 1 - beta2;
   const real factor3 = 1 - std::pow(beta1, t);
   const real factor4 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
     const real w_next = w[i] - lr * (m_next / factor3) / (std::sqrt(v_next / factor4) + eps);
@@ -639,7 +682,10 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
 // adamw: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = (1 -
 //     lr*weight_decay)*w - (lr*(m'/(1 - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adamw_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -651,10 +697,11 @@ void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* 
   const real factor3 = 1 - lr * weight_decay;
   const real factor4 = 1 - std::pow(beta1, t);
   const real factor5 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
-    const real w_next = factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
+    const real w_next =
+        factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
     m[i] = m_next;
     v[i] = v_next;
     w[i] = w_next;
@@ -670,13 +717,13 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
     if (optimiser.frozen[p]) continue;
     const std::vector<real>& g = *gradients.all()[p];
     std::vector<real>& w = *parameters.all()[p];
-    if (optimiser.rule.name == "sgd") sgd_step(optimiser, w.size(), g.data(), w.data());
-    if (optimiser.rule.name == "momentum") momentum_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adam") adam_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
-    if (optimiser.rule.name == "adamw") adamw_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
+    if (optimiser.rule.name == "sgd") sgd_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "momentum") momentum_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adam") adam_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adamw") adamw_step(optimiser, p, g, w);
   }
 }
 
@@ -685,7 +732,8 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
 // --- about this network -------------------------------------------------------------------------
 
 constexpr const char* network_name = "iris";
-constexpr const char* network_hash = "eab857811fd237ff4047596c0093f6664ac36e4af8893d42bb51e4868819488e";
+constexpr const char* network_hash =
+    "eab857811fd237ff4047596c0093f6664ac36e4af8893d42bb51e4868819488e";
 constexpr const char* derivgen_version = "0.1.0";
 constexpr const char* default_dtype = "float32";
 constexpr const char* default_optimiser = "adam";
@@ -1743,7 +1791,7 @@ Dataset<real> example_data() {
 
 // --- command line -------------------------------------------------------------------------------
 
-constexpr const char* help_text = R"help(usage: iris COMMAND [options]
+constexpr const char* help_text = R"help(usage: trainer COMMAND [options]
 
 commands:
   train     train on data and print loss and accuracy
@@ -2809,7 +2857,8 @@ inline int count_samples(const TensorInfo& tensor, std::vector<int> shape,
 
 /// Refuses a size other than the one this program was written for.
 inline void check_size(const std::string& name, double size, const std::string& file) {
-  static const std::vector<std::pair<std::string, int>> sizes = {};
+  static const std::vector<std::pair<std::string, int>> sizes = {
+  };
   for (const auto& [own, value] : sizes) {
     if (own != name || value == size) continue;
     throw Failure(exit_data, file + ", " + name,

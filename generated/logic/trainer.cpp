@@ -1,9 +1,9 @@
 // logic: trainer
 //
 // Written by derivgen 0.1.0: derivgen emit logic --target cpp --dtype float32
-// It needs the standard library only and belongs to whoever had it written. Build it with
-//   g++ -std=c++17 -O3 -march=native -o logic logic.cpp
-// and see ./logic --help. With DERIVGEN_NO_MAIN defined, including this file gives
+// The code belongs to whoever had it written and needs the standard library only. Build:
+//   g++ -std=c++17 -O3 -march=native -fno-math-errno -o trainer trainer.cpp
+// and see ./trainer --help. With DERIVGEN_NO_MAIN defined, including this file gives
 // Parameters, Batch, Workspace, predict, loss_and_gradients and update alone.
 //
 //   # Neurons as logic: theta (-30,20,20) is AND, (-10,20,20) OR; a net of them carves regions.
@@ -98,10 +98,14 @@ struct Parameters {
   std::vector<real> o = std::vector<real>(R * H);  // o[R, H]
 
   /// All that training changes, in order of declaration.
-  std::vector<std::vector<real>*> all() { return {&theta_and, &theta_or, &A, &o}; }
+  std::vector<std::vector<real>*> all() {
+    return {&theta_and, &theta_or, &A, &o};
+  }
 
   /// The same, then the states kept from step to step.
-  std::vector<std::vector<real>*> all_and_states() { return {&theta_and, &theta_or, &A, &o}; }
+  std::vector<std::vector<real>*> all_and_states() {
+    return {&theta_and, &theta_or, &A, &o};
+  }
 };
 
 /// Describes what `all_and_states` lists.
@@ -288,8 +292,10 @@ Parameters<real> initial_parameters([[maybe_unused]] std::uint64_t seed) {
   Parameters<real> parameters;
   parameters.theta_and = {real(-30.0), real(20.0), real(20.0)};  // declared
   parameters.theta_or = {real(-10.0), real(20.0), real(20.0)};  // declared
-  parameters.A = {real(1.0), real(0.0), real(0.0), real(1.0), real(-1.0), real(-1.0), real(-1.0), real(0.0), real(0.0), real(-1.0), real(1.0), real(1.0)};  // declared
-  parameters.o = {real(0.0), real(0.0), real(1.0), real(3.0), real(3.0), real(-5.0)};  // declared
+  parameters.A = {real(1.0), real(0.0), real(0.0), real(1.0), real(-1.0), real(-1.0),
+      real(-1.0), real(0.0), real(0.0), real(-1.0), real(1.0), real(1.0)};  // declared
+  parameters.o =
+      {real(0.0), real(0.0), real(1.0), real(3.0), real(3.0), real(-5.0)};  // declared
   return parameters;
 }
 
@@ -336,7 +342,8 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
 
 /// Goes on from the output to the loss.
 template <typename real>
-void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work) {
+void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
+                  Workspace<real>& work) {
   const int N = batch.samples;
   const real* const theta_or = parameters.theta_or.data();
   const real* const q = batch.q.data();
@@ -433,7 +440,8 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch, 
   }
   // E[n] = 1/2*((y_and[n] - a_and[n])^2 + (y_or[n] - a_or[n])^2 + (y_in[n] - inside[n])^2)
   for (int n = 0; n < N; ++n) {
-    E[n] = real(0.5) * (square(y_and[n] - a_and[n]) + square(y_or[n] - a_or[n]) + square(y_in[n] - inside[n]));
+    E[n] = real(0.5) * (square(y_and[n] - a_and[n]) + square(y_or[n] - a_or[n]) + square(y_in[n]
+        - inside[n]));
   }
 }
 
@@ -477,7 +485,8 @@ double evaluate(const Parameters<real>& parameters, const Batch<real>& batch,
 
 /// Computes the gradients, after `training_loss`.
 template <typename real>
-void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work, Parameters<real>& gradients) {
+void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch,
+              Workspace<real>& work, Parameters<real>& gradients) {
   const int N = batch.samples;
   const real* const inside = work.inside.data();
   const real* const y_in = batch.y_in.data();
@@ -536,7 +545,8 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       for (int h = 0; h < H; ++h) {
-        adj_z_half[(n * R + r) * H + h] = adj_half[(n * R + r) * H + h] * half[(n * R + r) * H + h] * (1 - half[(n * R + r) * H + h]);
+        adj_z_half[(n * R + r) * H + h] = adj_half[(n * R + r) * H + h] * half[(n * R + r) * H
+            + h] * (1 - half[(n * R + r) * H + h]);
       }
     }
   }
@@ -561,9 +571,9 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     for (int h = 0; h < H; ++h) {
       real sum = 0;
       for (int n = 0; n < N; ++n) {
-        sum += adj_z_half[(n * R + r) * H + h] * sharp[0] / real(N);
+        sum += adj_z_half[(n * R + r) * H + h] * sharp[0];
       }
-      adj_o[r * H + h] = sum;
+      adj_o[r * H + h] = sum / real(N);
     }
   }
   // adj_A[r,h,c] = sum[n](adj_z_half[n,r,h]*sharp*p[n,c]/N)
@@ -572,9 +582,9 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       for (int c = 0; c < 2; ++c) {
         real sum = 0;
         for (int n = 0; n < N; ++n) {
-          sum += adj_z_half[(n * R + r) * H + h] * sharp[0] * p[n * 2 + c] / real(N);
+          sum += adj_z_half[(n * R + r) * H + h] * sharp[0] * p[n * 2 + c];
         }
-        adj_A[(r * H + h) * 2 + c] = sum;
+        adj_A[(r * H + h) * 2 + c] = sum / real(N);
       }
     }
   }
@@ -582,49 +592,49 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_z_a_or[n] / real(N);
+      sum += adj_z_a_or[n];
     }
-    adj_theta_or[0] = sum;
+    adj_theta_or[0] = sum / real(N);
   }
   // adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_z_a_or[n] * q[n * 2] / real(N);
+      sum += adj_z_a_or[n] * q[n * 2];
     }
-    adj_theta_or[1] = sum;
+    adj_theta_or[1] = sum / real(N);
   }
   // adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_z_a_or[n] * q[n * 2 + 1] / real(N);
+      sum += adj_z_a_or[n] * q[n * 2 + 1];
     }
-    adj_theta_or[2] = sum;
+    adj_theta_or[2] = sum / real(N);
   }
   // adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_z_a_and[n] / real(N);
+      sum += adj_z_a_and[n];
     }
-    adj_theta_and[0] = sum;
+    adj_theta_and[0] = sum / real(N);
   }
   // adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_z_a_and[n] * q[n * 2] / real(N);
+      sum += adj_z_a_and[n] * q[n * 2];
     }
-    adj_theta_and[1] = sum;
+    adj_theta_and[1] = sum / real(N);
   }
   // adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_z_a_and[n] * q[n * 2 + 1] / real(N);
+      sum += adj_z_a_and[n] * q[n * 2 + 1];
     }
-    adj_theta_and[2] = sum;
+    adj_theta_and[2] = sum / real(N);
   }
 }
 
@@ -653,7 +663,8 @@ inline const std::vector<Rule>& rules() {
       {"adagrad", {{"lr", 0.01}, {"eps", 1e-10}}, {0.0}},
       {"rmsprop", {{"lr", 0.01}, {"alpha", 0.99}, {"eps", 1e-08}}, {0.0}},
       {"adam", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}}, {0.0, 0.0}},
-      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay", 0.01}}, {0.0, 0.0}},
+      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay",
+          0.01}}, {0.0, 0.0}},
   };
   return all;
 }
@@ -683,9 +694,10 @@ struct Optimiser {
 
 // sgd: w' = w - lr*g
 template <typename real>
-void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w) {
+void sgd_step(Optimiser<real>& optimiser, [[maybe_unused]] std::size_t p,
+              const std::vector<real>& g, std::vector<real>& w) {
   const real lr = optimiser.setting(0);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real w_next = w[i] - lr * g[i];
     w[i] = w_next;
   }
@@ -693,10 +705,12 @@ void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g,
 
 // momentum: v' = mu*v + g; w' = w - lr*v'
 template <typename real>
-void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void momentum_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * v_next;
     v[i] = v_next;
@@ -706,10 +720,12 @@ void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // nesterov: v' = mu*v + g; w' = w - lr*(g + mu*v')
 template <typename real>
-void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void nesterov_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * (g[i] + mu * v_next);
     v[i] = v_next;
@@ -719,10 +735,12 @@ void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // adagrad: s' = s + g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void adagrad_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real eps = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = s[i] + square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -732,12 +750,14 @@ void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real
 
 // rmsprop: s' = alpha*s + (1 - alpha)*g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void rmsprop_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real alpha = optimiser.setting(1);
   const real eps = optimiser.setting(2);
   const real factor1 = 1 - alpha;
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = alpha * s[i] + factor1 * square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -748,7 +768,10 @@ void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real
 // adam: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = w - (lr*(m'/(1
 //     - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adam_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+               std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -758,7 +781,7 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
   const real factor2 = 1 - beta2;
   const real factor3 = 1 - std::pow(beta1, t);
   const real factor4 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
     const real w_next = w[i] - lr * (m_next / factor3) / (std::sqrt(v_next / factor4) + eps);
@@ -771,7 +794,10 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
 // adamw: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = (1 -
 //     lr*weight_decay)*w - (lr*(m'/(1 - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adamw_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -783,10 +809,11 @@ void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* 
   const real factor3 = 1 - lr * weight_decay;
   const real factor4 = 1 - std::pow(beta1, t);
   const real factor5 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
-    const real w_next = factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
+    const real w_next =
+        factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
     m[i] = m_next;
     v[i] = v_next;
     w[i] = w_next;
@@ -802,13 +829,13 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
     if (optimiser.frozen[p]) continue;
     const std::vector<real>& g = *gradients.all()[p];
     std::vector<real>& w = *parameters.all()[p];
-    if (optimiser.rule.name == "sgd") sgd_step(optimiser, w.size(), g.data(), w.data());
-    if (optimiser.rule.name == "momentum") momentum_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adam") adam_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
-    if (optimiser.rule.name == "adamw") adamw_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
+    if (optimiser.rule.name == "sgd") sgd_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "momentum") momentum_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adam") adam_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adamw") adamw_step(optimiser, p, g, w);
   }
 }
 
@@ -817,7 +844,8 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
 // --- about this network -------------------------------------------------------------------------
 
 constexpr const char* network_name = "logic";
-constexpr const char* network_hash = "5db0143e233c514c8fc48e0c686959ff8af6dbc6ea2fd06830808d841fce9527";
+constexpr const char* network_hash =
+    "5db0143e233c514c8fc48e0c686959ff8af6dbc6ea2fd06830808d841fce9527";
 constexpr const char* derivgen_version = "0.1.0";
 constexpr const char* default_dtype = "float32";
 constexpr const char* default_optimiser = "sgd";
@@ -1878,7 +1906,7 @@ Dataset<real> example_data() {
 
 // --- command line -------------------------------------------------------------------------------
 
-constexpr const char* help_text = R"help(usage: logic COMMAND [options]
+constexpr const char* help_text = R"help(usage: trainer COMMAND [options]
 
 commands:
   train     train on data and print loss and accuracy
@@ -2944,7 +2972,10 @@ inline int count_samples(const TensorInfo& tensor, std::vector<int> shape,
 
 /// Refuses a size other than the one this program was written for.
 inline void check_size(const std::string& name, double size, const std::string& file) {
-  static const std::vector<std::pair<std::string, int>> sizes = {{"R", 2}, {"H", 3}};
+  static const std::vector<std::pair<std::string, int>> sizes = {
+      {"R", 2},
+      {"H", 3},
+  };
   for (const auto& [own, value] : sizes) {
     if (own != name || value == size) continue;
     throw Failure(exit_data, file + ", " + name,

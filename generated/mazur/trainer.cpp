@@ -1,9 +1,9 @@
 // mazur: trainer
 //
 // Written by derivgen 0.1.0: derivgen emit mazur --target cpp --dtype float32
-// It needs the standard library only and belongs to whoever had it written. Build it with
-//   g++ -std=c++17 -O3 -march=native -o mazur mazur.cpp
-// and see ./mazur --help. With DERIVGEN_NO_MAIN defined, including this file gives
+// The code belongs to whoever had it written and needs the standard library only. Build:
+//   g++ -std=c++17 -O3 -march=native -fno-math-errno -o trainer trainer.cpp
+// and see ./trainer --help. With DERIVGEN_NO_MAIN defined, including this file gives
 // Parameters, Batch, Workspace, predict, loss_and_gradients and update alone.
 //
 //   # A 2-2-2 sigmoid net with named weights, the numbers of Mazur's step by step example.
@@ -99,10 +99,14 @@ struct Parameters {
   std::vector<real> b2 = std::vector<real>(1);
 
   /// All that training changes, in order of declaration.
-  std::vector<std::vector<real>*> all() { return {&w1, &w2, &w3, &w4, &w5, &w6, &w7, &w8, &b1, &b2}; }
+  std::vector<std::vector<real>*> all() {
+    return {&w1, &w2, &w3, &w4, &w5, &w6, &w7, &w8, &b1, &b2};
+  }
 
   /// The same, then the states kept from step to step.
-  std::vector<std::vector<real>*> all_and_states() { return {&w1, &w2, &w3, &w4, &w5, &w6, &w7, &w8, &b1, &b2}; }
+  std::vector<std::vector<real>*> all_and_states() {
+    return {&w1, &w2, &w3, &w4, &w5, &w6, &w7, &w8, &b1, &b2};
+  }
 };
 
 /// Describes what `all_and_states` lists.
@@ -365,7 +369,8 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
 
 /// Goes on from the output to the loss.
 template <typename real>
-void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work) {
+void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
+                  Workspace<real>& work) {
   const int N = batch.samples;
   const real* const w7 = parameters.w7.data();
   const real* const out_h1 = work.out_h1.data();
@@ -442,7 +447,8 @@ double evaluate(const Parameters<real>& parameters, const Batch<real>& batch,
 
 /// Computes the gradients, after `training_loss`.
 template <typename real>
-void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work, Parameters<real>& gradients) {
+void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work,
+              Parameters<real>& gradients) {
   const int N = batch.samples;
   const real* const out_o2 = work.out_o2.data();
   const real* const target_o2 = batch.target_o2.data();
@@ -510,81 +516,81 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_net_o2[n] * out_h1[n] / real(N);
+      sum += adj_net_o2[n] * out_h1[n];
     }
-    adj_w7[0] = sum;
+    adj_w7[0] = sum / real(N);
   }
   // adj_w8 = sum[n](adj_net_o2[n]*out_h2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_net_o2[n] * out_h2[n] / real(N);
+      sum += adj_net_o2[n] * out_h2[n];
     }
-    adj_w8[0] = sum;
+    adj_w8[0] = sum / real(N);
   }
   // adj_b2 = sum[n]((adj_net_o2[n] + adj_net_o1[n])/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += (adj_net_o2[n] + adj_net_o1[n]) / real(N);
+      sum += adj_net_o2[n] + adj_net_o1[n];
     }
-    adj_b2[0] = sum;
+    adj_b2[0] = sum / real(N);
   }
   // adj_w5 = sum[n](adj_net_o1[n]*out_h1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_net_o1[n] * out_h1[n] / real(N);
+      sum += adj_net_o1[n] * out_h1[n];
     }
-    adj_w5[0] = sum;
+    adj_w5[0] = sum / real(N);
   }
   // adj_w6 = sum[n](adj_net_o1[n]*out_h2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_net_o1[n] * out_h2[n] / real(N);
+      sum += adj_net_o1[n] * out_h2[n];
     }
-    adj_w6[0] = sum;
+    adj_w6[0] = sum / real(N);
   }
   // adj_w3 = sum[n](adj_net_h2[n]*i1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_net_h2[n] * i1[n] / real(N);
+      sum += adj_net_h2[n] * i1[n];
     }
-    adj_w3[0] = sum;
+    adj_w3[0] = sum / real(N);
   }
   // adj_w4 = sum[n](adj_net_h2[n]*i2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_net_h2[n] * i2[n] / real(N);
+      sum += adj_net_h2[n] * i2[n];
     }
-    adj_w4[0] = sum;
+    adj_w4[0] = sum / real(N);
   }
   // adj_b1 = sum[n]((adj_net_h2[n] + adj_net_h1[n])/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += (adj_net_h2[n] + adj_net_h1[n]) / real(N);
+      sum += adj_net_h2[n] + adj_net_h1[n];
     }
-    adj_b1[0] = sum;
+    adj_b1[0] = sum / real(N);
   }
   // adj_w1 = sum[n](adj_net_h1[n]*i1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_net_h1[n] * i1[n] / real(N);
+      sum += adj_net_h1[n] * i1[n];
     }
-    adj_w1[0] = sum;
+    adj_w1[0] = sum / real(N);
   }
   // adj_w2 = sum[n](adj_net_h1[n]*i2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_net_h1[n] * i2[n] / real(N);
+      sum += adj_net_h1[n] * i2[n];
     }
-    adj_w2[0] = sum;
+    adj_w2[0] = sum / real(N);
   }
 }
 
@@ -613,7 +619,8 @@ inline const std::vector<Rule>& rules() {
       {"adagrad", {{"lr", 0.01}, {"eps", 1e-10}}, {0.0}},
       {"rmsprop", {{"lr", 0.01}, {"alpha", 0.99}, {"eps", 1e-08}}, {0.0}},
       {"adam", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}}, {0.0, 0.0}},
-      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay", 0.01}}, {0.0, 0.0}},
+      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay",
+          0.01}}, {0.0, 0.0}},
   };
   return all;
 }
@@ -643,9 +650,10 @@ struct Optimiser {
 
 // sgd: w' = w - lr*g
 template <typename real>
-void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w) {
+void sgd_step(Optimiser<real>& optimiser, [[maybe_unused]] std::size_t p,
+              const std::vector<real>& g, std::vector<real>& w) {
   const real lr = optimiser.setting(0);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real w_next = w[i] - lr * g[i];
     w[i] = w_next;
   }
@@ -653,10 +661,12 @@ void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g,
 
 // momentum: v' = mu*v + g; w' = w - lr*v'
 template <typename real>
-void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void momentum_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * v_next;
     v[i] = v_next;
@@ -666,10 +676,12 @@ void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // nesterov: v' = mu*v + g; w' = w - lr*(g + mu*v')
 template <typename real>
-void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void nesterov_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * (g[i] + mu * v_next);
     v[i] = v_next;
@@ -679,10 +691,12 @@ void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // adagrad: s' = s + g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void adagrad_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real eps = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = s[i] + square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -692,12 +706,14 @@ void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real
 
 // rmsprop: s' = alpha*s + (1 - alpha)*g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void rmsprop_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real alpha = optimiser.setting(1);
   const real eps = optimiser.setting(2);
   const real factor1 = 1 - alpha;
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = alpha * s[i] + factor1 * square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -708,7 +724,10 @@ void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real
 // adam: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = w - (lr*(m'/(1
 //     - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adam_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+               std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -718,7 +737,7 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
   const real factor2 = 1 - beta2;
   const real factor3 = 1 - std::pow(beta1, t);
   const real factor4 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
     const real w_next = w[i] - lr * (m_next / factor3) / (std::sqrt(v_next / factor4) + eps);
@@ -731,7 +750,10 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
 // adamw: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = (1 -
 //     lr*weight_decay)*w - (lr*(m'/(1 - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adamw_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -743,10 +765,11 @@ void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* 
   const real factor3 = 1 - lr * weight_decay;
   const real factor4 = 1 - std::pow(beta1, t);
   const real factor5 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
-    const real w_next = factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
+    const real w_next =
+        factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
     m[i] = m_next;
     v[i] = v_next;
     w[i] = w_next;
@@ -762,13 +785,13 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
     if (optimiser.frozen[p]) continue;
     const std::vector<real>& g = *gradients.all()[p];
     std::vector<real>& w = *parameters.all()[p];
-    if (optimiser.rule.name == "sgd") sgd_step(optimiser, w.size(), g.data(), w.data());
-    if (optimiser.rule.name == "momentum") momentum_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adam") adam_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
-    if (optimiser.rule.name == "adamw") adamw_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
+    if (optimiser.rule.name == "sgd") sgd_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "momentum") momentum_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adam") adam_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adamw") adamw_step(optimiser, p, g, w);
   }
 }
 
@@ -777,7 +800,8 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
 // --- about this network -------------------------------------------------------------------------
 
 constexpr const char* network_name = "mazur";
-constexpr const char* network_hash = "bd4e36649800bdc6a8ae0ef3201e33aeb4d18c6f33e5e797f2da4a1dff4e770f";
+constexpr const char* network_hash =
+    "bd4e36649800bdc6a8ae0ef3201e33aeb4d18c6f33e5e797f2da4a1dff4e770f";
 constexpr const char* derivgen_version = "0.1.0";
 constexpr const char* default_dtype = "float32";
 constexpr const char* default_optimiser = "sgd";
@@ -1837,7 +1861,7 @@ Dataset<real> example_data() {
 
 // --- command line -------------------------------------------------------------------------------
 
-constexpr const char* help_text = R"help(usage: mazur COMMAND [options]
+constexpr const char* help_text = R"help(usage: trainer COMMAND [options]
 
 commands:
   train     train on data and print loss and accuracy
@@ -2903,7 +2927,8 @@ inline int count_samples(const TensorInfo& tensor, std::vector<int> shape,
 
 /// Refuses a size other than the one this program was written for.
 inline void check_size(const std::string& name, double size, const std::string& file) {
-  static const std::vector<std::pair<std::string, int>> sizes = {};
+  static const std::vector<std::pair<std::string, int>> sizes = {
+  };
   for (const auto& [own, value] : sizes) {
     if (own != name || value == size) continue;
     throw Failure(exit_data, file + ", " + name,

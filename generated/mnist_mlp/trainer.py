@@ -1,9 +1,9 @@
 """Trainer of the network mnist_mlp: forward and backward pass, updates, data, commands.
 
-Made by derivgen 0.1.0: derivgen emit NET --target numpy --dtype float32
+Made by derivgen 0.1.0: derivgen emit mnist_mlp --target numpy --dtype float32
 Emitted code belongs to those who emit it. It needs Python 3.9 and NumPy alone.
 
-    python mnist_mlp.py train --data FILE    also: predict, check, eval, bench; --help says more
+    python trainer.py train --data FILE    also: predict, check, eval, bench; --help says more
 """
 
 import argparse
@@ -122,10 +122,10 @@ def started(name, shape, stream, start, seed):
 
 def parameters(seed=0, dtype=DTYPE):
     """Return parameters, states and constants as at the beginning, by name."""
-    p = {name: started(name, *row, seed) for name, row in PARAMETERS.items()}
+    params = {name: started(name, *row, seed) for name, row in PARAMETERS.items()}
     for name, (shape, start) in {**STATES, **CONSTANTS}.items():
-        p[name] = started(name, shape, 0, start, seed)
-    return {name: np.array(values, dtype) for name, values in p.items()}
+        params[name] = started(name, shape, 0, start, seed)
+    return {name: np.array(values, dtype) for name, values in params.items()}
 
 
 # --- the network ---
@@ -138,13 +138,13 @@ def relu(z):
 
 # Branches that are not taken may overflow; their values are not used.
 @np.errstate(all="ignore")
-def forward(p, batch):
+def forward(params, batch):
     """Return the tensors computed from the inputs: the output, and what the gradients need."""
-    W_h = p["W_h"]
+    W_h = params["W_h"]
     x = batch["x"]
-    b_h = p["b_h"]
-    W_yhat = p["W_yhat"]
-    b_yhat = p["b_yhat"]
+    b_h = params["b_h"]
+    W_yhat = params["W_yhat"]
+    b_yhat = params["b_yhat"]
     # z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
     z_h = x @ W_h.T
     # z_h[n,o] += b_h[o]
@@ -155,56 +155,59 @@ def forward(p, batch):
     z_yhat = h @ W_yhat.T
     # z_yhat[n,o] += b_yhat[o]
     z_yhat += b_yhat
-    # max_sum_yhat[n] = max[o2](z_yhat[n,o2])
-    max_sum_yhat = z_yhat.max(axis=1)
-    # sum_yhat[n] = sum[o2](exp(z_yhat[n,o2] - max_sum_yhat[n]))
-    sum_yhat = np.exp(z_yhat - max_sum_yhat[:, None]).sum(axis=1)
-    # yhat[n,o] = exp(z_yhat[n,o] - max_sum_yhat[n])/sum_yhat[n]
-    yhat = np.exp(z_yhat - max_sum_yhat[:, None]) / sum_yhat[:, None]
+    # max_yhat[n] = max[o2](z_yhat[n,o2])
+    max_yhat = z_yhat.max(axis=1)
+    # exp_yhat[n,o2] = exp(z_yhat[n,o2] - max_yhat[n])
+    exp_yhat = np.exp(z_yhat - max_yhat[:, None])
+    # sum_yhat[n] = sum[o2](exp_yhat[n,o2])
+    sum_yhat = exp_yhat.sum(axis=1)
+    # yhat[n,o] = exp_yhat[n,o]/sum_yhat[n]
+    yhat = exp_yhat / sum_yhat[:, None]
     return {
         "z_h": z_h,
         "h": h,
         "z_yhat": z_yhat,
-        "max_sum_yhat": max_sum_yhat,
+        "max_yhat": max_yhat,
         "sum_yhat": sum_yhat,
         "yhat": yhat,
     }
 
 
 @np.errstate(all="ignore")
-def loss(p, batch, v):
-    """Return the mean loss of a batch; what the gradients need of it is added to ``v``."""
+def loss(params, batch, values):
+    """Return the mean loss of a batch; what the gradients need of it is added to ``values``."""
     y = batch["y"]
-    z_yhat = v["z_yhat"]
-    max_sum_yhat = v["max_sum_yhat"]
-    sum_yhat = v["sum_yhat"]
-    # E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_sum_yhat[n] - log(sum_yhat[n])))
-    E = -(y * (z_yhat - max_sum_yhat[:, None] - np.log(sum_yhat[:, None]))).sum(axis=1)
-    v |= {
+    z_yhat = values["z_yhat"]
+    max_yhat = values["max_yhat"]
+    sum_yhat = values["sum_yhat"]
+    # E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_yhat[n] - log(sum_yhat[n])))
+    part1 = y * (z_yhat - max_yhat[:, None] - np.log(sum_yhat[:, None]))
+    E = -part1.sum(axis=1)
+    values |= {
         "E": E,
     }
     return E.mean()
 
 
-def predict(p, batch):
+def predict(params, batch):
     """Return the output."""
-    return forward(p, batch)[OUTPUT]
+    return forward(params, batch)[OUTPUT]
 
 
-def evaluate(p, batch):
+def evaluate(params, batch):
     """Return the loss and the output."""
-    v = forward(p, batch)
-    return loss(p, batch, v), v[OUTPUT]
+    values = forward(params, batch)
+    return loss(params, batch, values), values[OUTPUT]
 
 
 @np.errstate(all="ignore")
-def backward(p, batch, v):
+def backward(params, batch, values):
     """Return the gradient of the loss by every parameter; ``adj_A`` is the derivative by ``A``."""
-    yhat = v["yhat"]
+    yhat = values["yhat"]
     y = batch["y"]
-    W_yhat = p["W_yhat"]
-    z_h = v["z_h"]
-    h = v["h"]
+    W_yhat = params["W_yhat"]
+    z_h = values["z_h"]
+    h = values["h"]
     x = batch["x"]
     N = len(batch["x"])
     # adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
@@ -229,11 +232,11 @@ def backward(p, batch, v):
     }
 
 
-def loss_and_gradients(p, batch):
+def loss_and_gradients(params, batch):
     """Return the loss, its gradients by name, and all tensors of the forward pass."""
-    v = forward(p, batch)
-    value = loss(p, batch, v)
-    return value, backward(p, batch, v), v
+    values = forward(params, batch)
+    value = loss(params, batch, values)
+    return value, backward(params, batch, values), values
 
 
 FACTS = {}
@@ -353,26 +356,26 @@ STATE_UPDATES = {}
 class Optimiser:
     """An update rule with its settings and, for every parameter, its states."""
 
-    def __init__(self, p, name=OPTIMISER, settings=None, frozen=()):
+    def __init__(self, params, name=OPTIMISER, settings=None, frozen=()):
         self.rule, defaults, states = OPTIMISERS[name]
         own = SETTINGS if name == OPTIMISER else {}
         self.settings = {**defaults, **own, **(settings or {})}
         self.trained = [key for key in PARAMETERS if key not in frozen]
         self.states = {
-            key: {state: np.full_like(p[key], value) for state, value in states.items()}
+            key: {state: np.full_like(params[key], value) for state, value in states.items()}
             for key in self.trained
         }
         self.step = 0
 
 
-def update(p, gradients, optimiser, v=None):
-    """Change the parameters in place by one step; ``v`` also gives the states their next values."""
+def update(params, gradients, optimiser, values=None):
+    """Change the parameters in place by one step; ``values`` gives the states their next values."""
     optimiser.step += 1
     for name in optimiser.trained:
         state = optimiser.states[name]
-        optimiser.rule(p[name], gradients[name], state, optimiser.step, **optimiser.settings)
+        optimiser.rule(params[name], gradients[name], state, optimiser.step, **optimiser.settings)
     for name, following in STATE_UPDATES.items():
-        p[name][...] = v[following]
+        params[name][...] = values[following]
 
 
 # --- data files ---
@@ -505,9 +508,17 @@ def read_idx_pair(images_file, labels_file):
     if labels.ndim != 1 or len(labels) != len(images):
         expected = f"Expected {len(images)} labels, one for each image of {images_file}"
         raise Failure(DATA, labels_file, f"{expected}, found {labels.size}.")
+    source = read_idx_images(images_file)
+    source.targets, source.target_names = [list(map(str, labels.tolist()))], ["label"]
+    return source
+
+
+def read_idx_images(file):
+    """Return the images of an IDX file as samples without targets."""
+    images = read_idx(file)
     features = images.reshape(len(images), -1).astype(np.float64)
     names = [f"pixel {place}" for place in range(features.shape[1])]
-    return Source(images_file, features, names, [list(map(str, labels.tolist()))], ["label"])
+    return Source(file, features, names, [], [])
 
 
 def read_npz(file, with_targets):
@@ -538,6 +549,8 @@ def read_source(files, columns, with_targets):
     """Return the samples of one CSV or NPZ file, or of a pair of IDX files."""
     if len(files) == 2:
         return read_idx_pair(*files)
+    if len(files) == 1 and not with_targets and read_bytes(files[0])[:2] == b"\0\0":
+        return read_idx_images(files[0])
     if len(files) > 2:
         raise Failure(USAGE, "--data", f"Expected one file or two, found {len(files)} files.")
     if files[0].endswith(".npz"):
@@ -663,6 +676,8 @@ def encode_targets(source, encoding, labels, learn, dtype):
     """Return the targets; on training data (``learn``) the classes are found."""
     everything = sum(sizes(TARGETS).values())
     arrays, column = {}, 0
+    if not TARGETS:
+        return arrays
     for name, size in sizes(TARGETS).items():
         count = class_count(name)
         as_label = count > 0 and labels is not False
@@ -751,18 +766,16 @@ def declared_data(dtype):
 # --- saved models: safetensors ---
 
 
-def save_model(file, p, encoding):
+def save_model(file, params, encoding):
     """Write parameters and states: a header's length, the header in JSON, the numbers."""
     scale = {"kind": encoding.scale, "shift": [], "divisor": []}
     if encoding.shift is not None:
         scale["shift"], scale["divisor"] = encoding.shift.tolist(), encoding.divisor.tolist()
     metadata = {"network": NETWORK, "hash": HASH, "derivgen": VERSION}
     metadata |= {"classes": json.dumps(encoding.classes), "scale": json.dumps(scale)}
-    header, body = {"__metadata__": metadata}, b""
-    chunks = []
-    begin = 0
+    header, chunks, begin = {"__metadata__": metadata}, [], 0
     for name in [*PARAMETERS, *STATES]:
-        values = np.ascontiguousarray(p[name])
+        values = np.ascontiguousarray(params[name])
         chunk = values.astype(values.dtype.newbyteorder("<")).tobytes()
         offsets = [begin, begin + len(chunk)]
         kind = "F32" if values.dtype == np.float32 else "F64"
@@ -771,8 +784,7 @@ def save_model(file, p, encoding):
         begin += len(chunk)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    body = struct.pack("<Q", len(text)) + text + b"".join(chunks)
-    write_whole(file, body)
+    write_whole(file, struct.pack("<Q", len(text)) + text + b"".join(chunks))
 
 
 def write_whole(file, content):
@@ -786,7 +798,7 @@ def write_whole(file, content):
         raise Failure(FILES, file, f"It cannot be written: {problem.strerror}.") from problem
 
 
-def load_model(file, p):
+def load_model(file, params):
     """Set parameters and states to those of a file and return how its data were encoded."""
     content = read_bytes(file)
     length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
@@ -804,7 +816,8 @@ def load_model(file, p):
     for name in [*PARAMETERS, *STATES]:
         if name not in header:
             raise Failure(DATA, file, f"There is no tensor {name} in it.")
-        p[name][...] = stored_tensor(file, content, 8 + length, name, header[name], p[name].shape)
+        shape = params[name].shape
+        params[name][...] = stored_tensor(file, content, 8 + length, name, header[name], shape)
     encoding = Encoding()
     encoding.classes = json.loads(metadata.get("classes") or "[]")
     scale = json.loads(metadata.get("scale") or "{}")
@@ -837,12 +850,12 @@ def stored_tensor(file, content, body, name, entry, shape):
 CHUNK = 1000  # samples computed at once
 
 
-def outputs(p, data):
+def outputs(params, data):
     """Return the output of every sample."""
     parts = []
     for begin in range(0, data.rows, CHUNK):
         end = min(data.rows, begin + CHUNK)
-        output = predict(p, data.batch(slice(begin, end)))
+        output = predict(params, data.batch(slice(begin, end)))
         parts.append(in_front(OUTPUT, output, end - begin))
     return np.concatenate(parts)
 
@@ -850,9 +863,9 @@ def outputs(p, data):
 def predict_command(options):
     """Print the output for every row of the data, or of the network's own samples."""
     dtype = np.dtype(options.dtype)
-    p, encoding = parameters(options.seed, dtype), Encoding()
+    params, encoding = parameters(options.seed, dtype), Encoding()
     if options.load:
-        encoding = load_model(options.load, p)
+        encoding = load_model(options.load, params)
     if options.data:
         source = read_source(options.data, options.target, with_targets=False)
         if encoding.shift is None or options.scale:
@@ -860,7 +873,7 @@ def predict_command(options):
         data = Dataset(source.file, encode_inputs(source, encoding, dtype))
     else:
         data = declared_data(dtype)
-    found = outputs(p, data)
+    found = outputs(params, data)
     text = output_json(found, encoding) if options.json else output_csv(found, encoding)
     if options.output:
         write_whole(options.output, text.encode())
@@ -954,9 +967,9 @@ def entries_to_check(gradient, count, seed):
     return [int(np.abs(flat).argmax()), *drawn.tolist(), *zeros.tolist()]
 
 
-def check_parameter(name, p, batch, gradient, scale, count, seed):
+def check_parameter(name, params, batch, gradient, scale, count, seed):
     """Check one gradient entry by entry, and in a large network along random directions."""
-    values, start = p[name], p[name].copy()
+    values, start = params[name], params[name].copy()
     lines = []
     for entry in entries_to_check(gradient, count, seed):
         along = np.zeros(start.size)
@@ -970,7 +983,7 @@ def check_parameter(name, p, batch, gradient, scale, count, seed):
 
         def at(step, along=along.reshape(start.shape)):
             values[...] = start + step * along
-            value = float(loss(p, batch, forward(p, batch)))
+            value = float(loss(params, batch, forward(params, batch)))
             values[...] = start
             return value
 
@@ -1001,27 +1014,27 @@ def random_data(seed, rows, dtype):
 
 def check_point(options, seed):
     """Return random parameters, and a few samples: of the files, drawn, or of the text."""
-    p = parameters(seed, np.float64)
+    params = parameters(seed, np.float64)
     for name, (shape, stream, _) in PARAMETERS.items():
-        p[name] = 0.5 * normal(seed, stream, shape)
+        params[name] = np.asarray(0.5 * normal(seed, stream, shape))
     if options.data:
         data = read_samples(options, Encoding(), np.float64)[0].choose(slice(0, 3))
     else:
         data = random_data(seed, 3, np.float64)
         if violation(data):
             data = declared_data(np.float64)
-    return p, with_draws(p, data.batch(), seed, 1)
+    return params, with_draws(params, data.batch(), seed, 1)
 
 
 def check_gradients(options, seed):
     """Return a report for every parameter."""
-    p, batch = check_point(options, seed)
-    gradients = loss_and_gradients(p, batch)[1]
+    params, batch = check_point(options, seed)
+    gradients = loss_and_gradients(params, batch)[1]
     gradients = {name: np.asarray(gradient) for name, gradient in gradients.items()}
     scale = max((np.abs(g).max(initial=0.0) for g in gradients.values()), default=0.0)
     count = sum(g.size for g in gradients.values())
     return {
-        name: check_parameter(name, p, batch, gradient, scale, count, seed)
+        name: check_parameter(name, params, batch, gradient, scale, count, seed)
         for name, gradient in gradients.items()
     }
 
@@ -1048,7 +1061,7 @@ def check_command(options):
 # --- train ---
 
 
-def with_draws(p, batch, seed, step):
+def with_draws(params, batch, seed, step):
     """Return a batch with the random tensors of a training step."""
     return batch
 
@@ -1127,13 +1140,13 @@ def right_answers(output, truth, name):
     return (output.reshape(rows) > 0.5) == (truth.reshape(rows) == 1)
 
 
-def measure(p, data):
+def measure(params, data):
     """Return the mean loss as at prediction, the accuracy if targets hold classes, the count."""
     total, found = 0.0, []
     for begin in range(0, data.rows, CHUNK):
         rows = slice(begin, min(data.rows, begin + CHUNK))
-        batch = with_draws(p, data.batch(rows), 0, 0)
-        value, output = evaluate(p, batch)
+        batch = with_draws(params, data.batch(rows), 0, 0)
+        value, output = evaluate(params, batch)
         total += float(value) * (rows.stop - begin) / data.rows
         if TARGETS:
             name = next(iter(TARGETS))
@@ -1156,7 +1169,7 @@ def epoch_order(rows, seed, epoch):
     return np.argsort(random_bits(seed, 1_000_000 + epoch, np.arange(rows)), kind="stable")
 
 
-def fit(p, data, optimiser, epochs, batch, seed=0, shuffle=True, stop=0.0, report=None):
+def fit(params, data, optimiser, epochs, batch, seed=0, shuffle=True, stop=0.0, report=None):
     """Train in place and return how many epochs and steps it took.
 
     ``stop`` ends training when the gradient's norm falls below it; ``report(epoch, loss, done)``
@@ -1167,9 +1180,9 @@ def fit(p, data, optimiser, epochs, batch, seed=0, shuffle=True, stop=0.0, repor
         total = 0.0
         for begin in range(0, data.rows, batch):
             rows = order[begin : begin + batch]
-            step = with_draws(p, data.batch(rows), seed, optimiser.step + 1)
-            value, gradients, v = loss_and_gradients(p, step)
-            update(p, gradients, optimiser, v)
+            step = with_draws(params, data.batch(rows), seed, optimiser.step + 1)
+            value, gradients, values = loss_and_gradients(params, step)
+            update(params, gradients, optimiser, values)
             total += float(value) * len(rows)
             if stop and gradient_norm(gradients, optimiser) < stop:
                 return epoch + 1, optimiser.step
@@ -1195,7 +1208,7 @@ class Progress:
         print(line, file=sys.stderr, flush=True)
 
 
-def optimiser_for(options, p):
+def optimiser_for(options, params):
     """Return the update rule that the flags ask for."""
     if options.optimiser not in OPTIMISERS:
         known = f"There are: {', '.join(OPTIMISERS)}."
@@ -1211,20 +1224,20 @@ def optimiser_for(options, p):
     for name in options.freeze:
         if name not in PARAMETERS:
             raise Failure(USAGE, f"--freeze {name}", "There is no parameter of this name.")
-    return Optimiser(p, options.optimiser, settings, options.freeze)
+    return Optimiser(params, options.optimiser, settings, options.freeze)
 
 
 def train_command(options):
     """Train on the data, measure, save."""
     dtype = np.dtype(options.dtype)
-    p, encoding = parameters(options.seed, dtype), Encoding()
+    params, encoding = parameters(options.seed, dtype), Encoding()
     if options.load:
-        encoding = load_model(options.load, p)
-    optimiser = optimiser_for(options, p)
+        encoding = load_model(options.load, params)
+    optimiser = optimiser_for(options, params)
     data, test, encoding = read_samples(options, encoding, dtype)
     start = time.perf_counter()
     epochs, steps = fit(
-        p,
+        params,
         data,
         optimiser,
         options.epochs,
@@ -1235,11 +1248,11 @@ def train_command(options):
         Progress(options.epochs, data.rows),
     )
     seconds = time.perf_counter() - start
-    results = {"train": measure(p, data)}
+    results = {"train": measure(params, data)}
     if test is not None:
-        results["test"] = measure(p, test)
+        results["test"] = measure(params, test)
     if options.save:
-        save_model(options.save, p, encoding)
+        save_model(options.save, params, encoding)
     if options.json:
         course = {"epochs": epochs, "steps": steps, "seconds": round(seconds, 3)}
         print(json.dumps({"network": NETWORK, **course, **results}))
@@ -1288,7 +1301,7 @@ def given_array(file, name, lists, shape, kind):
     return checked(name, flat, file, columns).astype(kind).reshape(values.shape)
 
 
-def given_point(file, p, dtype):
+def given_point(file, params, dtype):
     """Return the samples that a file gives, after setting the parameters that it gives."""
     values = read_values(file) if file else {"dims": {}, "params": {}, "inputs": {}}
     shared = [*PARAMETERS, *STATES, *CONSTANTS]
@@ -1300,7 +1313,7 @@ def given_point(file, p, dtype):
             raise Failure(DATA, f"{file}, {name}", built, "Emit it again with that size.")
     for name, lists in {**values["params"], **values["inputs"]}.items():
         if name in shared:
-            p[name][...] = given_array(file, name, lists, p[name].shape, dtype)
+            params[name][...] = given_array(file, name, lists, params[name].shape, dtype)
         elif name in shapes:
             kind = np.int64 if name in RANGES else dtype
             arrays[name] = given_array(file, name, lists, shapes[name], kind)
@@ -1334,14 +1347,14 @@ def arranged(file, arrays, shapes, dtype):
 def eval_command(options):
     """Print the loss and its gradients at given values."""
     dtype = np.dtype(options.dtype)
-    p = parameters(options.seed, dtype)
+    params = parameters(options.seed, dtype)
     if options.load:
-        load_model(options.load, p)
-    data = Dataset(options.values or NETWORK, given_point(options.values, p, dtype))
+        load_model(options.load, params)
+    data = Dataset(options.values or NETWORK, given_point(options.values, params, dtype))
     check_facts(data, "sample")
     batch = data.batch()
-    batch = {**with_draws(p, batch, options.seed, 1), **batch}
-    value, gradients, _ = loss_and_gradients(p, batch)
+    batch = {**with_draws(params, batch, options.seed, 1), **batch}
+    value, gradients, _ = loss_and_gradients(params, batch)
     lists = {name: np.asarray(gradient).tolist() for name, gradient in gradients.items()}
     print(json.dumps({"loss": float(value), "gradients": lists}))
     return 0
@@ -1350,16 +1363,16 @@ def eval_command(options):
 def bench_command(options):
     """Print how long a training step takes on drawn data."""
     dtype = np.dtype(options.dtype)
-    p = parameters(options.seed, dtype)
-    optimiser = optimiser_for(options, p)
+    params = parameters(options.seed, dtype)
+    optimiser = optimiser_for(options, params)
     data = random_data(options.seed, options.batch, dtype)
-    batch = with_draws(p, data.batch(), options.seed, 1)
+    batch = with_draws(params, data.batch(), options.seed, 1)
     steps, start, seconds = -10, time.perf_counter(), 0.0
     while steps < 1 or seconds < options.seconds:
         if steps == 0:
             start = time.perf_counter()
-        gradients, v = loss_and_gradients(p, batch)[1:]
-        update(p, gradients, optimiser, v)
+        gradients, values = loss_and_gradients(params, batch)[1:]
+        update(params, gradients, optimiser, values)
         steps += 1
         seconds = time.perf_counter() - start
     each = seconds / steps

@@ -1,9 +1,9 @@
 // sigmoid_mlp: trainer
 //
 // Written by derivgen 0.1.0: derivgen emit sigmoid_mlp --target cpp --dtype float32
-// It needs the standard library only and belongs to whoever had it written. Build it with
-//   g++ -std=c++17 -O3 -march=native -o sigmoid_mlp sigmoid_mlp.cpp
-// and see ./sigmoid_mlp --help. With DERIVGEN_NO_MAIN defined, including this file gives
+// The code belongs to whoever had it written and needs the standard library only. Build:
+//   g++ -std=c++17 -O3 -march=native -fno-math-errno -o trainer trainer.cpp
+// and see ./trainer --help. With DERIVGEN_NO_MAIN defined, including this file gives
 // Parameters, Batch, Workspace, predict, loss_and_gradients and update alone.
 //
 //   # One hidden layer, sigmoids, squared error: the classic derivation by hand.
@@ -94,10 +94,14 @@ struct Parameters {
   std::vector<real> b = std::vector<real>(K);  // b[K]
 
   /// All that training changes, in order of declaration.
-  std::vector<std::vector<real>*> all() { return {&V, &c, &W, &b}; }
+  std::vector<std::vector<real>*> all() {
+    return {&V, &c, &W, &b};
+  }
 
   /// The same, then the states kept from step to step.
-  std::vector<std::vector<real>*> all_and_states() { return {&V, &c, &W, &b}; }
+  std::vector<std::vector<real>*> all_and_states() {
+    return {&V, &c, &W, &b};
+  }
 };
 
 /// Describes what `all_and_states` lists.
@@ -286,6 +290,22 @@ struct Matrix {
   std::ptrdiff_t column_step;
 };
 
+/// Writes scaled values to every `step`-th element from `to` on, or adds them.
+template <typename real, int width>
+void store_row(const real (&values)[width], int used, real scale, bool add, real* to,
+               std::ptrdiff_t step) {
+  if (used == width && step == 1) {
+    for (int lane = 0; lane < width; ++lane) {
+      to[lane] = scale * values[lane] + (add ? to[lane] : real(0));
+    }
+    return;
+  }
+  for (int lane = 0; lane < used; ++lane) {
+    real& element = to[lane * step];
+    element = scale * values[lane] + (add ? element : real(0));
+  }
+}
+
 /// Computes c[i,j] = scale * sum_k a[i,k] * b[k,j], or adds it to c if `add`.
 ///
 /// A tile of c stays in registers while k runs; b's columns are copied side by side first, so that
@@ -324,12 +344,10 @@ void multiply(int rows, int columns, int depth, Matrix<const real> a, Matrix<con
         }
       }
       for (int r = 0; r < std::min(height, rows - i); ++r) {
+        real values[width];
+        std::memcpy(values, sum[r], sizeof values);
         real* const to = c.data + (i + r) * c.row_step + j * c.column_step;
-        for (int lane = 0; lane < used; ++lane) {
-          const real value = scale * sum[r][lane / lanes][lane % lanes];
-          real& element = to[lane * c.column_step];
-          element = add ? element + value : value;
-        }
+        store_row(values, used, scale, add, to, c.column_step);
       }
     }
   }
@@ -390,7 +408,8 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
 
 /// Goes on from the output to the loss.
 template <typename real>
-void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work) {
+void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch,
+                  Workspace<real>& work) {
   const int N = batch.samples;
   const real* const y = batch.y.data();
   const real* const yhat = work.yhat.data();
@@ -445,7 +464,8 @@ double evaluate(const Parameters<real>& parameters, const Batch<real>& batch,
 
 /// Computes the gradients, after `training_loss`.
 template <typename real>
-void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work, Parameters<real>& gradients) {
+void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work,
+              Parameters<real>& gradients) {
   const int N = batch.samples;
   const real* const yhat = work.yhat.data();
   const real* const y = batch.y.data();
@@ -493,27 +513,27 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   for (int k = 0; k < K; ++k) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_beta[n * K + k] / real(N);
+      sum += adj_beta[n * K + k];
     }
-    adj_b[k] = sum;
+    adj_b[k] = sum / real(N);
   }
   // adj_W[k,h] = sum[n](adj_beta[n,k]*a[n,h]/N)
   for (int k = 0; k < K; ++k) {
     for (int h = 0; h < H; ++h) {
       real sum = 0;
       for (int n = 0; n < N; ++n) {
-        sum += adj_beta[n * K + k] * a[n * H + h] / real(N);
+        sum += adj_beta[n * K + k] * a[n * H + h];
       }
-      adj_W[k * H + h] = sum;
+      adj_W[k * H + h] = sum / real(N);
     }
   }
   // adj_c[h] = sum[n](adj_alpha[n,h]/N)
   for (int h = 0; h < H; ++h) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_alpha[n * H + h] / real(N);
+      sum += adj_alpha[n * H + h];
     }
-    adj_c[h] = sum;
+    adj_c[h] = sum / real(N);
   }
   // adj_V[h,d] = sum[n](adj_alpha[n,h]*x[n,d]/N)
   multiply<real>(H, D, N, {adj_alpha, 1, 5}, {x, 4, 1}, {adj_V, 4, 1}, 1 / real(N), false);
@@ -544,7 +564,8 @@ inline const std::vector<Rule>& rules() {
       {"adagrad", {{"lr", 0.01}, {"eps", 1e-10}}, {0.0}},
       {"rmsprop", {{"lr", 0.01}, {"alpha", 0.99}, {"eps", 1e-08}}, {0.0}},
       {"adam", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}}, {0.0, 0.0}},
-      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay", 0.01}}, {0.0, 0.0}},
+      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay",
+          0.01}}, {0.0, 0.0}},
   };
   return all;
 }
@@ -574,9 +595,10 @@ struct Optimiser {
 
 // sgd: w' = w - lr*g
 template <typename real>
-void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w) {
+void sgd_step(Optimiser<real>& optimiser, [[maybe_unused]] std::size_t p,
+              const std::vector<real>& g, std::vector<real>& w) {
   const real lr = optimiser.setting(0);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real w_next = w[i] - lr * g[i];
     w[i] = w_next;
   }
@@ -584,10 +606,12 @@ void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g,
 
 // momentum: v' = mu*v + g; w' = w - lr*v'
 template <typename real>
-void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void momentum_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * v_next;
     v[i] = v_next;
@@ -597,10 +621,12 @@ void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // nesterov: v' = mu*v + g; w' = w - lr*(g + mu*v')
 template <typename real>
-void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void nesterov_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * (g[i] + mu * v_next);
     v[i] = v_next;
@@ -610,10 +636,12 @@ void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // adagrad: s' = s + g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void adagrad_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real eps = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = s[i] + square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -623,12 +651,14 @@ void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real
 
 // rmsprop: s' = alpha*s + (1 - alpha)*g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void rmsprop_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real alpha = optimiser.setting(1);
   const real eps = optimiser.setting(2);
   const real factor1 = 1 - alpha;
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = alpha * s[i] + factor1 * square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -639,7 +669,10 @@ void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real
 // adam: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = w - (lr*(m'/(1
 //     - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adam_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+               std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -649,7 +682,7 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
   const real factor2 = 1 - beta2;
   const real factor3 = 1 - std::pow(beta1, t);
   const real factor4 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
     const real w_next = w[i] - lr * (m_next / factor3) / (std::sqrt(v_next / factor4) + eps);
@@ -662,7 +695,10 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
 // adamw: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = (1 -
 //     lr*weight_decay)*w - (lr*(m'/(1 - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adamw_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -674,10 +710,11 @@ void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* 
   const real factor3 = 1 - lr * weight_decay;
   const real factor4 = 1 - std::pow(beta1, t);
   const real factor5 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
-    const real w_next = factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
+    const real w_next =
+        factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
     m[i] = m_next;
     v[i] = v_next;
     w[i] = w_next;
@@ -693,13 +730,13 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
     if (optimiser.frozen[p]) continue;
     const std::vector<real>& g = *gradients.all()[p];
     std::vector<real>& w = *parameters.all()[p];
-    if (optimiser.rule.name == "sgd") sgd_step(optimiser, w.size(), g.data(), w.data());
-    if (optimiser.rule.name == "momentum") momentum_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adam") adam_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
-    if (optimiser.rule.name == "adamw") adamw_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
+    if (optimiser.rule.name == "sgd") sgd_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "momentum") momentum_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adam") adam_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adamw") adamw_step(optimiser, p, g, w);
   }
 }
 
@@ -708,7 +745,8 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
 // --- about this network -------------------------------------------------------------------------
 
 constexpr const char* network_name = "sigmoid_mlp";
-constexpr const char* network_hash = "884bec45b506cb738608adcd3ac2e63989001239ea9836574803d8b46105dfd6";
+constexpr const char* network_hash =
+    "884bec45b506cb738608adcd3ac2e63989001239ea9836574803d8b46105dfd6";
 constexpr const char* derivgen_version = "0.1.0";
 constexpr const char* default_dtype = "float32";
 constexpr const char* default_optimiser = "sgd";
@@ -1766,7 +1804,7 @@ Dataset<real> example_data() {
 
 // --- command line -------------------------------------------------------------------------------
 
-constexpr const char* help_text = R"help(usage: sigmoid_mlp COMMAND [options]
+constexpr const char* help_text = R"help(usage: trainer COMMAND [options]
 
 commands:
   train     train on data and print loss and accuracy
@@ -2832,7 +2870,11 @@ inline int count_samples(const TensorInfo& tensor, std::vector<int> shape,
 
 /// Refuses a size other than the one this program was written for.
 inline void check_size(const std::string& name, double size, const std::string& file) {
-  static const std::vector<std::pair<std::string, int>> sizes = {{"D", 4}, {"H", 5}, {"K", 3}};
+  static const std::vector<std::pair<std::string, int>> sizes = {
+      {"D", 4},
+      {"H", 5},
+      {"K", 3},
+  };
   for (const auto& [own, value] : sizes) {
     if (own != name || value == size) continue;
     throw Failure(exit_data, file + ", " + name,

@@ -1,9 +1,9 @@
 // softmax_mlp: trainer
 //
 // Written by derivgen 0.1.0: derivgen emit softmax_mlp --target cpp --dtype float32
-// It needs the standard library only and belongs to whoever had it written. Build it with
-//   g++ -std=c++17 -O3 -march=native -o softmax_mlp softmax_mlp.cpp
-// and see ./softmax_mlp --help. With DERIVGEN_NO_MAIN defined, including this file gives
+// The code belongs to whoever had it written and needs the standard library only. Build:
+//   g++ -std=c++17 -O3 -march=native -fno-math-errno -o trainer trainer.cpp
+// and see ./trainer --help. With DERIVGEN_NO_MAIN defined, including this file gives
 // Parameters, Batch, Workspace, predict, loss_and_gradients and update alone.
 //
 //   # One sigmoid hidden layer, softmax and cross-entropy, under the declared fact sum[k](y[k]) = 1.
@@ -95,10 +95,14 @@ struct Parameters {
   std::vector<real> b = std::vector<real>(K);  // b[K]
 
   /// All that training changes, in order of declaration.
-  std::vector<std::vector<real>*> all() { return {&V, &c, &W, &b}; }
+  std::vector<std::vector<real>*> all() {
+    return {&V, &c, &W, &b};
+  }
 
   /// The same, then the states kept from step to step.
-  std::vector<std::vector<real>*> all_and_states() { return {&V, &c, &W, &b}; }
+  std::vector<std::vector<real>*> all_and_states() {
+    return {&V, &c, &W, &b};
+  }
 };
 
 /// Describes what `all_and_states` lists.
@@ -171,7 +175,8 @@ struct Workspace {
   std::vector<real> adj_beta;  // adj_beta[N, K]
   std::vector<real> adj_h;  // adj_h[N, S]
   std::vector<real> adj_alpha;  // adj_alpha[N, S]
-  std::vector<real> max_sum_yhat;  // max_sum_yhat[N]
+  std::vector<real> max_yhat;  // max_yhat[N]
+  std::vector<real> exp_yhat;  // exp_yhat[N, 10]
 
   void fit(int count) {
     if (samples == count) return;
@@ -186,7 +191,8 @@ struct Workspace {
     adj_beta.resize(static_cast<std::size_t>(samples) * K);
     adj_h.resize(static_cast<std::size_t>(samples) * S);
     adj_alpha.resize(static_cast<std::size_t>(samples) * S);
-    max_sum_yhat.resize(static_cast<std::size_t>(samples));
+    max_yhat.resize(static_cast<std::size_t>(samples));
+    exp_yhat.resize(static_cast<std::size_t>(samples) * 10);
   }
 };
 
@@ -299,6 +305,22 @@ struct Matrix {
   std::ptrdiff_t column_step;
 };
 
+/// Writes scaled values to every `step`-th element from `to` on, or adds them.
+template <typename real, int width>
+void store_row(const real (&values)[width], int used, real scale, bool add, real* to,
+               std::ptrdiff_t step) {
+  if (used == width && step == 1) {
+    for (int lane = 0; lane < width; ++lane) {
+      to[lane] = scale * values[lane] + (add ? to[lane] : real(0));
+    }
+    return;
+  }
+  for (int lane = 0; lane < used; ++lane) {
+    real& element = to[lane * step];
+    element = scale * values[lane] + (add ? element : real(0));
+  }
+}
+
 /// Computes c[i,j] = scale * sum_k a[i,k] * b[k,j], or adds it to c if `add`.
 ///
 /// A tile of c stays in registers while k runs; b's columns are copied side by side first, so that
@@ -337,12 +359,10 @@ void multiply(int rows, int columns, int depth, Matrix<const real> a, Matrix<con
         }
       }
       for (int r = 0; r < std::min(height, rows - i); ++r) {
+        real values[width];
+        std::memcpy(values, sum[r], sizeof values);
         real* const to = c.data + (i + r) * c.row_step + j * c.column_step;
-        for (int lane = 0; lane < used; ++lane) {
-          const real value = scale * sum[r][lane / lanes][lane % lanes];
-          real& element = to[lane * c.column_step];
-          element = add ? element + value : value;
-        }
+        store_row(values, used, scale, add, to, c.column_step);
       }
     }
   }
@@ -362,7 +382,8 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   real* __restrict const h = work.h.data();
   const real* const b = parameters.b.data();
   real* __restrict const beta = work.beta.data();
-  real* __restrict const max_sum_yhat = work.max_sum_yhat.data();
+  real* __restrict const max_yhat = work.max_yhat.data();
+  real* __restrict const exp_yhat = work.exp_yhat.data();
   real* __restrict const sum_yhat = work.sum_yhat.data();
   real* __restrict const yhat = work.yhat.data();
   // alpha[n,s] = sum[d](V[s,d]*x[n,d])
@@ -387,44 +408,51 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
       beta[n * K + k] += b[k];
     }
   }
-  // max_sum_yhat[n] = max[k2](beta[n,k2])
+  // max_yhat[n] = max[k2](beta[n,k2])
   for (int n = 0; n < N; ++n) {
     real largest = -infinity<real>;
     for (int k2 = 0; k2 < K; ++k2) {
       largest = larger(largest, beta[n * K + k2]);
     }
-    max_sum_yhat[n] = largest;
+    max_yhat[n] = largest;
   }
-  // sum_yhat[n] = sum[k2](exp(beta[n,k2] - max_sum_yhat[n]))
+  // exp_yhat[n,k2] = exp(beta[n,k2] - max_yhat[n])
+  for (int n = 0; n < N; ++n) {
+    for (int k2 = 0; k2 < K; ++k2) {
+      exp_yhat[n * 10 + k2] = std::exp(beta[n * K + k2] - max_yhat[n]);
+    }
+  }
+  // sum_yhat[n] = sum[k2](exp_yhat[n,k2])
   for (int n = 0; n < N; ++n) {
     real sum = 0;
-    for (int k2 = 0; k2 < K; ++k2) {
-      sum += std::exp(beta[n * K + k2] - max_sum_yhat[n]);
+    for (int k2 = 0; k2 < 10; ++k2) {
+      sum += exp_yhat[n * 10 + k2];
     }
     sum_yhat[n] = sum;
   }
-  // yhat[n,k] = exp(beta[n,k] - max_sum_yhat[n])/sum_yhat[n]
+  // yhat[n,k] = exp_yhat[n,k]/sum_yhat[n]
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
-      yhat[n * K + k] = std::exp(beta[n * K + k] - max_sum_yhat[n]) / sum_yhat[n];
+      yhat[n * K + k] = exp_yhat[n * 10 + k] / sum_yhat[n];
     }
   }
 }
 
 /// Goes on from the output to the loss.
 template <typename real>
-void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work) {
+void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch,
+                  Workspace<real>& work) {
   const int N = batch.samples;
   const real* const y = batch.y.data();
   const real* const beta = work.beta.data();
-  const real* const max_sum_yhat = work.max_sum_yhat.data();
+  const real* const max_yhat = work.max_yhat.data();
   const real* const sum_yhat = work.sum_yhat.data();
   real* __restrict const E = work.E.data();
-  // E[n] = sum[k](-y[n,k]*(beta[n,k] - max_sum_yhat[n] - log(sum_yhat[n])))
+  // E[n] = sum[k](-y[n,k]*(beta[n,k] - max_yhat[n] - log(sum_yhat[n])))
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int k = 0; k < K; ++k) {
-      sum += -y[n * K + k] * (beta[n * K + k] - max_sum_yhat[n] - std::log(sum_yhat[n]));
+      sum += -y[n * K + k] * (beta[n * K + k] - max_yhat[n] - std::log(sum_yhat[n]));
     }
     E[n] = sum;
   }
@@ -470,7 +498,8 @@ double evaluate(const Parameters<real>& parameters, const Batch<real>& batch,
 
 // sum[k](y[k]) = 1
 template <typename real>
-void fact_1([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work) {
+void fact_1([[maybe_unused]] const Parameters<real>& parameters, const Batch<real>& batch,
+            Workspace<real>& work) {
   const int N = batch.samples;
   const real* const y = batch.y.data();
   real* __restrict const fact_0 = work.fact_0.data();
@@ -492,7 +521,8 @@ void fact_1([[maybe_unused]] const Parameters<real>& parameters, const Batch<rea
 
 /// Computes the gradients, after `training_loss`.
 template <typename real>
-void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work, Parameters<real>& gradients) {
+void backward(const Parameters<real>& parameters, const Batch<real>& batch, Workspace<real>& work,
+              Parameters<real>& gradients) {
   const int N = batch.samples;
   const real* const yhat = work.yhat.data();
   const real* const y = batch.y.data();
@@ -524,9 +554,9 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   for (int k = 0; k < K; ++k) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_beta[n * K + k] / real(N);
+      sum += adj_beta[n * K + k];
     }
-    adj_b[k] = sum;
+    adj_b[k] = sum / real(N);
   }
   // adj_W[k,s] = sum[n](adj_beta[n,k]*h[n,s]/N)
   multiply<real>(K, S, N, {adj_beta, 1, 10}, {h, 32, 1}, {adj_W, 32, 1}, 1 / real(N), false);
@@ -534,9 +564,9 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   for (int s = 0; s < S; ++s) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
-      sum += adj_alpha[n * S + s] / real(N);
+      sum += adj_alpha[n * S + s];
     }
-    adj_c[s] = sum;
+    adj_c[s] = sum / real(N);
   }
   // adj_V[s,d] = sum[n](adj_alpha[n,s]*x[n,d]/N)
   multiply<real>(S, D, N, {adj_alpha, 1, 32}, {x, 64, 1}, {adj_V, 64, 1}, 1 / real(N), false);
@@ -567,7 +597,8 @@ inline const std::vector<Rule>& rules() {
       {"adagrad", {{"lr", 0.01}, {"eps", 1e-10}}, {0.0}},
       {"rmsprop", {{"lr", 0.01}, {"alpha", 0.99}, {"eps", 1e-08}}, {0.0}},
       {"adam", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}}, {0.0, 0.0}},
-      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay", 0.01}}, {0.0, 0.0}},
+      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay",
+          0.01}}, {0.0, 0.0}},
   };
   return all;
 }
@@ -597,9 +628,10 @@ struct Optimiser {
 
 // sgd: w' = w - lr*g
 template <typename real>
-void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w) {
+void sgd_step(Optimiser<real>& optimiser, [[maybe_unused]] std::size_t p,
+              const std::vector<real>& g, std::vector<real>& w) {
   const real lr = optimiser.setting(0);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real w_next = w[i] - lr * g[i];
     w[i] = w_next;
   }
@@ -607,10 +639,12 @@ void sgd_step(const Optimiser<real>& optimiser, std::size_t size, const real* g,
 
 // momentum: v' = mu*v + g; w' = w - lr*v'
 template <typename real>
-void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void momentum_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * v_next;
     v[i] = v_next;
@@ -620,10 +654,12 @@ void momentum_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // nesterov: v' = mu*v + g; w' = w - lr*(g + mu*v')
 template <typename real>
-void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* v) {
+void nesterov_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                   std::vector<real>& w) {
+  real* const v = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real mu = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real v_next = mu * v[i] + g[i];
     const real w_next = w[i] - lr * (g[i] + mu * v_next);
     v[i] = v_next;
@@ -633,10 +669,12 @@ void nesterov_step(const Optimiser<real>& optimiser, std::size_t size, const rea
 
 // adagrad: s' = s + g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void adagrad_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real eps = optimiser.setting(1);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = s[i] + square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -646,12 +684,14 @@ void adagrad_step(const Optimiser<real>& optimiser, std::size_t size, const real
 
 // rmsprop: s' = alpha*s + (1 - alpha)*g^2; w' = w - (lr*g/(sqrt(s') + eps))
 template <typename real>
-void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* s) {
+void rmsprop_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                  std::vector<real>& w) {
+  real* const s = optimiser.state(0, p);
   const real lr = optimiser.setting(0);
   const real alpha = optimiser.setting(1);
   const real eps = optimiser.setting(2);
   const real factor1 = 1 - alpha;
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real s_next = alpha * s[i] + factor1 * square(g[i]);
     const real w_next = w[i] - lr * g[i] / (std::sqrt(s_next) + eps);
     s[i] = s_next;
@@ -662,7 +702,10 @@ void rmsprop_step(const Optimiser<real>& optimiser, std::size_t size, const real
 // adam: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = w - (lr*(m'/(1
 //     - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adam_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+               std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -672,7 +715,7 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
   const real factor2 = 1 - beta2;
   const real factor3 = 1 - std::pow(beta1, t);
   const real factor4 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
     const real w_next = w[i] - lr * (m_next / factor3) / (std::sqrt(v_next / factor4) + eps);
@@ -685,7 +728,10 @@ void adam_step(const Optimiser<real>& optimiser, std::size_t size, const real* g
 // adamw: m' = beta1*m + (1 - beta1)*g; v' = beta2*v + (1 - beta2)*g^2; w' = (1 -
 //     lr*weight_decay)*w - (lr*(m'/(1 - beta1^t))/(sqrt(v'/(1 - beta2^t)) + eps))
 template <typename real>
-void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* g, real* w, real* m, real* v) {
+void adamw_step(Optimiser<real>& optimiser, std::size_t p, const std::vector<real>& g,
+                std::vector<real>& w) {
+  real* const m = optimiser.state(0, p);
+  real* const v = optimiser.state(1, p);
   const real lr = optimiser.setting(0);
   const real beta1 = optimiser.setting(1);
   const real beta2 = optimiser.setting(2);
@@ -697,10 +743,11 @@ void adamw_step(const Optimiser<real>& optimiser, std::size_t size, const real* 
   const real factor3 = 1 - lr * weight_decay;
   const real factor4 = 1 - std::pow(beta1, t);
   const real factor5 = 1 - std::pow(beta2, t);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < w.size(); ++i) {
     const real m_next = beta1 * m[i] + factor1 * g[i];
     const real v_next = beta2 * v[i] + factor2 * square(g[i]);
-    const real w_next = factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
+    const real w_next =
+        factor3 * w[i] - lr * (m_next / factor4) / (std::sqrt(v_next / factor5) + eps);
     m[i] = m_next;
     v[i] = v_next;
     w[i] = w_next;
@@ -716,13 +763,13 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
     if (optimiser.frozen[p]) continue;
     const std::vector<real>& g = *gradients.all()[p];
     std::vector<real>& w = *parameters.all()[p];
-    if (optimiser.rule.name == "sgd") sgd_step(optimiser, w.size(), g.data(), w.data());
-    if (optimiser.rule.name == "momentum") momentum_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p));
-    if (optimiser.rule.name == "adam") adam_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
-    if (optimiser.rule.name == "adamw") adamw_step(optimiser, w.size(), g.data(), w.data(), optimiser.state(0, p), optimiser.state(1, p));
+    if (optimiser.rule.name == "sgd") sgd_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "momentum") momentum_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "nesterov") nesterov_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adagrad") adagrad_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "rmsprop") rmsprop_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adam") adam_step(optimiser, p, g, w);
+    if (optimiser.rule.name == "adamw") adamw_step(optimiser, p, g, w);
   }
 }
 
@@ -731,7 +778,8 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
 // --- about this network -------------------------------------------------------------------------
 
 constexpr const char* network_name = "softmax_mlp";
-constexpr const char* network_hash = "4978d7ca9744355cc1c2ed59ec209ab5b8195a64a78cdeca9e0660bed0f4b21b";
+constexpr const char* network_hash =
+    "4978d7ca9744355cc1c2ed59ec209ab5b8195a64a78cdeca9e0660bed0f4b21b";
 constexpr const char* derivgen_version = "0.1.0";
 constexpr const char* default_dtype = "float32";
 constexpr const char* default_optimiser = "sgd";
@@ -1789,7 +1837,7 @@ Dataset<real> example_data() {
 
 // --- command line -------------------------------------------------------------------------------
 
-constexpr const char* help_text = R"help(usage: softmax_mlp COMMAND [options]
+constexpr const char* help_text = R"help(usage: trainer COMMAND [options]
 
 commands:
   train     train on data and print loss and accuracy
@@ -2441,7 +2489,8 @@ Violation find_violation([[maybe_unused]] const Batch<real>& batch,
   Violation violation;
   work.fit(batch.samples);
   fact_1(Parameters<real>(), batch, work);
-  judge_fact(violation, work.fact_0, TensorInfo{"fact_0", {}, 0, false, 0, 0}, batch.samples, "sum[k](y[k]) = 1");
+  judge_fact(violation, work.fact_0, TensorInfo{"fact_0", {}, 0, false, 0, 0}, batch.samples,
+      "sum[k](y[k]) = 1");
   return violation;
 }
 
@@ -2858,7 +2907,11 @@ inline int count_samples(const TensorInfo& tensor, std::vector<int> shape,
 
 /// Refuses a size other than the one this program was written for.
 inline void check_size(const std::string& name, double size, const std::string& file) {
-  static const std::vector<std::pair<std::string, int>> sizes = {{"D", 64}, {"S", 32}, {"K", 10}};
+  static const std::vector<std::pair<std::string, int>> sizes = {
+      {"D", 64},
+      {"S", 32},
+      {"K", 10},
+  };
   for (const auto& [own, value] : sizes) {
     if (own != name || value == size) continue;
     throw Failure(exit_data, file + ", " + name,
