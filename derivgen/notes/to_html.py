@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -34,6 +35,8 @@ from derivgen.notes.words import word
 from derivgen.version import VERSION
 
 LINE = 92
+_CODE = re.compile(r"<pre><code>(.*?)</code></pre>", re.S)
+_NAME = re.compile(r"(?<![&\w])[A-Za-z_]\w*\b(?!;)")
 Numbers = dict[str, int]
 
 
@@ -42,6 +45,7 @@ def to_html(document: Document) -> str:
     counts = numbers(document)
     title = prose_html(document.title, counts)
     body = "\n".join(part for b in document.body if (part := _print(b, counts, document.lang)))
+    body = _CODE.sub(lambda found: _marked(found[1], document), body)
     return framed(
         "html/page.html.jinja",
         lang=document.lang,
@@ -54,6 +58,17 @@ def to_html(document: Document) -> str:
         dark=word(document.lang, "html dark"),
         readers=json.dumps({a: list(b) for a, b in document.readers}).replace("</", "<\\/"),
     )
+
+
+def _marked(code: str, document: Document) -> str:
+    """Return a listing whose names of tensors and adjoints light up with their formulas."""
+    known = {name for name, readers in document.readers for name in (name, *readers)}
+
+    def mark(found: re.Match[str]) -> str:
+        name = found[0].removeprefix("adj_")
+        return f'<span data-t="{name}">{found[0]}</span>' if name in known else found[0]
+
+    return f"<pre><code>{_NAME.sub(mark, code)}</code></pre>"
 
 
 def fragment_html(document: Document) -> str:

@@ -204,6 +204,14 @@ def test_code_stands_beside_the_formula_it_computes() -> None:
     assert "adj_W = d.T @ h" not in after
 
 
+def test_code_in_the_page_lights_up_with_its_formulas() -> None:
+    source = "    # adj_W[k,s] = sum[n](adj_beta[n,k]*h[n,s])\n    adj_W = adj_beta.T @ h\n"
+
+    page = render(derived("softmax_mlp"), "html", code=source)
+
+    assert '<span data-t="W">adj_W</span> = <span data-t="beta">adj_beta</span>.T' in page
+
+
 def test_details_differ_in_length_and_agree_in_results() -> None:
     short, usual, long = (
         render(derived("softmax_mlp"), "latex", detail=detail)

@@ -30,6 +30,23 @@ for (const [text, displayMode] of formulas) {
 }
 console.log(JSON.stringify(wrong));
 """
+MATHJAX = """
+const formulas = JSON.parse(require("fs").readFileSync(0, "utf8"));
+require("mathjax").init({
+  loader: { load: ["input/tex-full", "output/svg"] },
+  tex: { packages: { "[-]": ["noundefined", "noerrors"] } },
+}).then((MathJax) => {
+  const adaptor = MathJax.startup.adaptor;
+  const wrong = [];
+  for (const [text, display] of formulas) {
+    try {
+      const shown = adaptor.outerHTML(MathJax.tex2svg(text, { display }));
+      if (shown.includes("data-mjx-error") || shown.includes("merror")) wrong.push([text, "error"]);
+    } catch (problem) { wrong.push([text, String(problem)]); }
+  }
+  console.log(JSON.stringify(wrong));
+});
+"""
 CLICK = """
 <script>
 addEventListener("load", () => {
@@ -72,6 +89,19 @@ def test_katex_reads_every_formula_in_strict_mode(style: str) -> None:
     formulas = [f for name in ALL for f in formulas_of(notes(name, "markdown", style))]
 
     assert katex_of(formulas) == []
+
+
+def test_mathjax_reads_every_formula_without_fallbacks() -> None:
+    node = tool("node", "install Node.js and `npm install -g mathjax@3`")
+    formulas = [f for name in ALL for f in formulas_of(notes(name, "markdown"))]
+
+    done = subprocess.run(
+        [node, "-e", MATHJAX], input=json.dumps(formulas), capture_output=True, text=True
+    )
+
+    if "Cannot find module" in done.stderr:
+        pytest.skip("MathJax is not installed: `npm install -g mathjax@3`, and set NODE_PATH")
+    assert json.loads(done.stdout) == []
 
 
 @pytest.mark.parametrize("lang", ("en", "zh"))
