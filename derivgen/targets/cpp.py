@@ -98,7 +98,7 @@ def emit_cpp(program: Program, dtype: str, predict_only: bool) -> dict[str, str]
 def cpp_view(program: Program, dtype: str, predict_only: bool) -> CppView:
     """Return the printed parts of a program."""
     training = not predict_only
-    file = Names((*HELPERS, *names_of_frame(templates_folder() / "cpp")))
+    file = Names((*HELPERS, *functions_of_frame(templates_folder() / "cpp")))
     scope = scope_of(program, file)
     code = {
         name: tuple(function_lines(name, blocks, scope, name == "backward"))
@@ -145,18 +145,35 @@ def stem_of(training: bool) -> str:
 
 @cache
 def names_of_frame(folder: Path) -> frozenset[str]:
-    """Return the names that the templates of a folder define or call; a network's keep clear."""
-    found: set[str] = set()
-    for file in sorted(folder.glob("*.jinja")):
-        content = file.read_text(encoding="utf-8")
-        found.update(re.findall(r"\b([A-Za-z_]\w*)\s*\(", content))
-        found.update(re.findall(r"\b(?:struct|class|typename|constexpr \w+)\s+(\w+)", content))
-    return frozenset(found)
+    """Return the names that the templates of a folder use, those of local variables included."""
+    return frozenset(re.findall(r"\b[A-Za-z_]\w*", _code_of(folder)))
+
+
+@cache
+def functions_of_frame(folder: Path) -> frozenset[str]:
+    """Return the names of functions and types that the templates of a folder define or call."""
+    code = _code_of(folder)
+    types = re.findall(r"\b(?:struct|class|typename|constexpr \w+)\s+(\w+)", code)
+    return frozenset([*types, *re.findall(r"\b([A-Za-z_]\w*)\s*\(", code)])
+
+
+@cache
+def _code_of(folder: Path) -> str:
+    """Return the code of all templates, without comments, literals and expressions of Jinja."""
+    files = sorted(folder.glob("*.cpp.jinja"))
+    whole = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    aside = r'//[^\n]*|R?"(\\.|[^"\\\n])*"|R"help|\{\{.*?\}\}|\{%.*?%\}'
+    return re.sub(aside, " ", whole)
 
 
 def scope_of(program: Program, file: Names) -> Scope:
-    """Return the names of everything in a program, none of them twice in one file."""
-    sizes = {name: file[name] for name, _ in program.dims}
+    """Return the names of everything in a program, none of them twice in one file.
+
+    A size stands at file scope, where even a local variable of its name would draw a warning.
+    """
+    apart = Names(names_of_frame(templates_folder() / "cpp"), file)
+    sizes = {name: apart[name] for name, _ in program.dims}
+    file.used.update(dict.fromkeys(sizes.values()))
     samples = file[program.samples.name]
     tensors = Names((*TAKEN, *sizes.values(), samples, *HELPERS))
     for name in program.arrays:

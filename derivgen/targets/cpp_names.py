@@ -19,8 +19,10 @@ _KEYWORDS = """
 # Macros of the standard headers that a person may well choose as a name.
 _MACROS = """
     BUFSIZ EOF INFINITY NAN NULL SNAN SNANF SNANL MAXFLOAT NFDBITS WEOF WNOHANG alloca errno
-    offsetof stderr stdin stdout strdupa issubnormal HUGE_VAL HUGE_VALF HUGE_VALL RAND_MAX SIZE_MAX
-    F_OK R_OK W_OK X_OK L_SET L_INCR L_XTND TMP_MAX INT_MAX INT_MIN assert linux unix
+    offsetof stderr stdin stdout strdupa issubnormal HUGE_VAL HUGE_VALF HUGE_VALL
+    F_OK F_TEST F_LOCK F_TLOCK F_ULOCK R_OK W_OK X_OK L_SET L_INCR L_XTND L_tmpnam L_ctermid
+    L_cuserid P_tmpdir M_E M_LOG2E M_LOG10E M_LN2 M_LN10 M_PI M_PI_2 M_PI_4 M_1_PI M_2_PI
+    M_2_SQRTPI M_SQRT2 M_SQRT1_2 assert linux unix
 """
 # What the emitted functions around the statements call their own.
 _TAKEN = """
@@ -30,6 +32,7 @@ _TAKEN = """
 KEYWORDS = frozenset(_KEYWORDS.split())
 MACROS = frozenset(_MACROS.split()) | frozenset(errno.errorcode.values())
 TAKEN = frozenset(_TAKEN.split())
+LIKE_A_MACRO = re.compile(r"[A-Z]{2,}[A-Z0-9]*_[A-Z0-9_]+")  # INT_MAX, EXIT_FAILURE, LC_ALL
 
 
 class Names:
@@ -60,6 +63,8 @@ class Names:
 
     def _clashes(self, name: str) -> bool:
         if name in KEYWORDS or name in MACROS or name in self.used:
+            return True
+        if LIKE_A_MACRO.fullmatch(name) and not name.endswith("_"):
             return True
         return self.outer is not None and self.outer._clashes(name)
 

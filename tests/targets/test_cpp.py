@@ -22,6 +22,7 @@ from tests.targets.cpp_build import Case, results
 NETWORKS = sorted((Path(__file__).parents[1] / "oracle" / "networks").glob("*.dg"))
 RELATIVE = 1e-12  # both add the same products of doubles, in another order
 ACROSS = 1e-10  # rewritten for stability, so rounded otherwise, in some cancelling sums
+SAME = 1e-12  # gradients near 1
 DRAWN = 40  # random networks; they share one compilation
 LARGE = 1e6  # beyond this a difference of terms says nothing in doubles
 
@@ -33,9 +34,9 @@ def calls_unknown(network) -> bool:
     return any(part.name in unknown for part in found)
 
 
-def case_of(path: Path):
+def case_of(text: str, name: str):
     """Return the case of a network at two samples, and what the interpreter says of it."""
-    network = parse(path.read_text(encoding="utf-8"), path.name)
+    network = parse(text, name)
     if calls_unknown(network):
         return None
     derivation = derive(network)
@@ -55,13 +56,14 @@ def case_of(path: Path):
         for p in program.parameters
     ]
     count = samples if program.lifted else samples * sizes.get(program.samples.name, 1)
-    return Case(f"net_{path.stem}", program, tuple(count)), loss, gradients
+    return Case(f"net_{name}", program, tuple(count)), loss, gradients
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """Compile all networks at once; return name -> (found, loss, gradients)."""
-    made = [case for case in map(case_of, NETWORKS) if case is not None]
+    texts = [(path.read_text(encoding="utf-8"), path.stem) for path in NETWORKS]
+    made = [case for text, name in texts if (case := case_of(text, name)) is not None]
     found = results([case for case, _, _ in made], tmp_path_factory.mktemp("cpp"))
     return {case.name: (found[case.name], loss, each) for case, loss, each in made}
 
@@ -121,3 +123,27 @@ def test_random_networks_give_the_interpreters_gradients(tmp_path):
         for one, expected in zip(own["gradients"], gradients, strict=True):
             gap = np.max(np.abs(np.array(one) - np.ravel(expected)), initial=0)
             assert gap <= ACROSS * scale, text
+
+
+NAMES = """network std
+dim N = 3, real = 2, EOF = 4
+index i: N, main: real, k: EOF
+input int[i], x__y[main]
+target E[k]
+param lambda[main,i], double[k,main], N1, sum, parameters[main], _q = 0.5
+define square(z) = z*z
+define update(z) = square(z) + 1
+batch[main] = tanh(sum[i](lambda[main,i]*int[i]) + N1*x__y[main] + parameters[main])
+M_PI[k] = update(sum[main](double[k,main]*batch[main])) + sum + _q
+loss gradients = sum[k]((M_PI[k] - E[k])^2)
+"""
+
+
+def test_names_that_mean_something_in_cpp_work(tmp_path):
+    case, loss, gradients = case_of(NAMES, "names")
+
+    found = results([case], tmp_path, "-O1")["net_names"]
+
+    assert abs(found["loss"] - loss) <= RELATIVE * max(1.0, abs(loss))
+    for own, expected in zip(found["gradients"], gradients, strict=True):
+        assert np.max(np.abs(np.array(own) - np.ravel(expected)), initial=0) <= SAME

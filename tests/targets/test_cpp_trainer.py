@@ -29,10 +29,12 @@ FLAGS = {"digits_mlp": ("--scale", "16"), "iris": ("--scale", "standard")}
 FLAGS["sigmoid_mlp"] = ("--scale", "standard")
 FILES = {"digits_mlp": "digits.csv", "iris": "iris.csv", "sigmoid_mlp": "iris.csv"}
 
+# Sizes are named as variables of the frame are.
 FRAME = """network frame
-input  x[3]
+dim row = 3, values = 4
+input  x[row]
 target y[2] onehot
-h    = dense(x, 4, tanh)
+h    = dense(x, values, tanh)
 yhat = dense(h, 2, softmax)
 loss E = cross_entropy(yhat, y)
 train with adam(lr = 0.05), epochs 3, batch 4
