@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from derivgen.formulas.conventions import LAYER_LETTERS, WEIGHTS
 from derivgen.formulas.fit import SAMPLE_LETTERS, Candidate, Letters, any_member, same_key, scored
 from derivgen.formulas.scripts import Atom, atoms, plain_text, unwrapped
 from derivgen.formulas.symbols import (
@@ -73,13 +74,18 @@ def _fits(
     real = any_member(tensor, symbols)
     rank = len(symbols.tensors[real].axes)
     for sample, left in _sample_choices(real, rank, sub, sup, symbols):
-        if sample is not None and any(n in letters.declared for n, _ in sample.letters):
+        own = any(atom.grouped and atom.at == sample for atom in sup)
+        if sample is not None and not own and any(n in letters.declared for n, _ in sample.letters):
             continue  # the letter runs over something else here
         for order, bonus in _orders(left[0], left[1]):
             for slots, partial in _placements(order, rank):
                 ref = Ref(tensor, slots, member, sample)
                 term = Term("element", (), ref, name.span)
-                penalty = 2 * (sample is not None) + 2 * partial + _literal_powers(order, name)
+                penalty = (
+                    (-8 if own else 2) * (sample is not None)
+                    + 2 * partial
+                    + _literal_powers(order, name)
+                )
                 yield scored(term, symbols, letters, used + bonus - penalty)
 
 
@@ -97,7 +103,8 @@ def _role_candidates(
     name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
 ) -> Iterator[Candidate]:
     """Read the usual names of input, target and output where the network has others."""
-    if name.base in symbols.by_canonical or name.base in symbols.families:
+    numbered = name.base in symbols.families and name.base not in symbols.conventional
+    if name.base in symbols.by_canonical or numbered:
         return
     tensor = symbols.roles.get(name.base)
     if tensor is not None:
@@ -145,7 +152,8 @@ def _family_candidates(
     name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
 ) -> Iterator[Candidate]:
     family = _cased(name.base, symbols)
-    if family in symbols.families and not sub and not sup and family not in symbols.tensors:
+    bare = not sub and not sup and family not in symbols.tensors
+    if bare and family in symbols.families and family not in symbols.conventional:
         members = symbols.families[family]
         yield from _fits(members[max(members)], None, (), (), -3, name, symbols, letters)
     prefixed = [(family, sub, sup)]
@@ -158,11 +166,41 @@ def _family_candidates(
             # out_o stands for out_o1, out_o2: the letter is the number.
             yield from _fits(stem + "{}", sub[0].at, (), (), 1, name, symbols, letters)
         for member, rest_sub, rest_sup, used in _members(own_sub, own_sup):
+            if stem in symbols.conventional and not _names_layer(name, stem, member, used, symbols):
+                continue
             literal = symbols.families[stem].get(member.constant) if not member.letters else None
             tensor, at = (literal, None) if literal else (stem + "{}", member)
             if not member.letters and literal is None:
                 continue
-            yield from _fits(tensor, at, rest_sub, rest_sup, used, name, symbols, letters)
+            found = _fits(tensor, at, rest_sub, rest_sup, used, name, symbols, letters)
+            yield from map(_lying, found) if _is_row(tensor, name, symbols) else found
+
+
+def _is_row(tensor: str, name: Name, symbols: Symbols) -> bool:
+    """Tell whether ``W`` names the weights of a single unit, which lie as the one row of a matrix."""
+    found = symbols.tensors.get(tensor)
+    return found is not None and name.base in ("W", "Theta") and len(found.axes) == 1
+
+
+def _lying(candidate: Candidate) -> Candidate:
+    term = candidate.term
+    if term.data.whole_axes != 1:
+        return candidate
+    return Candidate(candidate.score, Term("transpose", (term,), None, term.span), candidate.binds)
+
+
+def _names_layer(name: Name, stem: str, member: At, used: int, symbols: Symbols) -> bool:
+    """Tell whether a script that no name of the network has can only be a layer.
+
+    Below a declared tensor it is an index; a bare number above one is a power.
+    """
+    if any(letter not in LAYER_LETTERS for letter, _ in member.letters):
+        return False
+    declared = stem in symbols.tensors
+    if used < 6:
+        return not declared
+    bracketed = any(atom.bracketed for atom in atoms(name.sup))
+    return bracketed or bool(member.letters) or not declared or stem in WEIGHTS
 
 
 def _only_other_case(stem: str, symbols: Symbols) -> bool:

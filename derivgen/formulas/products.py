@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from derivgen.formulas import tree
+from derivgen.formulas.conventions import layer_function
 from derivgen.formulas.folds import scripts_on
 from derivgen.formulas.meanings import name
 from derivgen.formulas.reader import Reader, bare, leading, replace_span, script_term
@@ -109,6 +110,7 @@ def _inline_derivative(
 def _named_factor(
     node: Name, factors: list[Tree], operators: list[str], place: int, reader: Reader
 ) -> tuple[Term, int]:
+    node = layer_function(node)
     following = factors[place + 1] if place + 1 < len(factors) else None
     adjacent = following is not None and operators[place] == ""
     if node.base == "nabla":

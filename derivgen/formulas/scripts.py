@@ -25,6 +25,7 @@ class Atom:
     text: str
     at: At | None
     bracketed: bool = False
+    grouped: bool = False  # one of several brackets in a row, ``[2](i)``
 
 
 def plain_text(tokens: tuple[Token, ...]) -> str:
@@ -71,7 +72,25 @@ def atoms(tokens: tuple[Token, ...]) -> tuple[Atom, ...]:
     parts = _split(inner, ",")
     if len(parts) > 1:
         return tuple(a for part in parts for a in _one(part, bracketed))
+    groups = _groups(inner)
+    if len(groups) > 1:
+        found = [a for group in groups for a in _one(group, True)]
+        return tuple(Atom(a.text, a.at, True, True) for a in found)
     return _several(inner, bracketed)
+
+
+def _groups(tokens: tuple[Token, ...]) -> list[tuple[Token, ...]]:
+    """Return the brackets of a script that is nothing but brackets, ``[2](i)``; else nothing."""
+    found: list[tuple[Token, ...]] = []
+    start, level = 0, 0
+    for place, token in enumerate(tokens):
+        if level == 0 and token.text not in ("[", "(", r"\{", r"\langle"):
+            return []
+        level += (token.text in OPEN) - (token.text in OPEN.values())
+        if level == 0:
+            found.append(tokens[start : place + 1])
+            start = place + 1
+    return found
 
 
 def _split(tokens: tuple[Token, ...], mark: str) -> list[tuple[Token, ...]]:

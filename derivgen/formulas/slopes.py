@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from derivgen.formulas import tree
+from derivgen.formulas.conventions import LAYER_FUNCTION
 from derivgen.formulas.reader import Reader, bare, leading
 from derivgen.formulas.scripts import (
     plain_text,
@@ -108,6 +109,8 @@ def function_name(node: Name, reader: Reader) -> str:
         return node.base
     if node.base in GENERIC_FUNCTIONS and len(symbols.activations) == 1:
         return symbols.activations[0]
+    if node.base in GENERIC_FUNCTIONS and symbols.activations and "a" in symbols.families:
+        return LAYER_FUNCTION
     return ""
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from derivgen.algebra.affine import Affine, indices_of
 from derivgen.algebra.expressions import Access, Along, Call, tensors_read, walk
 from derivgen.algebra.network import Network, Role, Tensor
+from derivgen.formulas.conventions import layered_families
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.terms import Term
 
@@ -68,6 +69,7 @@ class Symbols:
     base: int = 1
     free: tuple[str, ...] = ()
     scalars: tuple[str, ...] = ()
+    guess: Mapping[str, str] = field(default_factory=dict)
 
     def with_alias(self, key: str, letters: tuple[str, ...], term: Term) -> Symbols:
         """Return the symbols with one more defined symbol."""
@@ -96,7 +98,22 @@ class Symbols:
     @cached_property
     def families(self) -> Mapping[str, Mapping[int, str]]:
         """Tensors that differ in one number: ``W{}`` has members 1 and 2 for W1 and W2."""
-        return _families(self.network) if self.network else {}
+        own = _families(self.network) if self.network else {}
+        return {**own, **self._layered(own)}
+
+    @cached_property
+    def conventional(self) -> frozenset[str]:
+        """Return the families that published notes name so and the network does not."""
+        own = _families(self.network) if self.network else {}
+        return frozenset(stem for stem in self._layered(own) if stem not in own)
+
+    def _layered(self, own: Mapping[str, Mapping[int, str]]) -> dict[str, dict[int, str]]:
+        found = layered_families(self.network) if self.network else {}
+        return {
+            stem: members
+            for stem, members in found.items()
+            if all(members.get(n) == tensor for n, tensor in own.get(stem, {}).items())
+        }
 
     @cached_property
     def data_dependent(self) -> frozenset[str]:
@@ -109,7 +126,7 @@ class Symbols:
     @cached_property
     def roles(self) -> Mapping[str, str]:
         """Return what the usual names of output, target and input mean in this network."""
-        return _roles(self.network) if self.network else {}
+        return {**_roles(self.network), **self.guess} if self.network else {}
 
     @cached_property
     def activations(self) -> tuple[str, ...]:
@@ -152,6 +169,10 @@ def _families(network: Network) -> dict[str, dict[int, str]]:
     for name in network.tensors:
         if match := re.fullmatch(r"(.*?[A-Za-z'])_?(\d+)", name):
             found.setdefault(canonical(match[1]), {})[int(match[2])] = name
+    for stem in [
+        s for s, members in found.items() if s in network.tensors and list(members) == [0]
+    ]:
+        del found[stem]  # h0 beside h is where h starts, not one of several
     _complete_activations(network, found)
     return found
 

@@ -24,6 +24,7 @@ from derivgen.verify.claims import (
     names_of,
     updated,
 )
+from derivgen.verify.guesses import on_guesses
 from derivgen.verify.judge import Member, judge_terms, resolve_members, unread
 from derivgen.verify.report import Finding
 from derivgen.verify.scanner import Block
@@ -33,11 +34,20 @@ from derivgen.verify.stage import Stage
 
 def verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     source = block.text
-    for special in (_initial, _function, _bare_chain_rule, _descent, _new_symbol):
+    for special in (_initial, _function, _bare_chain_rule, _descent):
         found = special(chain, source, desk)
         if found is not None:
             return found
-    return _on_stages(chain, source, desk)
+    named = desk.stages and not desk.stages[0].name and _unknown(chain, desk)
+    guessed = on_guesses(chain, source, desk, _on_stage) if named else None
+    if guessed is not None and all(f.verdict != "wrong" for f in guessed):
+        return guessed
+    defined = _new_symbol(chain, source, desk)
+    if defined is not None:
+        return defined
+    found = _on_stages(chain, source, desk)
+    unread_yet = any(f.verdict == "not_understood" for f in found)
+    return guessed if guessed is not None and unread_yet else found
 
 
 def _on_stages(chain: tree.Chain, source: str, desk: Desk) -> list[Finding]:

@@ -22,6 +22,21 @@ from derivgen.formulas.terms import (
 from derivgen.verify.desk import Desk, Edit, elements_of, is_matrix, real
 
 
+def outer_products(desk: Desk) -> Iterator[Edit]:
+    """Write an outer product the other way round: ``b a^T`` for ``a b^T``."""
+    for path, term in walk(desk.member):
+        if term.op != "multiply" or len(term.args) != 2 or term.args[1].op != "transpose":
+            continue
+        one, other = term.args[0], term.args[1].args[0]
+        if one.op != "transpose" and is_matrix(one, desk) and is_matrix(other, desk):
+            turned = Term("transpose", (_grouped(one),))
+            yield Edit("order", path, Term("multiply", (other, turned), term.data))
+
+
+def _grouped(term: Term) -> Term:
+    return Term("group", (term,), "(") if term.op in ("add", "multiply", "negate") else term
+
+
 def transposes(desk: Desk) -> Iterator[Edit]:
     """Put or take away one transpose."""
     for path, term in walk(desk.member):

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from derivgen.algebra.affine import Index, affine
-from derivgen.formulas.terms import At, Bound, Fold, Term, Test
+from derivgen.formulas.conventions import LAYER_FUNCTION, function_at
+from derivgen.formulas.terms import At, Bound, Fold, Term, Test, walk
 from derivgen.verify.context import (
     Context,
     NoPoint,
@@ -27,7 +28,7 @@ from derivgen.verify.context import (
     span_of,
 )
 from derivgen.verify.derivatives import gradient, updated
-from derivgen.verify.elements import array, element
+from derivgen.verify.elements import array, element, tensor_of
 from derivgen.verify.matrices import added, multiplied, multiply
 from derivgen.verify.numeric import STEP, NoValue, compare, folded, mp, power
 from derivgen.verify.world import apply, evaluate_along
@@ -64,11 +65,23 @@ def _add(term: Term, context: Context) -> Value:
 
 def _call(term: Term, context: Context) -> Value:
     name, order = term.data
+    if name == LAYER_FUNCTION:
+        name = _function_of(term.args[0], context)
     args = [evaluate(part, context) for part in term.args]
     special = _SPECIAL.get(name)
     if special is not None and (isinstance(args[0], np.ndarray) or name in ("norm", "abs")):
         return special(args[0])
     return elementwise(lambda *values: _applied(name, order, values, context), args)
+
+
+def _function_of(argument: Term, context: Context) -> str:
+    """Return the activation of the layer that an argument belongs to."""
+    for _, part in walk(argument):
+        if part.op == "element":
+            name = function_at(context.world.network, tensor_of(part.data, context))
+            if name:
+                return name
+    raise NoValue("the layer has no elementwise activation")
 
 
 def _applied(name: str, order: int, values: tuple[Any, ...], context: Context) -> Any:
@@ -85,6 +98,9 @@ def elementwise(function: Callable[..., Any], args: list[Value]) -> Value:
     """Apply a function of numbers to numbers or to matrices of one shape."""
     if not any(isinstance(a, np.ndarray) for a in args):
         return function(*args)
+    shapes = dict.fromkeys(a.shape for a in args if isinstance(a, np.ndarray))
+    if len(shapes) > 1:
+        raise ShapeMismatch("the sides have different shapes")
     made = np.frompyfunc(function, len(args), 1)
     return made(*args)
 
@@ -292,7 +308,18 @@ def _bracket(term: Term, context: Context) -> Value:
     found = _class_indicator(test) if test.op == "=" else None
     if found is not None:
         return evaluate(found, context)
+    if test.op in _COMPARISONS and not isinstance(test.left, (At, tuple)):
+        return _compared(test, context)
     return mp.mpf(1 if holds(term.data, context) else 0)
+
+
+_COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
+
+
+def _compared(test: Test, context: Context) -> Value:
+    """Return 1 where a comparison holds, element by element for a vector: ``1{z > 0}``."""
+    sides = [_side(side, context) for side in (test.left, test.right)]
+    return elementwise(lambda a, b: mp.mpf(1 if compare(test.op, a, b) else 0), sides)
 
 
 def _class_indicator(test: Test) -> Term | None:

@@ -61,7 +61,21 @@ def resolve_members(chain: tree.Chain, symbols: Symbols) -> tuple[list[Member], 
             found.append(resolve_member(member, reader))
         except FormulaError as error:
             found.append(error)
+    _bare_functions(found)
     return found, _claim(found, chain, reader.letters.known, reader.letters.clashes)
+
+
+def _bare_functions(found: list[Member]) -> None:
+    """A function without its argument has a meaning among functions alone, as in ``f' = f(1-f)``."""
+    terms = [(n, t) for n, m in enumerate(found) if isinstance(m, Term) for _, t in walk(m)]
+    if not any(t.op == "element" for _, t in terms):
+        return
+    for number, term in terms:
+        if term.op == "function":
+            found[number] = FormulaError(str(term.data), _UNKNOWN, "Write its argument.", term.span)
+
+
+_UNKNOWN = "Nothing declares this name."
 
 
 def _claim(found: list[Member], chain: tree.Chain, known: Any, clashes: Any) -> Claim:

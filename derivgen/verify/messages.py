@@ -56,6 +56,7 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "mistake:updated-weights-used": ("updated weights are used", "使用了更新后的权重"),
     "mistake:digit": ("a digit", "数字"),
     "mistake:notation": ("notation", "记号"),
+    "guess": ("Read with {text}.", "读法：{text}。"),
     "edit": ("Write {new} for {old}.", "把 {old} 改为 {new}。"),
     "put": ("Put {new} there.", "补上 {new}。"),
     "drop": ("Leave out {old}.", "去掉 {old}。"),

@@ -15,6 +15,7 @@ from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.symbols import Symbols
 from derivgen.language import parse
 from derivgen.verify.compare import Worlds
+from derivgen.verify.lettered import lettered
 
 _GENERIC = """
 network layers
@@ -72,7 +73,8 @@ class Stage:
 
 def make_stage(network: Network, table: SurfaceTable, name: str = "") -> Stage:
     """Return the stage of a network."""
-    return Stage(Symbols(network, table), Worlds(network), name)
+    made = lettered(network)
+    return Stage(Symbols(made, table), Worlds(made), name)
 
 
 @cache

@@ -1,0 +1,284 @@
+r"""How published notes call what a network holds: layers by order, times, roles of single tensors.
+
+A net of dense layers is written with ``W^{(l)}, b^{(l)}, z^{(l)}, a^{(l)}`` whatever its own names
+are; `layering` numbers them by order, and `layered_families` says what those letters then mean.
+Single letters (h for the hidden layer, p for the output, U for the weights at the input) are
+`guesses`: each is one whole table of names, tried as a whole and reported. Invariant: a name that
+the network declares keeps its meaning; nothing here reads a formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from derivgen.algebra.expressions import Access, Along, Call, Reduce, tensors_read, walk
+from derivgen.algebra.network import Equation, Network, Role
+from derivgen.formulas.tree import Name
+
+WEIGHTS = ("W", "w", "Theta", "theta", "omega", "Omega")
+BIASES = ("b",)
+PREACTIVATIONS = ("z", "net", "s", "u")
+ACTIVATIONS = ("a", "h", "o")  # x^{(1)} and y^{(1)} are samples
+LAYER_FUNCTION = "activation of the layer"
+FUNCTIONS = ("f", "g", "h", "phi", "sigma", "psi", "varphi")
+LAYER_LETTERS = ("l", "L", "ell")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One dense layer: its weights, bias (or nothing), pre-activation and activation."""
+
+    weight: str
+    bias: str
+    preactivation: str
+    activation: str
+
+
+@dataclass(frozen=True)
+class Layering:
+    """The layers of a chain of dense layers, from the input on."""
+
+    source: str
+    layers: tuple[Layer, ...]
+
+
+def layering(network: Network) -> Layering | None:
+    """Return the layers of a network that is one chain of dense layers, else nothing."""
+    inputs = network.of_role(Role.INPUT)
+    if len(inputs) != 1:
+        return None
+    defined: dict[str, list[Equation]] = {}
+    for equation in network.equations:
+        defined.setdefault(equation.lhs.tensor, []).append(equation)
+    fed, found = inputs[0].name, []
+    while True:
+        layer = _next_layer(fed, network, defined)
+        if layer is None or any(layer.preactivation == other.preactivation for other in found):
+            break
+        found.append(layer)
+        fed = layer.activation
+    return Layering(inputs[0].name, tuple(found)) if found else None
+
+
+def _next_layer(fed: str, network: Network, defined: Mapping[str, list[Equation]]) -> Layer | None:
+    readers = [
+        e for e in network.equations if fed in tensors_read(e.rhs) and e.lhs.tensor != network.loss
+    ]
+    affine = [found for e in readers if (found := _dense(e, fed, network)) is not None]
+    if len(affine) != 1 or len(readers) != 1:
+        return None
+    weight, bias, made = affine[0]
+    if len(defined[made]) > 1:
+        return None
+    return Layer(weight, bias, made, activation_of(network, made) or made)
+
+
+def _dense(equation: Equation, fed: str, network: Network) -> tuple[str, str, str] | None:
+    """Return weights, bias and the result of ``z = W a + b``."""
+    names = tensors_read(equation.rhs)
+    made = equation.lhs.tensor
+    if any(isinstance(p, (Call, Along)) for p in walk(equation.rhs)):
+        return None
+    ranks = {n: len(network.tensors[n].axes) for n in (*names, made)}
+    params = [n for n in names if network.tensors[n].role is Role.PARAM]
+    weights = [n for n in params if ranks[n] == ranks[made] + ranks[fed]]
+    biases = [n for n in params if n not in weights and ranks[n] == ranks[made]]
+    summed = any(isinstance(p, Reduce) for p in walk(equation.rhs)) or ranks[fed] == 0
+    if len(weights) != 1 or len(biases) > 1 or not summed or ranks[made] > 1 or ranks[fed] > 1:
+        return None
+    if len(names) != 2 + len(biases):
+        return None
+    return weights[0], biases[0] if biases else "", made
+
+
+def activation_of(network: Network, preactivation: str) -> str:
+    """Return the tensor that a function of the pre-activation alone makes, or nothing."""
+    found = [
+        e.lhs.tensor
+        for e in network.equations
+        if e.lhs.tensor not in (network.loss, preactivation)
+        and isinstance(e.rhs, (Call, Along, Access))
+        and list(tensors_read(e.rhs)) == [preactivation]
+    ]
+    return found[0] if len(found) == 1 else ""
+
+
+def function_at(network: Network, tensor: str) -> str:
+    """Return the function that makes a layer's activation, given either end of it."""
+    for equation in network.equations:
+        rhs = equation.rhs
+        if isinstance(rhs, Call) and len(rhs.args) == 1 and isinstance(rhs.args[0], Access):
+            if tensor in (equation.lhs.tensor, rhs.args[0].tensor):
+                if tensor == rhs.args[0].tensor or not _is_preactivation(network, tensor):
+                    return rhs.name
+    return ""
+
+
+def _is_preactivation(network: Network, tensor: str) -> bool:
+    return bool(activation_of(network, tensor))
+
+
+def layer_function(name: Name) -> Name:
+    r"""Return ``g'`` for ``g^{[l]\prime}``: whose layer it is, its argument says."""
+    if name.base not in FUNCTIONS or not name.sup or name.sub:
+        return name
+    kept = [t for t in name.sup if t.kind not in "{}"]
+    primes = [t for t in kept if t.text in ("'", r"\prime")]
+    rest = [t for t in kept if t not in primes]
+    if not rest:
+        return replace(name, sup=(), primes=name.primes + len(primes))
+    if rest[0].text in ("[", "(") and rest[-1].text in ("]", ")"):
+        inner = rest[1:-1]
+        if len(inner) in (1, 3) and (inner[0].kind == "number" or inner[0].text in LAYER_LETTERS):
+            return replace(name, sup=(), primes=name.primes + len(primes))
+    return name
+
+
+def layered_families(network: Network) -> dict[str, dict[int, str]]:
+    """Return what ``W^{(l)}``, ``b^{(l)}``, ``z^{(l)}`` and ``a^{(l)}`` name, letter by letter."""
+    found = layering(network)
+    if found is None:
+        return {}
+    layers = dict(enumerate(found.layers, 1))
+    weights = {n: layer.weight for n, layer in layers.items()}
+    biases = {n: layer.bias for n, layer in layers.items() if layer.bias}
+    before = {n: layer.preactivation for n, layer in layers.items()}
+    after = {0: found.source, **{n: layer.activation for n, layer in layers.items()}}
+    families: dict[str, dict[int, str]] = {}
+    for stems, members in (
+        (WEIGHTS, weights),
+        (BIASES, biases),
+        (PREACTIVATIONS, before),
+        (ACTIVATIONS, after),
+    ):
+        for stem in stems if members else ():
+            families[stem] = members
+    return families
+
+
+def table_rows(network: Network) -> Iterator[str]:
+    """Yield the layered names in the format of a surface table, for whoever asks what was read."""
+    found = layering(network)
+    for number, layer in enumerate(found.layers, 1) if found else ():
+        yield f"W^{{({number})}} -> {layer.weight}"
+        if layer.bias:
+            yield f"b^{{({number})}} -> {layer.bias}"
+        yield f"z^{{({number})}} -> {layer.preactivation}"
+        yield f"a^{{({number})}} -> {layer.activation}"
+
+
+# --- single letters ------------------------------------------------------------------------------
+
+
+def guesses(network: Network) -> tuple[Mapping[str, str], ...]:
+    """Return tables of usual names for tensors of this network, the likeliest first.
+
+    A table is taken whole; names that the network declares are never in it.
+    """
+    tables = [_by_layers(network), _by_time(network), _by_softmax(network)]
+    made: list[Mapping[str, str]] = []
+    merged: dict[str, str] = {}
+    for table in tables:
+        for options in table:
+            kept = {k: v for k, v in options.items() if k not in network.tensors}
+            if kept and kept not in made:
+                made.append(kept)
+    for table in made:
+        for name, tensor in table.items():
+            merged.setdefault(name, tensor)
+    alone = [table for table in made if table != merged]
+    return (merged, *alone) if merged else ()
+
+
+def _by_layers(network: Network) -> Iterator[dict[str, str]]:
+    found = layering(network)
+    if found is None:
+        return
+    first, last = found.layers[0], found.layers[-1]
+    common = {"x": found.source, "o": last.activation, "p": last.activation}
+    if len(found.layers) == 1:
+        yield {**common, "W": first.weight, "w": first.weight, "b": first.bias or first.weight,
+               "z": first.preactivation, "a": first.activation, "theta": first.weight}  # fmt: skip
+        yield {"o": first.preactivation, "s": first.preactivation, "u": first.preactivation}
+        return
+    if len(found.layers) == 2:
+        hidden = {"h": first.activation, "a": first.activation, "W": first.weight,
+                  "V": last.weight, "U": last.weight}  # fmt: skip
+        yield {**common, **hidden, "z": last.preactivation}
+        yield {"V": first.weight, "W": last.weight, "b": last.bias or last.weight,
+               "o": last.preactivation, "z": first.preactivation, "h": first.preactivation}  # fmt: skip
+        yield {"a": last.activation, "z": last.preactivation, "W": last.weight}
+
+
+def _by_softmax(network: Network) -> Iterator[dict[str, str]]:
+    """Logits and probabilities of the softmax that the loss reads."""
+    loss = [e for e in network.equations if e.lhs.tensor == network.loss]
+    read = [n for e in loss for n in tensors_read(e.rhs)]
+    for equation in network.equations:
+        rhs = equation.rhs
+        if (
+            isinstance(rhs, Along)
+            and equation.lhs.tensor in read
+            and isinstance(rhs.args[0], Access)
+        ):
+            logits, made = rhs.args[0].tensor, equation.lhs.tensor
+            chances = dict.fromkeys(("p", "a", "S", "s", "q", "pi", "phat", "P", "yhat"), made)
+            yield {**chances, **dict.fromkeys(("z", "o", "f", "x", "u", "beta"), logits)}
+            yield {"o": made, "y": made, "z": logits, "a": logits}
+            yield {"s": logits, "a": logits, "h": logits}
+
+
+def _by_time(network: Network) -> Iterator[dict[str, str]]:
+    """States, inputs and weights of a recurrence by what they connect."""
+    for equation in network.equations:
+        state = equation.lhs.tensor
+        fed_back = [p for p in walk(equation.rhs) if isinstance(p, Access) and _shifted(p)]
+        if len(equation.lhs.indices) != 2 or not fed_back:
+            continue
+        yield from _recurrent_names(network, equation, fed_back[0].tensor, state)
+        return
+
+
+def _shifted(access: Access) -> bool:
+    return any(form.plain is None and form.constant < 0 and form.terms for form in access.indices)
+
+
+def _recurrent_names(
+    network: Network, equation: Equation, fed: str, made: str
+) -> Iterator[dict[str, str]]:
+    products = _products(network, equation)
+    back = [w for w, t in products if t == fed]
+    inward = [w for w, t in products if network.tensors[t].role is Role.INPUT]
+    out = [
+        (e.lhs.tensor, w)
+        for e in network.equations
+        for w, t in _products(network, e)
+        if t == fed and e is not equation
+    ]
+    names = {"h": fed, "s": fed}
+    if made != fed:
+        names.update({"a": made, "z": made, "net": made})
+    for group, tensor in ((("Whh", "Wh", "Wr", "R", "Wrec"), back), (("Wxh", "Wx", "Wi", "Win", "Whx"), inward),
+                          (("Why", "Wy", "Wo", "Who", "Wout", "Wyh"), [w for _, w in out])):  # fmt: skip
+        if len(tensor) == 1:
+            names.update(dict.fromkeys(group, tensor[0]))
+    if len(out) == 1:
+        names.update({n: out[0][0] for n in ("o", "z", "v") if n not in names})
+    single = {"W": back, "U": inward, "V": [w for _, w in out]}
+    yield {**names, **{k: v[0] for k, v in single.items() if len(v) == 1}}
+    single = {"U": back, "W": inward, "V": [w for _, w in out]}
+    yield {k: v[0] for k, v in single.items() if len(v) == 1}
+
+
+def _products(network: Network, equation: Equation) -> list[tuple[str, str]]:
+    """Return the pairs of a parameter and what it is multiplied with under a sum."""
+    found: list[tuple[str, str]] = []
+    for part in walk(equation.rhs):
+        if isinstance(part, Reduce) and part.op == "sum":
+            names = list(dict.fromkeys(p.tensor for p in walk(part.body) if isinstance(p, Access)))
+            params = [n for n in names if network.tensors[n].role is Role.PARAM]
+            others = [n for n in names if network.tensors[n].role is not Role.PARAM]
+            if len(params) == 1 and others:
+                found.append((params[0], others[0]))
+    return found
