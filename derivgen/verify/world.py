@@ -39,7 +39,7 @@ from derivgen.algebra.expressions import (
 )
 from derivgen.algebra.network import Equation, Function, Network, Role
 from derivgen.algebra.standin import evaluate_stand_in
-from derivgen.verify.graph import downstream, equations
+from derivgen.verify.graph import equations
 from derivgen.verify.numeric import STEP, NoValue, builtin, checked_div, compare, folded, mp, power
 
 MAX_STEPS = 400_000  # scalar operations in one evaluation of one element
@@ -54,6 +54,26 @@ class Numbers:
     sizes: Mapping[Dim, int]
     given: Mapping[Key, Any]
     samples: int
+    spans: dict[str, tuple[range, ...]] = field(default_factory=dict, compare=False)
+
+
+@dataclass
+class Trace:
+    """Which element reads which: what is being computed, and the readers of each element."""
+
+    computing: list[Key] = field(default_factory=list)
+    readers: dict[Key, dict[Key, None]] = field(default_factory=dict)
+
+    def after(self, key: Key) -> set[Key]:
+        """Return the elements that follow from one."""
+        found: set[Key] = set()
+        waiting = list(self.readers.get(key, ()))
+        while waiting:
+            reader = waiting.pop()
+            if reader not in found:
+                found.add(reader)
+                waiting.extend(self.readers.get(reader, ()))
+        return found
 
 
 @dataclass
@@ -70,6 +90,7 @@ class World:
     blocked: tuple[str, ...] = ()
     nudge: Key | None = None
     variants: dict[tuple[str, ...], World] = field(default_factory=dict)
+    trace: Trace = field(default_factory=Trace)
 
     def without(self, *blocked: str) -> World:
         """Return the world in which a dependence counts as constant when derivatives are taken.
@@ -79,7 +100,9 @@ class World:
         other positions than its own.
         """
         if blocked not in self.variants:
-            made = World(self.network, self.numbers, self.moved, self.memo, blocked=blocked)
+            made = World(
+                self.network, self.numbers, self.moved, self.memo, blocked=blocked, trace=self.trace
+            )
             self.variants[blocked] = made
         return self.variants[blocked]
 
@@ -96,15 +119,25 @@ class World:
         return evaluate_affine(form, self.numbers.sizes)
 
     def shape(self, tensor: str) -> tuple[range, ...]:
-        return tuple(self.span(tensor, n) for n in range(len(self.network.tensors[tensor].axes)))
+        found = self.numbers.spans.get(tensor)
+        if found is None:
+            axes = range(len(self.network.tensors[tensor].axes))
+            found = self.numbers.spans[tensor] = tuple(self.span(tensor, n) for n in axes)
+        return found
 
     def element(self, tensor: str, place: tuple[int, ...], sample: int = 0) -> Any:
         """Return the value of an element. Raises: NoValue."""
         key = (self._sample(tensor, sample), tensor, place)
+        computing = self.trace.computing
+        if computing:
+            self.trace.readers.setdefault(key, {})[computing[-1]] = None
         found = self.memo.get(key)
         if found is None:
-            found = _compute(self, key)
-            self.memo[key] = found
+            computing.append(key)
+            try:
+                found = self.memo[key] = _compute(self, key)
+            finally:
+                computing.pop()
         return found
 
     def _sample(self, tensor: str, sample: int) -> int:
@@ -128,6 +161,7 @@ class World:
                 parent=self,
                 blocked=self.blocked,
                 nudge=key,
+                trace=self.trace,
             )
             self.children[(key, sign, False)] = child
         return child
@@ -143,12 +177,9 @@ class World:
 
 
 def _untouched(world: World, key: Key) -> dict[Key, Any]:
-    """Keep what an element cannot influence: given numbers, and other samples for data."""
-    after = downstream(world.network)[key[1]]
-    kept = {k: v for k, v in world.memo.items() if k[1] not in after and k != key}
-    if world.network.tensors[key[1]].role is not Role.PARAM:
-        kept.update({k: v for k, v in world.memo.items() if k[0] != key[0]})
-    return kept
+    """Keep what an element cannot influence."""
+    after = world.trace.after(key)
+    return {k: v for k, v in world.memo.items() if k not in after and k != key}
 
 
 def _compute(world: World, key: Key) -> Any:
@@ -232,6 +263,9 @@ class _Evaluation:
     reader: str = ""
 
     def form(self, form: Affine, at: Mapping[Index, int]) -> int:
+        plain = form.plain
+        if plain is not None and plain in at:
+            return at[plain]
         total = form.constant
         for atom, count in form.terms:
             total += count * self._atom(atom, at)
@@ -329,10 +363,11 @@ class _Evaluation:
 
     def _reduce(self, expr: Reduce, at: Mapping[Index, int], frame: Frame) -> Any:
         spans = [range(self.form(i.low, at), self.form(i.high, at)) for i in expr.bound]
+        names = [index.name for index in expr.bound]
+        outer = {k: v for k, v in at.items() if k.name not in names}
         found = []
         for places in product(*spans):
-            inner = {k: v for k, v in at.items() if k.name not in {b.name for b in expr.bound}}
-            inner.update(zip(expr.bound, places))
+            inner = {**outer, **dict(zip(expr.bound, places))}
             found.append(self.value(expr.body, inner, frame))
         return folded(expr.op, found)
 
