@@ -33,5 +33,6 @@ class Draft:
     functions: Mapping[str, Function] = field(default_factory=dict)
     scheduled: Mapping[str, tuple[Scheduled, ...]] = field(default_factory=dict)
     blocks: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
+    equations: Mapping[str, int] = field(default_factory=dict)  # numbers in the notes
     nexts: Mapping[str, str] = field(default_factory=dict)  # state -> tensor of its next value
     facts: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # part -> tensor, text

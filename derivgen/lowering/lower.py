@@ -44,14 +44,18 @@ GIVEN = (Role.INPUT, Role.TARGET, Role.PARAM, Role.CONST, Role.RANDOM, Role.STAT
 
 
 def lower(
-    derivation: Derivation, dims: Mapping[str, int] | None = None, dtype: str = "float64"
+    derivation: Derivation,
+    dims: Mapping[str, int] | None = None,
+    dtype: str = "float64",
+    numbers: Mapping[str, int] | None = None,
 ) -> Program:
     """Return the program of a derivation; ``dims`` gives or overrides sizes by their letters.
 
+    ``numbers`` are those of the notes' equations, by the tensor that each gives.
     Raises: EquationError, for a size without a number or an unknown function.
     """
     with no_collection():
-        draft = drafted(derivation, dims or {})
+        draft = replace(drafted(derivation, dims or {}), equations=numbers or {})
         for change in PASSES:
             draft = change(draft)
         return assembled(draft, dtype)
@@ -218,7 +222,10 @@ class _Sized(dict[str, Tensor]):
 
 def with_kinds(draft: Draft) -> Draft:
     """Find products of matrices, maps and scatters, and how each value is written."""
-    made = {n: recognised(p, draft.arrays, statement_text) for n, p in draft.scheduled.items()}
+    made = {
+        name: recognised(part, draft.arrays, statement_text, draft.equations)
+        for name, part in draft.scheduled.items()
+    }
     forward = {name for block in made["forward"] for name in written(block)}
     for part, blocks in made.items():
         made[part] = _with_empty(blocks, forward if part == "backward" else set(), draft)

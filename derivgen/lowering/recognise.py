@@ -111,6 +111,7 @@ class Writers:
     """Which entries of each tensor have been written so far, and the fills this asks for."""
 
     arrays: Mapping[str, Array]
+    numbers: Mapping[str, int] = field(default_factory=dict)
     shifted: frozenset[str] = frozenset()
     boxes: dict[str, list[Box | None]] = field(default_factory=dict)
     made: dict[str, list[Box]] = field(default_factory=dict)  # boxes written with "="
@@ -189,12 +190,13 @@ def recognised(
     blocks: tuple[Scheduled, ...],
     arrays: Mapping[str, Array],
     text: Callable[[Statement], str],
+    numbers: Mapping[str, int],
 ) -> tuple[Block, ...]:
     """Return scheduled blocks as a program's blocks, with fills where folds begin.
 
-    ``text`` gives a statement's equation for its comment.
+    ``text`` gives a statement's equation for its comment, ``numbers`` its number by its tensor.
     """
-    writers = Writers(arrays)
+    writers = Writers(arrays, numbers)
     made: list[Block] = []
     for block in blocks:
         writers.shifted = _shifted(block)
@@ -226,7 +228,8 @@ def _block(
     words = text(statement)
     if write is Write.FOLD:
         words = words.replace(" = ", f" {SIGNS.get(statement.op, '=')} ", 1)
-    return Nest(statement, kind, write, words, 0, factors, scale)
+    number = writers.numbers.get(statement.lhs.tensor, 0)
+    return Nest(statement, kind, write, words, number, factors, scale)
 
 
 def _shifted(block: Scheduled) -> frozenset[str]:

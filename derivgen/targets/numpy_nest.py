@@ -172,7 +172,7 @@ def _loop(loop: Loop, body: Body) -> None:
 def _nest(nest: Nest, body: Body) -> None:
     statement = nest.statement
     if nest.text:
-        _comment(nest.text, body)
+        _comment(f"({nest.number}) {nest.text}" if nest.number else nest.text, body)
     guard = statement.guard
     fixed = tuple(c for c in guard if _is_fixed(c, body))
     if fixed:
