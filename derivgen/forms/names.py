@@ -84,6 +84,22 @@ def _head(found: re.Match[str]) -> PaperName | None:
     return PaperName(inner, font=font.get(found["accent"], "italic"))
 
 
+LAYER = "l"
+
+
+def counted_from(name: PaperName, origin: int) -> PaperName:
+    """Return a name whose numbered layer is counted from ``origin``: ``l``, ``l-1``, ``l+1``."""
+    if not name.layer.isdigit():
+        return name
+    ahead = int(name.layer) - origin
+    return replace(name, layer=LAYER + (f"{ahead:+d}" if ahead else ""))
+
+
+def layer_text(name: PaperName) -> str:
+    """Return a layer's name in plain text: ``W(l)``."""
+    return f"{name.base}{name.accent}({name.layer})"
+
+
 def base_math(name: PaperName, bold: bool) -> Math:
     """Return the letter with its accent."""
     letter = Sym(name.base, "bold" if bold else name.font)

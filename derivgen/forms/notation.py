@@ -26,9 +26,11 @@ from derivgen.forms.math import (
 from derivgen.forms.names import (
     PaperName,
     base_math,
+    counted_from,
     is_word,
     label_math,
     label_pattern,
+    layer_text,
     paper_name,
     with_scripts,
 )
@@ -71,9 +73,9 @@ class Notation:
     the letter of an index that counts layers and stands as a superscript. ``labels``: letters of
     indices along which equations recur, such as time; in matrix form they stay labels.
     ``written``: the index letters of the network's text. ``partials``: stand-ins for
-    ``d out / d in`` in a chain rule; ``held``: what such a derivative holds fixed. ``texts``:
-    names in plain text that are not the tensors' own. ``surfaces``: a user's own LaTeX of a tensor
-    or adjoint, by the number of indices (-1 for the whole).
+    ``d out / d in`` in a chain rule; ``held``: what such a derivative holds fixed. ``origin``:
+    the layer that is called l, where layers are counted from one of them. ``surfaces``: a user's
+    own LaTeX of a tensor or adjoint, by the number of indices (-1 for the whole).
     """
 
     style: Style
@@ -89,7 +91,7 @@ class Notation:
     written: frozenset[str] = frozenset()
     partials: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
+    origin: int | None = None
     surfaces: Mapping[str, Mapping[int, Surface]] = field(default_factory=dict)
 
 
@@ -202,11 +204,12 @@ def symbol(
     adjoint = notation.adjoints.get(tensor)
     if adjoint is None:
         math = _scripted(notation, _name(notation, tensor), tensor, indices, layer)
-        return Symbol(tensor, math, _plain(notation.texts.get(tensor, tensor), texts))
+        return Symbol(tensor, math, _plain(_text_name(notation, tensor), texts))
     if adjoint.is_delta and notation.style.delta == "delta":
-        name = notation.deltas[adjoint.quantity]
+        name = _counted(notation, notation.deltas[adjoint.quantity])
         math = _scripted(notation, name, adjoint.quantity, indices, layer)
-        own = notation.texts.get(f"delta {adjoint.quantity}", delta_text(adjoint.quantity))
+        counted = name is not notation.deltas[adjoint.quantity]
+        own = layer_text(name) if counted else delta_text(adjoint.quantity)
         return Symbol(adjoint.quantity, math, _plain(own, texts))
     return _derivative(notation, adjoint, indices, texts, layer)
 
@@ -261,7 +264,7 @@ def _identity(notation: Notation, tensor: str, math: Math, texts: str) -> tuple[
     """Return what a symbol in a user's LaTeX stands for, and its plain text."""
     adjoint = notation.adjoints.get(tensor)
     if adjoint is None:
-        return tensor, math, _plain(notation.texts.get(tensor, tensor), texts)
+        return tensor, math, _plain(_text_name(notation, tensor), texts)
     if adjoint.is_delta:
         return adjoint.quantity, math, _plain(delta_text(adjoint.quantity), texts)
     return adjoint.quantity, math, ratio_text(adjoint.loss, _plain(adjoint.quantity, texts))
@@ -272,7 +275,19 @@ def _plain(name: str, texts: str) -> str:
 
 
 def _name(notation: Notation, tensor: str) -> PaperName:
-    return notation.names.get(tensor) or paper_name(tensor)
+    return _counted(notation, notation.names.get(tensor) or paper_name(tensor))
+
+
+def _counted(notation: Notation, name: PaperName) -> PaperName:
+    return name if notation.origin is None else counted_from(name, notation.origin)
+
+
+def _text_name(notation: Notation, tensor: str) -> str:
+    """Return a tensor's name in plain text; a layer's where layers are counted from one."""
+    name = notation.names.get(tensor)
+    if name is None or notation.origin is None or not name.layer.isdigit():
+        return tensor
+    return layer_text(counted_from(name, notation.origin))
 
 
 def layer_axis(notation: Notation, tensor: str) -> int | None:

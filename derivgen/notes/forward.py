@@ -21,6 +21,7 @@ from derivgen.forms.math import (
     row,
 )
 from derivgen.forms.matrix import NoMatrixForm
+from derivgen.forms.names import LAYER
 from derivgen.forms.notation import loss_symbol, ratio_text, symbol
 from derivgen.notes.document import (
     Block,
@@ -33,7 +34,7 @@ from derivgen.notes.document import (
     Section,
     Table,
 )
-from derivgen.notes.stacks import LETTER, Stack, relative, stack_of
+from derivgen.notes.stacks import Stack, relative, stack_of
 from derivgen.notes.view import View, display, entry_of, matrix_display, side, where
 from derivgen.notes.words import join, listed, say, word
 
@@ -76,7 +77,7 @@ def _symbol_row(view: View, tensor: Tensor, note: Prose) -> tuple[Prose, ...]:
 def stack_range(view: View, stack: Stack) -> Prose:
     """Return ``l = 2, ..., 9``."""
     ends = (Num(str(stack.first)), Op(","), Op("ellipsis"), Op(","), Num(str(stack.last)))
-    return (Formula(row(Sym(LETTER), Op("="), *ends)),)
+    return (Formula(row(Sym(LAYER), Op("="), *ends)),)
 
 
 def entry_math(view: View, tensor: str) -> Math:

@@ -14,11 +14,9 @@ from derivgen.calculus.derivation import Step
 from derivgen.forms.fold import Equality
 from derivgen.forms.latex import latex
 from derivgen.forms.math import row
-from derivgen.forms.names import PaperName
 from derivgen.notes.view import View, display
 
 SHORTEST = 3
-LETTER = "l"
 
 
 @dataclass(frozen=True)
@@ -96,25 +94,7 @@ def _printed(view: View, equality: Equality) -> str:
 
 def relative(view: View, layer: int) -> View:
     """Return the view in which ``layer`` is called l, the one before it l-1."""
-    notation = view.notation
-    names = {name: _shifted(paper, layer) for name, paper in notation.names.items()}
-    deltas = {name: _shifted(paper, layer) for name, paper in notation.deltas.items()}
-    texts = {n: _text(p) for n, p in names.items() if p != notation.names[n]}
-    texts |= {f"delta {n}": _text(p) for n, p in deltas.items() if p != notation.deltas[n]}
-    changed = replace(notation, names=names, deltas=deltas, texts=texts)
-    return replace(view, notation=changed)
-
-
-def _text(paper: PaperName) -> str:
-    """Return a layer's name in plain text: ``W(l)``."""
-    return f"{paper.base}{paper.accent}({paper.layer})"
-
-
-def _shifted(paper: PaperName, layer: int) -> PaperName:
-    if not paper.layer.isdigit():
-        return paper
-    ahead = int(paper.layer) - layer
-    return replace(paper, layer=LETTER + (f"{ahead:+d}" if ahead else ""))
+    return replace(view, notation=replace(view.notation, origin=layer))
 
 
 def stack_of(found: tuple[Stack, ...], tensor: str) -> Stack | None:

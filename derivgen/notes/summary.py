@@ -12,13 +12,14 @@ from derivgen.forms.fold import Equality
 from derivgen.forms.layout import Context, affine_math, letter
 from derivgen.forms.math import Math, Num, Op, Sym, row
 from derivgen.forms.matrix import NoMatrixForm
+from derivgen.forms.names import LAYER
 from derivgen.forms.notation import symbol
 from derivgen.notes.backward import backward_label, shown_steps
 from derivgen.notes.costs import cost
 from derivgen.notes.document import Formula, Inline, Prose, Pseudocode, Ref, Section, Table
 from derivgen.notes.forward import shape, stack_range
 from derivgen.notes.inline import recursions
-from derivgen.notes.stacks import LETTER, Stack, relative, stack_of
+from derivgen.notes.stacks import Stack, relative, stack_of
 from derivgen.notes.view import View, condition, display, matrix_display, side
 from derivgen.notes.words import join, say, word
 
@@ -142,7 +143,8 @@ def _nests(
             continue
         if stack := _stack_here(view, found, nest):
             own = [nest, *(n for n in pending if _stack_here(view, found, n) == stack)]
-            pending = [n for n in pending if n not in own]
+            taken = set(map(id, own))
+            pending = [n for n in pending if id(n) not in taken]
             lines += _loop(view, stack, own, deep, key)
             continue
         together = [nest.statement]
@@ -176,7 +178,7 @@ def _loop(
     """Return a loop over the layers of a stack with the lines of the one that is shown."""
     shown = {*stack.shown, *(view.adjoint(name) for name in stack.shown)}
     first, last = Formula(Num(str(stack.first))), Formula(Num(str(stack.last)))
-    head = say(view.lang, key, letter=Formula(Sym(LETTER)), first=first, last=last)
+    head = say(view.lang, key, letter=Formula(Sym(LAYER)), first=first, last=last)
     own = tuple(n for n in nests if isinstance(n, Assign) and n.statement.lhs.tensor in shown)
     return [(deep, head), *_nests(relative(view, stack.first), own, deep + 1, (), key, set())]
 
