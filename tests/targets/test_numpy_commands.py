@@ -158,6 +158,27 @@ def test_wrong_data_end_with_the_place_and_exit_code_3(rows, place, problem, pro
     assert "Traceback" not in ran.stderr
 
 
+def test_broken_files_never_end_in_a_traceback(program, tmp_path):
+    contents = {
+        "zeros.csv": b"a,b,kind\n1,\0,cat\n",
+        "latin.csv": b"a,b,kind\n1,2,\xe9\n",
+        "half.gz": gzip.compress(b"a,b,kind\n1,2,cat\n" * 50)[:-30],
+        "other.gz": b"a,b,kind\n1,2,cat\n",
+        "text.npz": b"hello",
+        "zip.npz": b"PK\3\4 but nothing else",
+        "empty.csv": b"",
+        "images": b"\0\0\x08\x03\0\0",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+
+        ran = program("train", "--data", tmp_path / name)
+
+        assert ran.returncode in (3, 5), name
+        assert ran.stderr.startswith(f"error: {tmp_path / name}"), ran.stderr
+        assert "Traceback" not in ran.stderr
+
+
 def test_a_wrong_number_of_columns_says_how_many(program, tmp_path):
     ran = program("train", "--data", table(tmp_path, ["1,2,3,cat"], "a,b,c,kind"))
 
@@ -175,6 +196,7 @@ def test_missing_files_and_wrong_flags_have_their_own_exit_codes(program, tmp_pa
     assert program("train", "--data", data, "--freeze", "Z").returncode == 2
     assert program("train", "--data", data, "--epochs", 0).returncode == 2
     assert program("train", "--data", data, "--holdout", 0.9).returncode == 2
+    assert program("train", "--data", data, "--scale", 0).returncode == 2
     assert program("train").returncode == 2
 
 
