@@ -1,0 +1,30 @@
+"""Networks of the corpus and of the notes, for all tests of proof-reading."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from derivgen.language import parse
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def read_networks():
+    text = re.sub(r"#.*", "", (CORPUS / "networks.txt").read_text(encoding="utf-8"))
+    parts = [part for part in re.split(r"(?m)^(?=network )", text) if part.strip()]
+    return {network.name: network for network in map(parse, parts)}
+
+
+@pytest.fixture(scope="session")
+def networks():
+    """Return the networks of the corpus by name."""
+    return read_networks()
+
+
+@pytest.fixture(scope="session")
+def mazur(root):
+    """Return the net of the step by step example, with its numbers."""
+    return parse((root / "derivgen/gallery/mazur.dg").read_text(encoding="utf-8"))
