@@ -15,10 +15,23 @@ if TYPE_CHECKING:
     from derivgen.api import Derived, Net, load, network
     from derivgen.check import check_gradient
     from derivgen.errors import DerivgenError
+    from derivgen.language.builder import Builder, f
 
-__all__ = ["Derived", "DerivgenError", "Net", "__version__", "check_gradient", "load", "network"]
+__all__ = [
+    "Builder",
+    "Derived",
+    "DerivgenError",
+    "Net",
+    "__version__",
+    "check_gradient",
+    "f",
+    "load",
+    "network",
+]
 
 _HOME = {
+    "Builder": "derivgen.language.builder",
+    "f": "derivgen.language.builder",
     "Derived": "derivgen.api",
     "DerivgenError": "derivgen.errors",
     "Net": "derivgen.api",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from derivgen.algebra.network import Network
     from derivgen.calculus.derivation import Derivation, Step
     from derivgen.check import Report
+    from derivgen.language.builder import Builder
     from derivgen.verify import Report as Verdicts
 
 
@@ -216,14 +217,14 @@ def _directions(values: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return rest, directions
 
 
-def network(text: str) -> Net:
-    """Return the network that a text describes.
+def network(text: str | Builder) -> Net:
+    """Return the network that a text, or what was built in Python, describes.
 
     Raises: DerivgenError, saying where the text is wrong and what to write.
     """
     from derivgen.language import parse
 
-    return Net(parse(text))
+    return Net(parse(text) if isinstance(text, str) else text.network())
 
 
 def load(name: str) -> Net:
