@@ -150,6 +150,8 @@ def _dim(reader: Reader) -> Line:
     items: list[tuple[Word, Tree | None]] = []
     while True:
         name = reader.name("a size letter")
+        if reader.peek().text == ":":
+            raise reader.problem("A size takes =.", f"Write dim {name.text} = 784.")
         value = read_expression(reader) if reader.take("=") else None
         items.append((Word(name.at, name.text), value))
         if not reader.take(","):
