@@ -159,7 +159,21 @@ def _side(tree: Any, reader: PlainReader) -> Any:
 
 
 def _term(tree: Any, reader: PlainReader) -> Term:
-    return _HANDLERS[type(tree)](tree, reader)
+    found = _HANDLERS[type(tree)](tree, reader)
+    return replace(found, span=_with_brackets(found.span, reader.text))
+
+
+def _with_brackets(span: Span, text: str) -> Span:
+    """Widen a span to the brackets written right around it, which the grammar drops."""
+    start, end = span
+    while True:
+        before = len(text[:start].rstrip()) - 1
+        after = end + len(text[end:]) - len(text[end:].lstrip())
+        if before < 0 or after >= len(text) or text[before] != "(" or text[after] != ")":
+            return start, end
+        if before and (text[before - 1].isalnum() or text[before - 1] in "_]'"):
+            return start, end  # the brackets of a call
+        start, end = before, after + 1
 
 
 def _num(tree: Num, reader: PlainReader) -> Term:

@@ -29,7 +29,7 @@ from derivgen.verify.world import World
 from derivgen.verify.write import Pen, composed, make_pen, written
 
 MAX_EDITS = 900
-FEW = DRAWS[:1]
+Draws = tuple[Draw, ...]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def find_hint(
     worlds: Worlds,
     outcome: Outcome,
     source: str,
+    draws: Draws = DRAWS,
 ) -> Hint | None:
     """Return the first edit that makes ``anchor = member`` true, or ``None``."""
     pen = make_pen(source, (anchor, member), claim.kind == "plain")
@@ -63,9 +64,9 @@ def find_hint(
         for edit in _edits(desk) if group else ():
             new = put(member, edit.path, edit.new)
             changed = replace(claim, letters=infer_letters((anchor, new), claim, symbols))
-            if any(_holds(anchor, new, changed, symbols, worlds, r) for r in group):
+            if any(_holds(anchor, new, changed, symbols, worlds, r, draws) for r in group):
                 return _hint(edit, member, pen)
-    return _left_swap(anchor, member, claim, symbols, worlds, tried, pen)
+    return _left_swap(anchor, member, claim, symbols, worlds, tried, pen, draws)
 
 
 def _left_swap(
@@ -76,6 +77,7 @@ def _left_swap(
     worlds: Worlds,
     tried: list[Reading],
     pen: Pen,
+    draws: Draws,
 ) -> Hint | None:
     """Try other orders of the indices that stand on the left."""
     for path, term in walk(anchor):
@@ -87,7 +89,7 @@ def _left_swap(
             new = Term("element", (), replace(term.data, slots=order))
             left = put(anchor, path, new)
             changed = replace(claim, letters=infer_letters((left, member), claim, symbols))
-            if any(_holds(left, member, changed, symbols, worlds, r) for r in tried):
+            if any(_holds(left, member, changed, symbols, worlds, r, draws) for r in tried):
                 text = composed(new, pen)
                 return Hint("index-swap", written(term, pen), text, "", term.span)
     return None
@@ -125,10 +127,11 @@ def _holds(
     symbols: Symbols,
     worlds: Worlds,
     reading: Reading,
+    draws: Draws,
 ) -> bool:
-    if not compare_terms(anchor, member, claim, symbols, worlds, reading, FEW).equal:
+    if not compare_terms(anchor, member, claim, symbols, worlds, reading, draws[:1]).equal:
         return False
-    return compare_terms(anchor, member, claim, symbols, worlds, reading, DRAWS).equal is True
+    return compare_terms(anchor, member, claim, symbols, worlds, reading, draws).equal is True
 
 
 def _hint(edit: Edit, member: Term, pen: Pen) -> Hint:
@@ -136,6 +139,7 @@ def _hint(edit: Edit, member: Term, pen: Pen) -> Hint:
     span = node.span if node.span[1] > node.span[0] else member.span
     new = written(edit.new, pen) if edit.new.span[1] > edit.new.span[0] else composed(edit.new, pen)
     start, end = member.span
+    start -= len(r"\left") if pen.source[:start].endswith(r"\left") else 0
     correct = pen.source[start : span[0]] + _fitting(new, edit, member) + pen.source[span[1] : end]
     return Hint(edit.mistake, pen.source[span[0] : span[1]], new, correct, span)
 

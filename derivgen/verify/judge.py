@@ -174,6 +174,10 @@ def _disagreeing(
     if found := _other_definition(anchor, member, claim, stage, text, notebook):
         return found
     hint = find_hint(anchor, member, claim, stage.symbols, stage.worlds, outcome, source)
+    if hint is None and stage.network.of_role(Role.TARGET):
+        # The rest of the formula may rest on a fact about the targets that nothing declares.
+        draws = tuple(replace(draw, normalised=True) for draw in DRAWS)
+        hint = find_hint(anchor, member, claim, stage.symbols, stage.worlds, outcome, source, draws)
     if hint is None and _defines_loss(anchor, stage, source):
         words = notebook.say("another-loss")
         return Finding("holds_if", text, member.span, assumption=words)

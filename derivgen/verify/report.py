@@ -232,7 +232,7 @@ def _details(finding: Finding, lang: str) -> list[str]:
     if finding.correct:
         found.append(message("correct", lang, text=finding.correct))
     if finding.counterexample:
-        found.append(message("counterexample", lang, text=finding.counterexample))
+        found.append(finding.counterexample)
     if finding.reason:
         found.append(finding.reason)
     return found

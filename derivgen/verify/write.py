@@ -62,10 +62,20 @@ def composed(term: Term, pen: Pen) -> str:
 def _factor(term: Term, pen: Pen) -> str:
     text = written(term, pen)
     loose = term.op in ("add", "negate") or (term.op == "fold" and not pen.plain)
-    enclosed = text.startswith("(") and text.endswith(")") and text.count("(") == 1
-    if loose and not enclosed:
+    if loose and not _is_enclosed(text):
         return f"({text})" if pen.plain else rf"\left({text}\right)"
     return text
+
+
+def _is_enclosed(text: str) -> bool:
+    """Tell whether one pair of brackets stands around the whole text."""
+    bare = text.replace(r"\left", "").replace(r"\right", "").strip()
+    level = 0
+    for place, char in enumerate(bare):
+        level += (char in "([") - (char in ")]")
+        if level == 0:
+            return place == len(bare) - 1 and bare[:1] in ("(", "[")
+    return False
 
 
 def _multiply(term: Term, pen: Pen) -> str:
