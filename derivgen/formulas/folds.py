@@ -99,9 +99,13 @@ def indicator(node: tree.Indicator, reader: Reader) -> Term:
 
 
 def _test(tokens: tuple[Token, ...], reader: Reader, span: Span) -> Test:
-    place = next((p for p, t in enumerate(tokens) if t.kind == "relation"), None)
-    if place is None:
+    places = [p for p, t in enumerate(tokens) if t.kind == "relation"]
+    if not places:
         raise FormulaError(plain_text(tokens), "This is no condition.", "", span)
+    place = places[0]
+    if len(places) > 1:  # 0 <= k < K
+        parts = (tokens[: places[1]], tokens[place + 1 :])
+        return Test("and", tuple(_test(part, reader, span) for part in parts), None)
     op = RELATIONS[tokens[place].text]
     sides = [_side(part, reader) for part in (tokens[:place], tokens[place + 1 :])]
     return Test(op, sides[0], sides[1])

@@ -17,6 +17,7 @@ from derivgen.formulas.repair import (
     balanced,
     gaps_to_commas,
     plain_relations,
+    without_prose,
 )
 from derivgen.formulas.shapes import span_of, with_scripts
 from derivgen.formulas.tokens import RELATIONS, Macros, tokenize
@@ -29,7 +30,7 @@ def parse(text: str, vocabulary: Vocabulary, macros: Macros | None = None) -> li
     Raises: FormulaError, with the token and its place.
     """
     tokens, notices = tokenize(text, macros)
-    tokens, repaired = balanced(plain_relations(gaps_to_commas(tokens)))
+    tokens, repaired = balanced(plain_relations(gaps_to_commas(without_prose(tokens, text))))
     return _Parser(tokens, vocabulary, notices + repaired, len(text)).chains()
 
 

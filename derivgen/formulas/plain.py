@@ -216,6 +216,10 @@ def _ref(tree: RefTree, reader: PlainReader) -> Term:
     if name in reader.symbols.aliases and name not in reader.symbols.tensors:
         return _alias(name, slots, span, reader)
     tensor = reader.symbols.tensors.get(name)
+    if tensor is None and name.startswith("delta_") and name[6:] in reader.symbols.tensors:
+        by = _ref(tree._replace(name=name[6:], at=tree.at + 6), reader)
+        of = Term("element", (), Ref(reader.symbols.loss), span)
+        return Term("gradient", (of, by), Slope(symbol="delta"), span)
     if tensor is None:
         raise reader.problem(name, "Nothing declares this tensor.", tree.at, "Check its name.")
     if len(slots) != len(tensor.axes):
@@ -273,9 +277,39 @@ def _infix(tree: Infix, reader: PlainReader) -> Term:
         if at is None:
             raise reader.problem(tree.op, "Only indices are divided so.", tree.op_at)
         return Term("index", (), at, (tree.at, tree.op_at + 2))
+    if tree.op == "/" and (slope := _leibniz(tree, reader)) is not None:
+        return slope
     left, right = _term(tree.left, reader), _term(tree.right, reader)
     op = "divide" if tree.op == "/" else "power"
     return Term(op, (left, right), None, (left.span[0], _extent(right, reader)))
+
+
+def _leibniz(tree: Infix, reader: PlainReader) -> Term | None:
+    """Read ``dE/dW[k,h]``, and ``x*dE/dW`` with the factors before it."""
+    by = _differential(tree.right, reader)
+    before: tuple[Any, ...] = ()
+    left = tree.left
+    if isinstance(left, Chain) and left.ops[0] == "*":
+        before, left = left.parts[:-1], left.parts[-1]
+    of = _differential(left, reader)
+    if by is None or of is None:
+        return None
+    slope = Term("gradient", (of, by), Slope(), (left.at, by.span[1]))
+    factors = [_term(part, reader) for part in before]
+    if not factors:
+        return slope
+    span = (factors[0].span[0], slope.span[1])
+    return Term("multiply", (*factors, slope), ("*",) * len(factors), span)
+
+
+def _differential(tree: Any, reader: PlainReader) -> Term | None:
+    """Return the quantity behind a d: ``dW[k,h]`` where W is a tensor and dW is none."""
+    if not isinstance(tree, (Word, RefTree)):
+        return None
+    name, tensors = tree.name, reader.symbols.tensors
+    if not name.startswith("d") or name in tensors or name[1:] not in tensors:
+        return None
+    return _term(tree._replace(name=name[1:], at=tree.at + 1), reader)
 
 
 def _extent(term: Term, reader: PlainReader) -> int:

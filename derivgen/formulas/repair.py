@@ -197,6 +197,53 @@ def _parts(before: list[Token], tokens: list[Token], place: int) -> bool:
     return True
 
 
+PROSE = frozenset(
+    ("for", "if", "where", "when", "because", "since", "by", "with", "using", "and", "or", "so",
+     "hence", "thus", "then", "from", "let", "chain", "else", "otherwise", "s.t.", "i.e.", "as")
+)  # fmt: skip
+# After these words stands a condition or a reason, which claims nothing by itself.
+LEADING = frozenset(("for", "if", "where", "when", "because", "since", "by", "with", "using", "as"))
+_TEXTS = (r"\text", r"\mbox", r"\textrm", r"\textnormal", r"\textit")
+
+
+def without_prose(tokens: list[Token], text: str) -> list[Token]:
+    """Put a comma for words set as text between formulas, and drop the condition they introduce."""
+    found: list[Token] = []
+    place = level = 0
+    while place < len(tokens):
+        token = tokens[place]
+        level += (token.text in OPEN) - (token.text in CLOSE)
+        level += (token.kind == "begin") * _holds_entries(token)
+        level -= (token.kind == "end") * _holds_entries(token)
+        if level or token.text not in _TEXTS:
+            found.append(token)
+            place += 1
+            continue
+        end = argument_end(tokens, place + 1)
+        words = text[tokens[place].span[1] : tokens[end - 1].span[1]].strip(" {}~.,:;").lower()
+        if " " not in words and words not in PROSE:
+            found.extend(tokens[place:end])
+            place = end
+            continue
+        found.append(Token(",", ",", token.span))
+        place = _after_condition(tokens, end) if words.split(" ")[0] in LEADING else end
+    return found
+
+
+def _holds_entries(token: Token) -> int:
+    return int(token.text.rstrip("*").endswith("matrix") or token.text in ("cases", "array"))
+
+
+def _after_condition(tokens: list[Token], start: int) -> int:
+    level = 0
+    for place in range(start, len(tokens)):
+        token = tokens[place]
+        level += (token.text in OPEN) - (token.text in CLOSE)
+        if level < 0 or (level == 0 and token.kind in ("row", "end", ";")):
+            return place
+    return len(tokens)
+
+
 def argument_end(tokens: list[Token], start: int) -> int:
     """Return where the argument that begins at ``start`` ends (a token or a braced group)."""
     if start >= len(tokens) or tokens[start].kind != "{":

@@ -44,7 +44,7 @@ OPERATORS = {
     r"\cdot": r"\cdot", r"\times": r"\times", "×": r"\times", "·": r"\cdot", "*": "*", r"\ast": "*",
     r"\odot": r"\odot", r"\circ": r"\circ", r"\otimes": r"\otimes", r"\star": "*",
     r"\bullet": r"\cdot",
-    r"\oplus": "+", "+": "+", "-": "-", "/": "/", r"\div": "/", r"\over": r"\over", r"\ominus": "-",
+    r"\oplus": "+", "+": "+", "-": "-", "/": "/", r"\div": "/", r"\oslash": "/", r"\over": r"\over", r"\ominus": "-",
     "⊙": r"\odot", "∘": r"\circ", "⊗": r"\otimes", r"\pm": "+", r"\bigodot": r"\odot", "@": "@",
     r"\centerdot": r"\cdot", r"\backslash": "/",
 }  # fmt: skip

@@ -7,7 +7,7 @@ is counted as a mention instead of being judged or dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -20,12 +20,18 @@ from derivgen.formulas.tree import Name, Tree
 EQUALITIES = ("=", "~", "<-")
 
 
-def is_claim(chain: tree.Chain) -> bool:
-    """Tell whether a chain asserts something: it has an equality and is no mere condition."""
+def is_claim(chain: tree.Chain, tensors: Container[str] = ()) -> bool:
+    """Tell whether a chain asserts something: it has an equality and is no mere condition.
+
+    ``l = L`` is a condition, ``v = a + u`` a claim if v is a quantity of the network.
+    """
     if not chain.relations or len(chain.members) < 2:
         return False
     if not any(r in (*EQUALITIES, "dist", "prop") for r in chain.relations):
         return False
+    first = chain.members[0]
+    if isinstance(first, Name) and not first.primes and first.base in tensors:
+        return True
     return not all(_is_simple(m) for m in chain.members)
 
 
@@ -146,10 +152,11 @@ def is_update(members: list[Term], relations: tuple[str, ...]) -> bool:
     first = members[0]
     if first.op != "element" or len(members) < 2:
         return False
-    if first.data.updated or relations[0] == "<-":
+    if first.data.updated:
         return True
     reads = any(t.op == "element" and t.data == first.data for t in _outside_slopes(members[1]))
-    return reads and any(t.op == "gradient" for _, t in walk(members[1]))
+    slopes = any(t.op == "gradient" for _, t in walk(members[1]))
+    return slopes and (reads or relations[0] == "<-")
 
 
 def _outside_slopes(term: Term) -> Iterator[Term]:

@@ -34,11 +34,14 @@ def places_of(ref: Ref, context: Context) -> tuple[str, list[list[int]], list[bo
     if len(slots) != len(spans):
         raise ShapeMismatch(f"{tensor} has {len(spans)} indices")
     values: list[list[int]] = []
-    for slot, span in zip(slots, spans):
+    axes = context.world.network.tensors[tensor].axes
+    for slot, span, axis in zip(slots, spans, axes):
         if slot is None:
             values.append(list(span))
             continue
-        value = at_value(slot, context, span.start)
+        # An axis from 0 to L has its own zero: numerals mean what they say there.
+        counted = bool(axis.high.terms) and axis.high.constant > 0
+        value = at_value(slot, context, None if counted else span.start)
         if value not in span and not (slot.constant and slot.letters):
             raise ShapeMismatch(f"index {slot} leaves the range of {tensor}")
         values.append([value])

@@ -141,7 +141,7 @@ def _judge_block(block: Block, chains: list[tree.Chain] | FormulaError, desk: De
         return
     claimed = False
     for chain in chains:
-        if not is_claim(chain):
+        if not is_claim(chain, desk.symbols.tensors):
             continue
         claimed = True
         _judge_chain(block, equality_members(chain), desk)
@@ -221,6 +221,8 @@ def _plain_line(content: str, offset: int, desk: Desk) -> None:
     try:
         claim = read_plain(block.text, stage.symbols)
     except FormulaError as error:
+        if _as_latex(block, desk):
+            return
         learnt = _plain_definition(block.text, stage, desk)
         findings = [learnt] if learnt else [unread(error, desk.notebook, block.text)]
         _add_item(block, error.span, findings, desk)
@@ -244,6 +246,21 @@ def _plain_line(content: str, offset: int, desk: Desk) -> None:
             mistake="missing-factor",
         )
     _add_item(block, (0, len(block.text)), findings, desk)
+
+
+def _as_latex(block: Block, desk: Desk) -> bool:
+    """Judge a line that is no plain claim as a formula, if it can be read as one."""
+    chains = _parsed(block, desk)
+    if isinstance(chains, FormulaError):
+        return False
+    claims = [chain for chain in chains if is_claim(chain, desk.symbols.tensors)]
+    if len(claims) != 1 or len(chains) != 1:
+        return False
+    findings = verdicts(block, claims[0], desk)
+    if any(f.verdict == "not_understood" or "define" in f.reason for f in findings):
+        return False
+    _add_item(block, claims[0].span, findings, desk)
+    return True
 
 
 def _plain_definition(text: str, stage: Stage, desk: Desk) -> Finding | None:
