@@ -119,7 +119,7 @@ def cpp_view(program: Program, dtype: str, predict_only: bool) -> CppView:
         namespace=namespace_of(program.name),
         dtype=dtype,
         training=training,
-        constants=constant_lines(program, dtype),
+        constants=constant_lines(program, dtype, training),
         sizes=tuple(f"constexpr int {variable} = {value};" for _, variable, value in sizes),
         size_table=wrapped_all(f"{{{quoted(name)}, {value}}}," for name, _, value in sizes),
         commands=braced(map(quoted, COMMANDS if training else ("predict",))),
@@ -281,7 +281,7 @@ def header_lines(program: Program, dtype: str, training: bool) -> Printed:
     return (*lines, *(f"//   {line}".rstrip() for line in text))
 
 
-def constant_lines(program: Program, dtype: str) -> Printed:
+def constant_lines(program: Program, dtype: str, training: bool) -> Printed:
     """Return what the commands know of the network, and their defaults."""
     chosen = program.training
     rules = rules_of(program)
@@ -291,11 +291,13 @@ def constant_lines(program: Program, dtype: str) -> Printed:
         "network_hash": program.hash,
         "derivgen_version": program.version,
         "default_dtype": dtype,
-        "default_optimiser": rule,
     }
+    if training:
+        texts["default_optimiser"] = rule
     lines = [f"constexpr const char* {name} = {quoted(text)};" for name, text in texts.items()]
-    lines.append(f"constexpr int default_epochs = {chosen.epochs if chosen else 10};")
-    lines.append(f"constexpr int default_batch = {chosen.batch if chosen else 32};")
+    if training:
+        lines.append(f"constexpr int default_epochs = {chosen.epochs if chosen else 10};")
+        lines.append(f"constexpr int default_batch = {chosen.batch if chosen else 32};")
     return wrapped_all(lines)
 
 

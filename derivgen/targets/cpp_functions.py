@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from derivgen.algebra.affine import lookups_of
-from derivgen.algebra.expressions import Expr, affine_forms, tensors_read
+from derivgen.algebra.expressions import Expr, Number, affine_forms, tensors_read
 from derivgen.algebra.network import Role
 from derivgen.algebra.text import text
 from derivgen.lowering.program import Block, FactCheck, Fill, Loop, Nest, Random, Routine
@@ -136,18 +136,19 @@ def draw_lines(random: Random, position: int, scope: Scope) -> Lines:
     """Return the lines that draw one random tensor; ``position`` is its place in `batch_info`."""
     law = random.distribution
     uniform = "random_uniform(seed, stream, position)"
-    arguments = [f"static_cast<double>({_constant(a, scope)})" for a in law.arguments]
+    arguments = [_constant(argument, scope) for argument in law.arguments]
     if law.name == "bernoulli":
         draw = f"{uniform} < {arguments[0]} ? 1.0 : 0.0"
     elif law.name == "normal":
         draw = f"{arguments[0]} + {arguments[1]} * random_normal(seed, stream, position)"
     else:
         draw = f"{arguments[0]} + ({arguments[1]} - {arguments[0]}) * {uniform}"
-    scaled = f"({draw})"
+    scaled = draw
     if law.scale is not None:
-        scaled += f" * static_cast<double>({_constant(law.scale, scope)})"
+        scaled = f"({draw})"
+        scaled += f" * {_constant(law.scale, scope)}"
     name = scope.tensors[random.name]
-    return [
+    lines = [
         "{",
         f"  const TensorInfo& tensor = batch_info()[{position}];",
         "  const auto before = 1000u * static_cast<std::uint64_t>(step);",
@@ -155,17 +156,23 @@ def draw_lines(random: Random, position: int, scope: Scope) -> Lines:
         "  std::uint64_t position = 0;",
         "  for (int n = 0; n < batch.samples; ++n) {",
         "    for (int i = 0; i < tensor.size(); ++i, ++position) {",
-        f"      batch.{name}[tensor.place(n, i, batch.samples)] = static_cast<real>({scaled});",
+        f"      const double drawn = {scaled};",
+        "      const std::size_t place = tensor.place(n, i, batch.samples);",
+        f"      batch.{name}[place] = static_cast<real>(drawn);",
         "    }",
         "  }",
         "}",
     ]
+    return [part for line in lines for part in wrapped(line)]
 
 
 def _constant(expr: Expr, scope: Scope) -> str:
+    """Return an expression over constants as a double."""
+    if isinstance(expr, Number):
+        return repr(float(expr.value))
     read = tensors_read(expr)
     scalars = tuple((name, f"{home(name, scope)}[0]") for name in read)
-    return operand(expr, replace(scope, scalars=scalars))
+    return f"static_cast<double>({operand(expr, replace(scope, scalars=scalars))})"
 
 
 def draw_text(random: Random) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 
@@ -19,7 +20,8 @@ def indented(lines: Iterable[str], depth: int = 1) -> list[str]:
 def wrapped(line: str, width: int = WIDTH) -> list[str]:
     """Return a line of code, broken behind operators or commas where it is too long."""
     lines: list[str] = []
-    pad = " " * (len(line) - len(line.lstrip()) + 4)
+    call = _CALL.match(line)
+    pad = " " * (call.end() if call else len(line) - len(line.lstrip()) + 4)
     while len(line) > width and not line.lstrip().startswith("//"):
         found = _break(line, len(pad) + 1, width)
         if found is None:
@@ -27,6 +29,9 @@ def wrapped(line: str, width: int = WIDTH) -> list[str]:
         lines.append(line[:found].rstrip())
         line = pad + line[found:].lstrip()
     return [*lines, line]
+
+
+_CALL = re.compile(r" *[a-z_]+(<real>)?\(")  # arguments of a call stand below each other
 
 
 def _break(line: str, start: int, width: int) -> int | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +13,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+import derivgen.gallery
 from derivgen.algebra.expressions import Call, walk
 from derivgen.calculus.engine import derive
+from derivgen.errors import EquationError
 from derivgen.interpret import value_and_gradients
 from derivgen.language import parse
 from derivgen.lowering.lower import lower
+from derivgen.targets.cpp_text import WIDTH
+from derivgen.targets.emit import emit
 from derivgen.values import Values, random_values
 from tests.random_networks import networks
 from tests.targets.cpp_build import Case, results
@@ -147,3 +154,66 @@ def test_names_that_mean_something_in_cpp_work(tmp_path):
     assert abs(found["loss"] - loss) <= RELATIVE * max(1.0, abs(loss))
     for own, expected in zip(found["gradients"], gradients, strict=True):
         assert np.max(np.abs(np.array(own) - np.ravel(expected)), initial=0) <= SAME
+
+
+def test_the_emitted_file_is_laid_out_well():
+    gallery = Path(derivgen.gallery.__file__).parent
+    for path in (gallery / "mnist_mlp.dg", *NETWORKS[::10]):
+        case = case_of_file(path)
+        (text,) = emit(case, "cpp", "float32").values()
+        code = [line for line in text.splitlines() if not line.lstrip().startswith("//")]
+
+        assert [line for line in code if len(line) > WIDTH] == []
+        assert [line for line in text.splitlines() if line != line.rstrip() or "\t" in line] == []
+        assert "\n\n\n" not in text
+        assert text.endswith("}\n#endif\n")
+
+
+def case_of_file(path: Path):
+    """Return the program of a network with the sizes of its text or small ones."""
+    network = parse(path.read_text(encoding="utf-8"), path.name)
+    values = random_values(network, seed=3)
+    return lower(derive(network), {dim.name: size for dim, size in values.dims.items()})
+
+
+@pytest.mark.parametrize("hash_seed", ("0", "1", "2"))
+def test_the_bytes_do_not_depend_on_the_hash_seed(hash_seed):
+    script = (
+        "from pathlib import Path; from derivgen.calculus.engine import derive\n"
+        "from derivgen.language import parse; from derivgen.lowering.lower import lower\n"
+        "from derivgen.targets.emit import emit; import hashlib, sys\n"
+        "text = emit(lower(derive(parse(sys.argv[1]))), 'cpp', 'float32')['trainer.cpp']\n"
+        "print(hashlib.sha256(text.encode()).hexdigest())\n"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", script, NAMES],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("7", hash_seed)
+    ]
+
+    assert found[0] == found[1]
+
+
+def test_an_unknown_function_is_refused_with_advice():
+    text = "network n\ninput x[i: 2]\nparam w[i: 2]\nfunction f\nloss E = f(sum[i: 2](w[i]*x[i]))"
+
+    with pytest.raises(EquationError, match="function f") as caught:
+        lower(derive(parse(text)))
+
+    assert "define f(z)" in str(caught.value)
+
+
+def test_a_predictor_holds_no_training():
+    program = case_of_file(NETWORKS[0])
+
+    (text,) = emit(program, "cpp", "float32", predict_only=True).values()
+
+    assert "backward" not in text
+    assert "optimiser" not in text.lower()
+    assert "const std::vector<real>& predict(" in text
