@@ -245,7 +245,7 @@ def width(math: Math) -> int:
         case Apply(function, _, args):
             return width(function) + 2 + sum(width(a) + 1 for a in args)
         case Sym(text) | Num(text) | Words(text):
-            return 1 if len(text) > 1 and text in GREEK else max(1, len(text))
+            return 1 if text in GREEK or text in LETTERLIKE else max(1, len(text))
         case Grid(rows):
             return 2 + sum(max(width(line[c]) + 2 for line in rows) for c in range(len(rows[0])))
         case Op(key):
@@ -256,6 +256,7 @@ def width(math: Math) -> int:
             return sum(width(part) for part in parts(math)) + (2 if isinstance(math, Fenced) else 0)
 
 
+LETTERLIKE = ("partial", "nabla", "ell", "infty")
 GREEK = [
     "alpha",
     "beta",

@@ -14,6 +14,7 @@ from derivgen.notes.forward import forward_label, forward_section, network_secti
 from derivgen.notes.graph import figure_section
 from derivgen.notes.lemmas import lemma_section
 from derivgen.notes.reuse import reuse_paragraph
+from derivgen.notes.signs import signs_used
 from derivgen.notes.stacks import Stack, aliases, stacks
 from derivgen.notes.summary import algorithm, summary_section
 from derivgen.notes.view import PREFIX, View
@@ -54,8 +55,15 @@ def build(view: View, choice: Choice, example: Example | None = None) -> Documen
 def _body(
     view: View, choice: Choice, example: Example | None, found: tuple[Stack, ...]
 ) -> list[Block]:
+    rest = _equations(view, choice, example, found)
+    return [network_section(view, found, signs_used(tuple(rest))), *rest]
+
+
+def _equations(
+    view: View, choice: Choice, example: Example | None, found: tuple[Stack, ...]
+) -> list[Block]:
     wrt, layer = choice.wrt, choice.layer
-    body: list[Block] = [network_section(view, found), forward_section(view, found)]
+    body: list[Block] = [forward_section(view, found)]
     body += figure_section(view, example)
     body += expanded_section(view, choice.expand)
     if view.detail != "result":

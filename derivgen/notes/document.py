@@ -157,6 +157,17 @@ def blocks(body: tuple[Block, ...]) -> Iterator[Block]:
             yield from blocks(block.body)
 
 
+def formulas(body: tuple[Block, ...]) -> Iterator[Math]:
+    """Yield the formulas of equations and tables."""
+    for block in blocks(body):
+        if isinstance(block, Equation):
+            for line in block.lines:
+                yield line.right
+        elif isinstance(block, Table):
+            for cell in (cell for row in block.rows for cell in row):
+                yield from (part.math for part in cell if isinstance(part, Formula))
+
+
 def equations(document: Document) -> list[Equation]:
     """Return the displayed equations in reading order."""
     return [block for block in blocks(document.body) if isinstance(block, Equation)]

@@ -10,10 +10,13 @@ from derivgen.calculus.derivation import Named
 from derivgen.forms.fold import Equality
 from derivgen.forms.layout import affine_math
 from derivgen.forms.math import (
+    Fenced,
+    Frac,
     Math,
     Num,
     Op,
     Row,
+    Scripts,
     Sym,
     Symbol,
     joined,
@@ -39,10 +42,10 @@ from derivgen.notes.view import View, display, entry_of, matrix_display, side, w
 from derivgen.notes.words import join, listed, say, word
 
 
-def network_section(view: View, found: tuple[Stack, ...]) -> Section:
-    """Return the section on sizes, symbols and given facts."""
+def network_section(view: View, found: tuple[Stack, ...], signs: frozenset[str]) -> Section:
+    """Return the section on sizes, symbols, given facts, and the signs met later."""
     body: list[Block] = [symbol_table(view, found)]
-    if told := conventions(view):
+    if told := [*conventions(view), *_signs(view, signs)]:
         body.append(Items(tuple(told)))
     return Section(say(view.lang, "network"), tuple(body))
 
@@ -65,6 +68,7 @@ def symbol_table(view: View, found: tuple[Stack, ...]) -> Table:
 def _symbol_row(view: View, tensor: Tensor, note: Prose) -> tuple[Prose, ...]:
     role = "loss" if tensor.name == view.derivation.network.loss else tensor.role.value
     meaning: Prose = (word(view.lang, role),)
+    note = note or _layer_range(view, tensor)
     if note:
         meaning = join((*meaning, word(view.lang, "comma"), *note))
     return (
@@ -72,6 +76,18 @@ def _symbol_row(view: View, tensor: Tensor, note: Prose) -> tuple[Prose, ...]:
         meaning,
         (Formula(shape(view, tensor)),),
     )
+
+
+def _layer_range(view: View, tensor: Tensor) -> Prose:
+    """Return ``l = 1, ..., L`` for a tensor with an axis that counts layers or steps."""
+    axis = view.layer_axis(tensor.name)
+    if axis is None:
+        return ()
+    context = view.context()
+    span = tensor.axes[axis]
+    ends = (affine_math(span.low, context), Op(","), Op("ellipsis"), Op(","))
+    last = affine_math(span.high - 1, context)
+    return (Formula(row(Sym(tensor.axis_names[axis]), Op("="), *ends, last)),)
 
 
 def stack_range(view: View, stack: Stack) -> Prose:
@@ -114,6 +130,31 @@ def conventions(view: View) -> list[Prose]:
         found.append(say(lang, "one sample", loss=loss))
     found += _deltas(view, loss)
     found += [_fact(view, number) for number in range(len(view.derivation.network.facts))]
+    return found
+
+
+def _signs(view: View, signs: frozenset[str]) -> list[Prose]:
+    """Return what the signs of a document mean."""
+    lang = view.lang
+    ranks = {len(tensor.axes) for tensor in view.derivation.tensors.values()}
+    found: list[Prose] = []
+    if ranks & {1, 2}:
+        found.append(say(lang, f"{view.layout} meaning"))
+    if "entrywise" in signs:
+        sign = Formula(Op(view.notation.style.hadamard))
+        found.append(say(lang, "odot meaning", sign=sign))
+    if "quotient" in signs:
+        found.append(say(lang, "oslash meaning", sign=Formula(Op("oslash"))))
+    if "ones" in signs:
+        ones = Formula(Scripts(Sym("1", "bold"), sub=Sym("n")))
+        found.append(say(lang, "ones meaning", ones=ones, size=Formula(Sym("n"))))
+    if "bracket" in signs:
+        shown = Formula(Fenced("[", row(Sym("i"), Op("<="), Sym("j"))))
+        found.append(say(lang, "iverson meaning", bracket=shown))
+    if "fixed" in signs:
+        ratio = Frac(row(Sym("partial"), Sym("u")), row(Sym("partial"), Sym("v")))
+        held = Formula(Scripts(Fenced("fixed", ratio), sub=Sym("w")))
+        found.append(say(lang, "fixed meaning", partial=held, fixed=Formula(Sym("w"))))
     return found
 
 

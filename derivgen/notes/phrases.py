@@ -40,6 +40,12 @@ PHRASES: dict[str, tuple[str, str]] = {
         "记号 delta 表示 {loss} 对激活前输入的偏导数：{deltas}。",
     ),
     "odot meaning": ("The sign {sign} multiplies entry by entry.", "符号 {sign} 表示逐元素相乘。"),
+    "oslash meaning": ("The sign {sign} divides entry by entry.", "符号 {sign} 表示逐元素相除。"),
+    "fixed meaning": (
+        "A local derivative {partial} holds {fixed} fixed although that depends on the same "
+        "quantity; the path through it is a term of its own.",
+        "局部导数 {partial} 把 {fixed} 视为常量；经过 {fixed} 的路径另成一项。",
+    ),
     "ones meaning": ("{ones} is a vector of {size} ones.", "{ones} 是 {size} 个 1 组成的向量。"),
     "columns meaning": ("Vectors stand as columns.", "向量均为列向量。"),
     "rows meaning": ("Vectors stand as rows.", "向量均为行向量。"),

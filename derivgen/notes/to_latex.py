@@ -32,12 +32,12 @@ from derivgen.notes.document import (
     numbers,
 )
 from derivgen.notes.templates import framed
-from derivgen.notes.words import word
+from derivgen.notes.words import prose_width, word
 from derivgen.version import VERSION
 
 TABLE = 84  # rough characters of a row of a table
 NARROW = 16  # columns up to this wide never wrap
-LINE = 74  # rough characters of mathematics that fit in a line of the article
+LINE = 82  # rough characters of mathematics that fit in a line of the article
 Numbers = dict[str, int]
 HEADINGS = {1: "section", 2: "subsection", 3: "paragraph"}
 
@@ -229,11 +229,6 @@ def _cell_width(cell: Prose, counts: Numbers) -> int:
     return sum(
         width(p.math) if isinstance(p, Formula) else prose_width(_bare(p, counts)) for p in cell
     )
-
-
-def prose_width(text: str) -> int:
-    """Return how many characters wide a text is; a Chinese one takes the room of two."""
-    return sum(2 if ord(character) > 0x2E7F else 1 for character in text)
 
 
 def _bare(part: Inline, counts: Numbers) -> str:

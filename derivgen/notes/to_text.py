@@ -25,6 +25,7 @@ from derivgen.notes.document import (
     Table,
     numbers,
 )
+from derivgen.notes.words import prose_width
 
 WIDTH = 96
 Numbers = dict[str, int]
@@ -34,7 +35,7 @@ def to_text(document: Document) -> str:
     """Return the document as text, lines of at most about a hundred characters."""
     counts = numbers(document)
     heading = prose_text(document.title, counts)
-    parts = [heading + "\n" + "=" * len(heading)]
+    parts = [heading + "\n" + "=" * prose_width(heading)]
     parts += [part for block in document.body if (part := _print(block, counts))]
     return "\n\n".join(parts) + "\n"
 
@@ -62,7 +63,7 @@ def _print(block: Block, counts: Numbers) -> str:
 
 def _section(section: Section, counts: Numbers) -> str:
     heading = prose_text(section.title, counts)
-    lines = [heading, ("-" if section.level == 1 else ".") * len(heading)]
+    lines = [heading, ("-" if section.level == 1 else ".") * prose_width(heading)]
     parts = [part for block in section.body if (part := _print(block, counts))]
     return "\n\n".join(["\n".join(lines), *parts])
 

@@ -62,3 +62,8 @@ def listed(lang: str, items: list[Prose]) -> Prose:
             parts.append(word(lang, "and" if last else "comma"))
         parts.extend(item)
     return join(tuple(parts))
+
+
+def prose_width(text: str) -> int:
+    """Return how many characters wide a text is; a Chinese one takes the room of two."""
+    return sum(2 if ord(character) > 0x2E7F else 1 for character in text)
