@@ -132,7 +132,7 @@ def _declare_local(inner: Place, line: EquationLine, view: View, done: Applicati
     assert view.axes is not None, "a layer's tensors have known axes"
     items = line.lhs.items if isinstance(line.lhs, Ref) else ()
     names = [i.name for i in view.carried]
-    names += [item.name if isinstance(item, Word) else "" for item in items]
+    names += [inner.letters[i.name].name if isinstance(i, Word) else "" for i in items]
     tensor = Tensor(
         view.name,
         (*[Axis(i.low, i.high) for i in view.carried], *view.axes),

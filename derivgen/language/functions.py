@@ -57,7 +57,12 @@ def define(draft: Draft, line: DefineLine, source: str = "") -> None:
     views = {name: View(name, ()) for name in params}
     letters = {index.name: index for index in indices}
     scope = Scope(line.span, letters, {}, views, draft.functions, active=letters)
-    body = expression(line.body, scope)
+    try:
+        body = expression(line.body, scope)
+    except NameProblem as problem:
+        if not problem.advice.startswith("Did"):
+            problem.advice = f"A definition sees its arguments alone: {head.name}(z, a) = ..."
+        raise
     position = line.span.source.position(head.at)
     draft.functions[head.name] = Function(
         head.name, params, body, indices, settings, source, position

@@ -28,7 +28,7 @@ from derivgen.language.place import (
 from derivgen.language.ranges import range_index
 from derivgen.language.resolve import expression
 from derivgen.language.rows import LayerRow, LossRow, Shared
-from derivgen.language.scope import Scope, View
+from derivgen.language.scope import Scope, View, free_letter
 from derivgen.language.syntax import Apply, Infix, Ranged, Tree, Word
 
 DEEPEST = 12
@@ -47,6 +47,7 @@ def expand_loss(draft: Draft, name: str, tree: Apply, scope: Scope) -> Expr:
             tree.at,
         )
     place = Place(draft, dict(scope.declared), dict(scope.tensors), dict(scope.values))
+    place.active = scope.active
     bound = bind(row, tree.args, place, scope.span, tree.at)
     if bound.extra:
         raise scope.problem(
@@ -58,6 +59,7 @@ def expand_loss(draft: Draft, name: str, tree: Apply, scope: Scope) -> Expr:
     inner = Place(
         draft, dict(bound.letters), dict(bound.views), dict(bound.values), dict(bound.aliases)
     )
+    inner.taken = frozenset(index.name for index in bound.outer)
     draft.loss_depth += 1
     try:
         body = expression(row.body, inner.scope(row.span))
@@ -66,9 +68,8 @@ def expand_loss(draft: Draft, name: str, tree: Apply, scope: Scope) -> Expr:
         raise
     finally:
         draft.loss_depth -= 1
-    if not bound.carried:
-        return body
-    return Reduce("sum" if row.summed else "mean", bound.carried, body)
+    further = bound.carried[len(bound.outer) :]
+    return Reduce("sum" if row.summed else "mean", further, body) if further else body
 
 
 def apply_layer(place: Place, span: Span, tree: Apply, out: str) -> View:
@@ -98,9 +99,9 @@ def apply_layer(place: Place, span: Span, tree: Apply, out: str) -> View:
         raise
 
 
-def _seen_outside(view: View, outer: int) -> View:
+def _seen_outside(view: View, outer: tuple[Index, ...]) -> View:
     """Return a layer's value as the place around it sees it: what it carries there are axes."""
-    kept, own = view.carried[:outer], view.carried[outer:]
+    kept, own = view.carried[: len(outer)], view.carried[len(outer) :]
     axes = (*[Axis(i.low, i.high) for i in own], *(view.axes or ()))
     return View(view.name, axes, kept)
 
@@ -151,6 +152,7 @@ def _inside(place: Place, done: Application, suffix: str) -> Place:
         done.row.name,
         call=place.call or done.position,
         depth=place.depth + 1,
+        taken=frozenset(index.name for index in done.bound.outer),
     )
     for line in done.row.body:
         if isinstance(line, IndexLine):
@@ -171,7 +173,8 @@ def _free_suffix(place: Place, row: LayerRow, out: str) -> str:
 
 def _local_index(inner: Place, span: Span, item: Ranged) -> Index:
     scope = inner.scope(span)
-    return range_index(item, lambda part: index_form(part, scope), inner.letters)
+    made = range_index(item, lambda part: index_form(part, scope), inner.letters)
+    return free_letter(made, inner.taken)
 
 
 def _number(place: Place, made: LayerRow | Shared, row: LayerRow) -> int:

@@ -16,9 +16,9 @@ from derivgen.language.lines import Span
 from derivgen.language.ranges import Pending, axis_text
 from derivgen.language.resolve import expression
 from derivgen.language.rows import LayerRow, LossRow, Param
-from derivgen.language.scope import ELEMENTARY, Scope, View
+from derivgen.language.scope import ELEMENTARY, Scope, View, free_letter
 from derivgen.language.statements import keyword_argument
-from derivgen.language.syntax import Tree, Word
+from derivgen.language.syntax import Ref, Tree, Word
 
 Row = Union[LayerRow, LossRow]
 SPARE_LETTERS = "tnmuvwpqrsabcefghijkloxyz"
@@ -38,6 +38,8 @@ class Place:
     number: int = 0
     call: Position | None = None
     depth: int = 0  # layers inside layers
+    taken: frozenset[str] = frozenset()  # letters carried from around
+    active: Mapping[str, Index] = field(default_factory=dict)  # free or bound where a loss stands
 
     def scope(self, span: Span) -> Scope:
         """Return the scope of a statement here."""
@@ -47,10 +49,12 @@ class Place:
             self.draft.dims,
             self.views,
             self.draft.functions,
+            self.active,
             values=self.values,
             aliases=self.aliases,
             macros=self.draft.macros,
             expand=self.draft.expand,
+            taken=self.taken,
         )
 
     def position(self, span: Span, at: int) -> Position:
@@ -63,7 +67,7 @@ class Bound:
     """A row's parameters bound to what it is applied to.
 
     ``views`` are the tensors, ``letters`` the ranges of their indices, ``carried`` the indices
-    they have beyond those (the first ``outer`` of them carried by the place around it too),
+    they have beyond those (``outer`` are those that the place around it carries too),
     ``extra`` what the call says of the row's own parameters.
     """
 
@@ -73,7 +77,7 @@ class Bound:
     values: Mapping[str, Expr]
     aliases: Mapping[str, str]
     extra: Mapping[str, Tree]
-    outer: int = 0
+    outer: tuple[Index, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,8 @@ def bind(row: Row, args: tuple[Tree, ...], place: Place, span: Span, at: int) ->
     views: dict[str, View] = {}
     letters: dict[str, Index] = {}
     carried: tuple[Index, ...] = ()
-    outer = 0
+    outer = _outer_indices(row, given, place, scope)
+    taken = frozenset(index.name for index in outer)
     values: dict[str, Expr] = {}
     aliases: dict[str, str] = {}
     for param in row.params:
@@ -149,21 +154,43 @@ def bind(row: Row, args: tuple[Tree, ...], place: Place, span: Span, at: int) ->
         if view is None:
             values[param.name] = _scalar(param, tree, scope, row)
             continue
-        outer = max(outer, len(view.carried))
-        local = _match(param, view, row, place, scope, tree, letters)
+        local = _match(param, view, row, place, scope, tree, letters, taken)
         carried = _merge(carried, local.carried, row, scope, tree)
         views[param.name] = local
     views = {n: v._replace(carried=carried) if v.carried else v for n, v in views.items()}
     return Bound(views, letters, carried, values, aliases, extra, outer)
 
 
+def _outer_indices(
+    row: Row, given: Mapping[str, Tree], place: Place, scope: Scope
+) -> tuple[Index, ...]:
+    """Return the indices that the arguments carry already, where the row is applied."""
+    found: tuple[Index, ...] = ()
+    for param in row.params:
+        if param.letters is not None:
+            view = _data_view(given[param.name], place, scope)
+            if view is not None and len(view.carried) > len(found):
+                found = view.carried
+    return found
+
+
 def _data_view(tree: Tree, place: Place, scope: Scope) -> View | None:
-    if not isinstance(tree, Word):
+    if not isinstance(tree, (Word, Ref)):
         return None
     view = place.views.get(tree.name)
     if view is not None and view.axes is None:
         raise Pending(tree.name, tree.at, (tree.name,))
-    return view
+    return view if isinstance(tree, Word) else _part(tree, view, scope)
+
+
+def _part(tree: Ref, view: View | None, scope: Scope) -> View | None:
+    """Return ``p[t]`` of a ``p[t,k]`` as a tensor over ``k`` that carries ``t``, else ``None``."""
+    letters = [scope.active.get(i.name) if isinstance(i, Word) else None for i in tree.items]
+    indices = tuple(index for index in letters if index is not None)
+    if view is None or len(indices) < len(letters) or len(indices) >= len(view.axes or ()):
+        return None
+    axes = (view.axes or ())[len(indices) :]
+    return View(view.name, axes, (*view.carried, *indices), view.holds_indices)
 
 
 def _scalar(param: Param, tree: Tree, scope: Scope, row: Row) -> Expr:
@@ -207,6 +234,7 @@ def _match(
     scope: Scope,
     tree: Tree,
     letters: dict[str, Index],
+    taken: frozenset[str],
 ) -> View:
     assert view.axes is not None and param.letters is not None
     extra = len(view.axes) - len(param.letters)
@@ -222,7 +250,7 @@ def _match(
         known = letters.get(letter)
         if known is not None and (known.low, known.high) != (axis.low, axis.high):
             raise _differ(letter, known, axis, view, row, scope, tree)
-        letters[letter] = Index(letter, axis.low, axis.high)
+        letters[letter] = free_letter(Index(letter, axis.low, axis.high), taken)
     leading = _leading_indices(view, view.axes[:extra], row, place)
     return View(view.name, view.axes[extra:], (*view.carried, *leading), view.holds_indices)
 

@@ -45,7 +45,7 @@ from derivgen.language.calls import (
 )
 from derivgen.language.indexing import index_form, infix_form, no_tensor, unbound, wrong_count
 from derivgen.language.ranges import Pending, find_range, range_index
-from derivgen.language.scope import ELEMENTARY, FOLDS, Scope, undefined
+from derivgen.language.scope import ELEMENTARY, FOLDS, Scope, free_letter, undefined
 from derivgen.language.statements import keyword_argument
 from derivgen.language.syntax import (
     Apply,
@@ -225,11 +225,12 @@ def _fold(name: str, tree: Apply, scope: Scope) -> Expr:
     bound: dict[str, Index] = {}
     for item in tree.items or ():
         index = _bound_index(item, tree, scope)
-        if index.name in bound:
+        letter = item.name if isinstance(item, (Word, Ranged)) else index.name
+        if letter in bound:
             raise scope.problem(
                 EquationError, f"{index.name} is bound twice.", "Use two letters.", item.at
             )
-        bound[index.name] = index
+        bound[letter] = index
     if name.startswith("arg") and len(bound) != 1:
         raise scope.problem(
             EquationError, f"{name} finds the place along one index.", f"{name}[i](...)", tree.at
@@ -246,7 +247,7 @@ def _bound_index(item: Tree, tree: Apply, scope: Scope) -> Index:
         )
     if item.name in scope.declared:
         return scope.declared[item.name]
-    return find_range(item, tree.args[0], scope)
+    return free_letter(find_range(item, tree.args[0], scope), scope.taken)
 
 
 def _along(function: Function, tree: Apply, scope: Scope) -> Expr:

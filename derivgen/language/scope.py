@@ -76,6 +76,7 @@ class Scope(NamedTuple):
     macros: Mapping[str, object] = EMPTY  # layers and losses
     expand: Callable[[str, Apply, Scope], Expr] | None = None  # a loss to its expression
 
+    taken: frozenset[str] = frozenset()  # letters of indices that a layer carries unwritten
     log: list[tuple[Access, int]] | None = None  # where each access of an equation stands
 
     def binding(self, indices: Mapping[str, Index]) -> Scope:
@@ -91,6 +92,15 @@ class Scope(NamedTuple):
     ) -> DerivgenError:
         """Return an error about the statement, at an offset."""
         return kind(self.span.text, problem, advice, self.position(at))
+
+
+def free_letter(index: Index, taken: frozenset[str]) -> Index:
+    """Return the index under a letter that is not taken: ``k``, else ``k2``, ``k3``, ..."""
+    name, count = index.name, 1
+    while name in taken:
+        count += 1
+        name = f"{index.name}{count}"
+    return index if name == index.name else Index(name, index.low, index.high)
 
 
 def undefined(scope: Scope, name: str, at: int, what: str = "") -> DerivgenError:

@@ -118,6 +118,38 @@ def test_squared_error_is_summed_and_halved_as_in_the_textbooks() -> None:
     assert "sum" in lines(network)[0] and lines(network)[0].endswith("^2/2)")
 
 
+def test_a_loss_of_a_part_is_taken_for_each_part() -> None:
+    network = parse(
+        "index t: 5\ninput p[t,3]\ntarget y[t,3] onehot\nconst m[t]\n"
+        "loss E = sum[t](m[t]*cross_entropy(p[t], y[t]))"
+    )
+
+    assert lines(network) == ["E = sum[t](-m[t]*sum[k](y[t,k]*log(p[t,k])))"]
+
+
+CAPTURES = {
+    "a loss of a part": (
+        "index k: 3\ninput p[k,3], y[k,3]\nloss E = sum[k](cross_entropy(p[k], y[k]))",
+        "E = sum[k](-sum[k2](y[k,k2]*log(p[k,k2])))",
+    ),
+    "a layer inside a layer": (
+        "layer blk(x[i]): h = dense(x, 3, softmax)\n"
+        "input x[o: 3, i: 3]\ny = blk(x)\nloss E = sum[o,i](y[o,i])",
+        "z_y[o,o2] = sum[i](W_y[o2,i]*x[o,i]) + b_y[o2]",
+    ),
+    "a loss inside a layer": (
+        "layer blk(x[j], y[j]): e = cross_entropy(x, y); h[j] = e*x[j]\n"
+        "input x[k: 3, i: 3], q[k,i]\ny = blk(x, q)\nloss E = sum[k,i](y[k,i])",
+        "e_y[k] = -sum[k2](q[k,k2]*log(x[k,k2]))",
+    ),
+}
+
+
+@pytest.mark.parametrize("text_, equation", CAPTURES.values(), ids=CAPTURES.keys())
+def test_a_rows_letters_never_capture_what_is_carried(text_: str, equation: str) -> None:
+    assert lines(parse(text_))[0] == equation
+
+
 def test_a_loss_of_numbers_needs_no_mean() -> None:
     network = parse("input p\ntarget y\nloss E = mse(2*p, y)")
 
