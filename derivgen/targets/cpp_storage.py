@@ -49,6 +49,7 @@ class WorkView:
     resizes: Printed
     output_info: str
     output: str
+    output_type: str
 
 
 def parameters_view(scope: Scope) -> ParametersView:
@@ -139,6 +140,7 @@ def work_view(scope: Scope) -> WorkView:
         resizes=tuple(_resize(name, scope) for name in sampled),
         output_info=tensor_info(program.output, scope),
         output=scope.tensors[program.output],
+        output_type=f"std::vector<{_kind(program.arrays[program.output])}>",
     )
 
 
