@@ -97,9 +97,14 @@ def declare_tensors(draft: Draft, lines: Sequence[Line]) -> None:
     """Read ``input``, ``target``, ``param``, ``const``, ``random`` and ``state``."""
     for line in lines:
         if isinstance(line, TensorLine):
+            spots = [axis for item in line.items for axis in item.axes if isinstance(axis, Ranged)]
+            axes_of(draft, tuple(spots), line.span)
+    for line in lines:
+        if isinstance(line, TensorLine):
             for item in line.items:
                 _tensor(draft, line, item)
-        elif isinstance(line, RandomLine):
+    for line in lines:
+        if isinstance(line, RandomLine):
             _random(draft, line)
         elif isinstance(line, StateLine):
             _state_tensor(draft, line)

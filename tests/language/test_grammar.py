@@ -157,6 +157,22 @@ def test_a_statement_goes_on_after(lines: str) -> None:
     assert network.loss == "E"
 
 
+SHUFFLED = {
+    "declarations last": "loss E = w*x[2]\nparam w, W[h,d]\ninput x[d: 4]\nindex h: 2",
+    "random before its constant": "random m = bernoulli(p)/p, predict 1\nconst p = 0.5\nparam w\n"
+    "loss E = w*m",
+    "rows after their use": "y = g(x)\nlayer g = k(3)\ninput x[2]\nloss E = f(y[0])\n"
+    "layer k(x[i], O): index o: O; param W[o,i]; h[o] = sum[i](W[o,i]*x[i])\n"
+    "define f(z) = g2(z)\ndefine g2(z) = z^2\ntrain with slow(lr = 2)\n"
+    "optimiser slow(lr = 1): w' = w - lr*g",
+}
+
+
+@pytest.mark.parametrize("text_", SHUFFLED.values(), ids=SHUFFLED.keys())
+def test_statements_may_stand_in_any_order(text_: str) -> None:
+    assert parse(text_).loss == "E"
+
+
 def test_a_semicolon_parts_statements() -> None:
     network = parse("param a = 2; u = a^2; loss E = u")
 
