@@ -192,34 +192,43 @@ def pads(access: Access, grid: Grid) -> bool:
     """Tell whether what an access reads outside its array is 0."""
     array = grid.scope.arrays[access.tensor]
     slices = [slice_of(form, array, axis, grid) for axis, form in enumerate(access.indices)]
-    return None in slices and _windowed(access, slices, grid) is not None
+    return None in slices and _windows_of(access, slices, grid) is not None
+
+
+def _windows_of(
+    access: Access, slices: list[Slice | None], grid: Grid
+) -> tuple[list[Index], list[tuple[int, Window]]] | None:
+    """Return the axes of an access and where its windows lie among them, if it has only such."""
+    array = grid.scope.arrays[access.tensor]
+    order: list[Index] = []
+    windows: list[tuple[int, Window]] = []
+    for axis, (form, part) in enumerate(zip(access.indices, slices)):
+        if part is not None:
+            order += [] if part.axis is None else [part.axis]
+            continue
+        window = window_of(form, array, axis, grid.axes)
+        if window is None:
+            return None
+        windows.append((len(order), window))
+        order += [window.outer, window.inner]
+    return (order, windows) if len(set(order)) == len(order) else None
 
 
 def _windowed(access: Access, slices: list[Slice | None], grid: Grid) -> Piece | None:
     """Return a view in which an axis read along two indices is two axes."""
-    array = grid.scope.arrays[access.tensor]
-    text, texts = grid.scope.names[access.tensor], []
-    order: list[Index] = []
-    windows: list[tuple[int, Window]] = []
-    for axis, (form, part) in enumerate(zip(access.indices, slices)):
-        window = window_of(form, array, axis, grid.axes) if part is None else None
-        if part is None and window is None:
-            return None
-        texts.append(":" if part is None else part.text)
-        if window is not None:
-            windows.append((len(order), window))
-            order += [window.outer, window.inner]
-        elif part is not None and part.axis is not None:
-            order.append(part.axis)
-    if len(set(order)) < len(order):
+    found = _windows_of(access, slices, grid)
+    if found is None:
         return None
-    text += _subscript(texts)
+    order, windows = found
+    texts = [":" if part is None else part.text for part in slices]
+    text = grid.scope.names[access.tensor] + _subscript(texts)
     for place, window in windows:
         start = form_text(window.start, grid).text
         text = f"windows({text}, {place}, {start}, {window.sides})"
     axes = grid.ordered(order)
     if tuple(order) != axes:
-        text += f".transpose({', '.join(str(order.index(a)) for a in axes)})"
+        (piece,) = grid.scope.fit([Piece(text, ATOM, tuple(order))], 45)
+        text = f"{piece.text}.transpose({', '.join(str(order.index(a)) for a in axes)})"
     gaps = _spread([":"] * len(axes), [Slice(":", a) for a in axes], axes, grid)
     return Piece(text + _subscript(gaps), ATOM, axes, view=True)
 
