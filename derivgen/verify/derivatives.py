@@ -11,7 +11,7 @@ from derivgen.formulas.terms import Ref, Slope, Term
 from derivgen.verify.context import Context, ShapeMismatch, Value, evaluate
 from derivgen.verify.elements import element, is_batch, places_of, sample_of, shaped
 from derivgen.verify.numeric import STEP, NoValue, mp
-from derivgen.verify.world import Key
+from derivgen.verify.trace import Key
 
 
 def updated(term: Term, context: Context) -> Value:

@@ -17,7 +17,8 @@ from derivgen.algebra.expressions import (
 from derivgen.algebra.network import Network, Role, Tensor
 from derivgen.errors import DerivgenError
 from derivgen.verify.numeric import NoValue, mp
-from derivgen.verify.world import Key, Numbers, World
+from derivgen.verify.trace import Key, Numbers
+from derivgen.verify.world import World
 
 # Pairwise unequal sizes, in several orders: a window must fit into what it slides over.
 POOLS = ((2, 3, 4, 5, 6), (5, 3, 2, 4, 6), (4, 2, 3, 5, 6), (3, 2, 5, 4, 6), (7, 3, 2, 4, 5),

@@ -41,39 +41,9 @@ from derivgen.algebra.network import Equation, Function, Network, Role
 from derivgen.algebra.standin import evaluate_stand_in
 from derivgen.verify.graph import equations
 from derivgen.verify.numeric import STEP, NoValue, builtin, checked_div, compare, folded, mp, power
+from derivgen.verify.trace import Key, Numbers, Trace
 
 MAX_STEPS = 400_000  # scalar operations in one evaluation of one element
-
-Key = tuple[int, str, tuple[int, ...]]  # sample, tensor, position
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Sizes and given values of one world: parameters once, data for every sample."""
-
-    sizes: Mapping[Dim, int]
-    given: Mapping[Key, Any]
-    samples: int
-    spans: dict[str, tuple[range, ...]] = field(default_factory=dict, compare=False)
-
-
-@dataclass
-class Trace:
-    """Which element reads which: what is being computed, and the readers of each element."""
-
-    computing: list[Key] = field(default_factory=list)
-    readers: dict[Key, dict[Key, None]] = field(default_factory=dict)
-
-    def after(self, key: Key) -> set[Key]:
-        """Return the elements that follow from one."""
-        found: set[Key] = set()
-        waiting = list(self.readers.get(key, ()))
-        while waiting:
-            reader = waiting.pop()
-            if reader not in found:
-                found.add(reader)
-                waiting.extend(self.readers.get(reader, ()))
-        return found
 
 
 @dataclass
