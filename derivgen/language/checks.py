@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 from derivgen.algebra.affine import Affine, Dim, Index, indices_of, lookups_of
 from derivgen.algebra.expressions import (
+    ZERO,
     Access,
     And,
     Condition,
+    Div,
     Expr,
     Iverson,
     Mul,
@@ -211,11 +213,23 @@ def guarded_accesses(
         if isinstance(part, Reduce):
             known = tuple(g for g in known if not _mentions(g, part.bound))
         if isinstance(part, Mul):
-            brackets = [f.condition for f in part.factors if isinstance(f, Iverson)]
-            known = (*known, *(c for b in brackets for c in _index_only(b)))
+            known = (*known, *(c for f in part.factors for c in _nonzero_where(f)))
         if isinstance(part, And):
             known = (*known, *(c for p in part.parts for c in _index_only(p)))
         stack.extend((child, known) for child in reversed(children(part)))
+
+
+def _nonzero_where(factor: Node) -> tuple[Condition, ...]:
+    """Return index conditions outside which a factor is 0, so that the others do not count."""
+    if isinstance(factor, Iverson):
+        return _index_only(factor.condition)
+    if isinstance(factor, Div):
+        return _nonzero_where(factor.numerator)
+    if isinstance(factor, Where) and factor.no == ZERO:
+        return _index_only(factor.condition)
+    if isinstance(factor, Where) and factor.yes == ZERO:
+        return _index_only(negation(factor.condition))
+    return ()
 
 
 def _index_only(condition: Condition) -> tuple[Condition, ...]:

@@ -249,6 +249,7 @@ def test_a_mistake_is_named_with_its_place_and_advice(text: str, first: str, adv
 ACCEPTED = {
     "a guard by where": "z[i] = where(i > 0, x[i-1], 0)",
     "a guard by a bracket": "z[i] = [i >= 1]*x[i-1]",
+    "a guard by a factor that is 0": "z[i] = where(i > 0, 2, 0)*x[i-1] + [i > 0]/2*x[i-1]",
     "a guard by its opposite": "z[i] = where(i = 0, 0, x[i-1])",
     "a guard on two indices": "z[i] = sum[j]([j <= i]*x[i-j])",
     "what is read outside": "z[i] = x[i-1; 0] + x[i+1; x[0]]",
