@@ -183,7 +183,10 @@ def _values_of(draft: Draft, item: TensorItem, span: Span) -> Index | None:
 def _onehot(draft: Draft, tensor: Tensor, line: TensorLine, item: TensorItem) -> None:
     if not tensor.axes:
         raise draft.scope(line.span).problem(
-            ShapeError, f"{tensor.name} has no axis to be one-hot along.", "", item.name.at
+            ShapeError,
+            f"{tensor.name} has no axis to be one-hot along.",
+            f"Write {tensor.name}[10] onehot.",
+            item.name.at,
         )
     letters = axis_letters(tensor)
     element = Access(tensor.name, tuple(affine(i) for i in letters))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from derivgen.errors import DerivgenError, LimitError, SyntaxProblem
+from derivgen.language.scope import ELEMENTARY
 from derivgen.language.source import MAX_DEPTH, MAX_DIGITS, MAX_EXPONENT, Source, shorten
 from derivgen.language.syntax import (
     Apply,
@@ -111,10 +112,26 @@ def unexpected(reader: Reader, advice: str = "") -> DerivgenError:
     """Return the error for a token that cannot stand where it does."""
     token = reader.peek()
     before = reader.peek(-1) if reader.at else reader.end
+    if token.kind == "end":
+        return reader.problem(
+            f"The line ends after {before.text}, where a formula is expected.",
+            "Write the rest of the formula.",
+        )
     operand = token.kind in ("name", "number") or token.text in ("(", "[")
     if not advice and operand and (before.kind in ("name", "number") or before.text in ")]"):
-        advice = f"Write an operator between: {before.text} * {token.text}."
+        advice = _joining(before, token)
     return reader.problem(f"{found(token)} cannot stand here.", advice)
+
+
+def _joining(before: Token, token: Token) -> str:
+    """Say how two parts that stand side by side may be joined."""
+    if token.text in ("epochs", "batch", "predict", "summed"):
+        return f"Write a comma before {token.text}."
+    if before.text in ELEMENTARY:
+        return f"Write {before.text}({token.text})."
+    if before.text == "]":
+        return "Write an operator between, or brackets for what is folded: sum[i](x[i])."
+    return f"Write an operator between: {before.text} * {token.text}."
 
 
 def read_expression(reader: Reader, power: int = VALUE) -> Tree:

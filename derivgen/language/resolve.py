@@ -214,6 +214,10 @@ def _bracketed(name: str, tree: Apply, scope: Scope) -> Expr:
             f"Write {name}[...]*(...).",
             tree.at,
         )
+    if name in scope.functions or name in ELEMENTARY:
+        raise scope.problem(
+            SyntaxProblem, f"{name} is a function of numbers.", f"Write {name}(...).", tree.at
+        )
     raise undefined(scope, name, tree.at, " as a function along indices")
 
 

@@ -192,12 +192,14 @@ def _tensor_item(reader: Reader) -> TensorItem:
 def _tensor_name(reader: Reader) -> tuple[Word, tuple[Tree, ...]]:
     start = reader.peek()
     if start.kind != "name":
-        raise reader.problem(f"Expected a name, found {found(start)}.")
+        raise reader.problem(
+            f"Expected a name, found {found(start)}.", f"Write {reader.tokens[0].text} x[i]."
+        )
     tree = read_expression(reader)
     if isinstance(tree, Word):
         return tree, ()
     if not isinstance(tree, Ref) or tree.outside is not None:
-        raise reader.problem(f"Expected a name with its axes, as in {start.text}[i].", at=start.at)
+        raise reader.problem("Expected a name with its axes.", f"Write {start.text}[i].", start.at)
     return Word(tree.at, tree.name), tree.items
 
 
