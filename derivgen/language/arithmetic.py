@@ -93,7 +93,9 @@ def check_digits(parts: list[Expr], tree: Chain, scope: Scope) -> None:
 
 def of_numbers(tree: Infix, left: Fraction, right: Fraction, scope: Scope) -> Expr:
     if (tree.op == "/" and not right) or (tree.op == "^" and right < 0 and not left):
-        raise scope.problem(EquationError, "A number is divided by 0.", "", tree.op_at)
+        raise scope.problem(
+            EquationError, "A number is divided by 0.", "Write another divisor.", tree.op_at
+        )
     if tree.op == "/":
         return Number(left / right)
     digits = max(len(str(abs(left.numerator))), len(str(left.denominator)))

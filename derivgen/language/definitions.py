@@ -236,5 +236,7 @@ def _count(tree: Tree | None, default: int, scope: Scope) -> int:
         return default
     value = constant_value(tree, scope)
     if value.denominator != 1 or not 1 <= value <= 10**9:
-        raise scope.problem(SyntaxProblem, "A whole number from 1 is expected.", "", tree.at)
+        raise scope.problem(
+            SyntaxProblem, "A whole number from 1 is expected.", "Write for example 10.", tree.at
+        )
     return int(value)

@@ -111,5 +111,7 @@ def constant_value(tree: Tree, scope: Scope) -> Fraction:
     """Return the value of an expression of numbers."""
     value = expression(tree, Scope(scope.span, {}, {}, {}, {}, values=scope.values))
     if not isinstance(value, Number):
-        raise scope.problem(SyntaxProblem, "A number is expected here.", "", tree.at)
+        raise scope.problem(
+            SyntaxProblem, "A number is expected here.", "Write for example 0.1.", tree.at
+        )
     return value.value

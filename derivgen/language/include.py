@@ -57,7 +57,9 @@ def _included(line: IncludeLine, seen: tuple[Path, ...]) -> list[Line]:
         )
     path = (Path(place).parent / line.path).resolve()
     if path in seen:
-        raise FileProblem(line.span.text, f"{line.path} includes itself.", "", position)
+        raise FileProblem(
+            line.span.text, f"{line.path} includes itself.", "Remove the line.", position
+        )
     inside = read_statements(make_source(_read(path, line), str(Path(place).parent / line.path)))
     for part in inside:
         if not isinstance(part, ROWS):
@@ -74,7 +76,7 @@ def _read(path: Path, line: IncludeLine) -> str:
     position = line.span.source.position(line.span.start)
     try:
         if path.stat().st_size > MAX_TEXT:
-            raise FileProblem(line.span.text, f"{line.path} is too long.", "", position)
+            raise FileProblem(line.span.text, f"{line.path} is too long.", "Split it.", position)
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or "it is no UTF-8 text"

@@ -83,7 +83,9 @@ def apply_layer(place: Place, span: Span, tree: Apply, out: str) -> View:
     elif isinstance(made, LayerRow):
         row, args, names = made, tree.args, {}
     else:
-        raise scope.problem(SyntaxProblem, f"{name} is a loss, not a layer.", "", tree.at)
+        raise scope.problem(
+            SyntaxProblem, f"{name} is a loss, not a layer.", "Use it in loss E = ...", tree.at
+        )
     bound = bind(row, args, place, span, tree.at)
     suffix = _free_suffix(place, row, out)
     owner = made.name if isinstance(made, Shared) else suffix

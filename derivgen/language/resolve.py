@@ -269,7 +269,9 @@ def _along(function: Function, tree: Apply, scope: Scope) -> Expr:
     found: list[Index] = []
     for item in items:
         if not isinstance(item, Word):
-            raise scope.problem(SyntaxProblem, "An index letter stands here.", "", item.at)
+            raise scope.problem(
+                SyntaxProblem, "An index letter stands here.", "Write f[k](...).", item.at
+            )
         if item.name not in scope.active:
             raise scope.problem(
                 EquationError,
