@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from derivgen.algebra.affine import Dim, affine
+from derivgen.algebra.affine import Dim, affine, dims_of, evaluate_affine
 from derivgen.algebra.network import Axis, Network, Role, Tensor
 from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Statement
@@ -99,11 +99,15 @@ def drafted(derivation: Derivation, dims: Mapping[str, int]) -> Draft:
 
 
 def _numbers(network: Network, dims: Mapping[str, int], samples: Dim) -> dict[Dim, int]:
+    """Return a number for every size letter; sizes given by other sizes follow those."""
     numbers: dict[Dim, int] = {}
     for dim, value in network.dims.items():
         if dim == samples:
             continue
         size = dims.get(dim.name, value)
+        form = network.derived.get(dim)
+        if form is not None and dim.name not in dims and set(dims_of(form)) <= set(numbers):
+            size = evaluate_affine(form, numbers)
         if size is None:
             raise EquationError(
                 f"dim {dim.name}",

@@ -15,6 +15,9 @@ TAKEN = frozenset({
 })  # fmt: skip
 
 
+BUILTINS = frozenset(dir(builtins))
+
+
 class Names:
     """One Python identifier for every name, unique within a scope."""
 
@@ -54,7 +57,7 @@ class Names:
         return (
             keyword.iskeyword(name)
             or name in self.taken
-            or hasattr(builtins, name)
+            or name in BUILTINS
             or name in self.used
             or (self.outer is not None and name in self.outer.used)
         )
