@@ -298,6 +298,10 @@ class AtomParser(MatrixParser):
     def _differential(self) -> Tree:
         token = self.next()
         order, sign = 1, "partial"
+        if self.peek().kind == "_":  # \\partial_W E
+            self.next()
+            span = self.span_from(token.span[0])
+            return tree.Name("nabla", self._script_argument(), (), 0, span)
         if self.peek().kind == "^":
             self.next()
             script = self._script_argument()

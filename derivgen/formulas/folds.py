@@ -113,7 +113,8 @@ def _test(tokens: tuple[Token, ...], reader: Reader, span: Span) -> Test:
 
 def _side(tokens: tuple[Token, ...], reader: Reader) -> Any:
     at = index_expression(tokens)
-    if at is not None and all(name not in reader.symbols.tensors for name, _ in at.letters):
+    numbers = (*reader.symbols.tensors, *reader.symbols.scalars)
+    if at is not None and all(name not in numbers for name, _ in at.letters):
         return at
     return script_term(tokens, reader)
 

@@ -177,6 +177,8 @@ class _Parser(AtomParser):
 
     def _operator(self) -> str | None:
         token = self.peek()
+        if token.text == r"\over":
+            return None
         if token.kind == "operator" and token.text not in ("+", "-"):
             self.next()
             return token.text

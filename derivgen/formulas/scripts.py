@@ -128,7 +128,9 @@ def _several(tokens: tuple[Token, ...], bracketed: bool) -> tuple[Atom, ...]:
             continue
         if token.text in _BRACKETS or token.text in _BRACKETS.values():
             continue
-        if token.kind == "number" and token.text.isdigit():
+        if token.text == ":":
+            found.append(Atom(":", None, bracketed))  # a whole axis
+        elif token.kind == "number" and token.text.isdigit():
             found.append(Atom(token.text, At((), int(token.text[:9])), bracketed))
         else:
             found.append(_lettered(token.text.lstrip("\\"), bracketed))

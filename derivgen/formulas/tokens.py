@@ -44,7 +44,8 @@ OPERATORS = {
     r"\cdot": r"\cdot", r"\times": r"\times", "×": r"\times", "·": r"\cdot", "*": "*", r"\ast": "*",
     r"\odot": r"\odot", r"\circ": r"\circ", r"\otimes": r"\otimes", r"\star": "*",
     r"\bullet": r"\cdot",
-    r"\oplus": "+", "+": "+", "-": "-", "/": "/", r"\div": "/", r"\oslash": "/", r"\over": r"\over", r"\ominus": "-",
+    r"\oplus": "+", "+": "+", "-": "-", "/": "/", r"\div": "/", r"\oslash": "/",
+    r"\over": r"\over", r"\ominus": "-",
     "⊙": r"\odot", "∘": r"\circ", "⊗": r"\otimes", r"\pm": "+", r"\bigodot": r"\odot", "@": "@",
     r"\centerdot": r"\cdot", r"\backslash": "/",
 }  # fmt: skip
@@ -86,6 +87,23 @@ class Macro:
 Macros = Mapping[str, Macro]
 
 
+# Commands of common packages, used in notes without a definition.
+PACKAGES: Macros = {
+    r"\pdv": Macro(2, r"\frac{\partial #1}{\partial #2}"),
+    r"\dv": Macro(2, r"\frac{d #1}{d #2}"),
+    r"\norm": Macro(1, r"\|#1\|"),
+    r"\abs": Macro(1, r"\lvert #1\rvert"),
+    r"\grad": Macro(0, r"\nabla"),
+    r"\vb": Macro(1, r"\mathbf{#1}"),
+    r"\bs": Macro(1, r"\boldsymbol{#1}"),
+    r"\softmax": Macro(0, r"\operatorname{softmax}"),
+    r"\sigmoid": Macro(0, r"\operatorname{sigmoid}"),
+    r"\relu": Macro(0, r"\operatorname{relu}"),
+    r"\ReLU": Macro(0, r"\operatorname{relu}"),
+    r"\diag": Macro(0, r"\operatorname{diag}"),
+}
+
+
 def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list[Notice]]:
     """Return the tokens of a formula and what had to be read leniently.
 
@@ -106,7 +124,7 @@ def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list
         Notice("part-macro", found.span(), r"\part")
         for found in re.finditer(r"\\part(?![A-Za-z])", text)
     ]
-    pieces = _expanded(_pieces(text.translate(FULL_WIDTH)), dict(macros or {}), 0)
+    pieces = _expanded(_pieces(text.translate(FULL_WIDTH)), {**PACKAGES, **(macros or {})}, 0)
     found = list(islice(pieces, MAX_TOKENS + 1))
     if len(found) > MAX_TOKENS:
         raise FormulaError(

@@ -22,6 +22,7 @@ from derivgen.verify.claims import (
     is_update,
     lacks_rate,
     names_of,
+    numbered_update,
     updated,
 )
 from derivgen.verify.guesses import on_guesses
@@ -41,6 +42,8 @@ def verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     named = desk.stages and not desk.stages[0].name and _unknown(chain, desk)
     guessed = on_guesses(chain, source, desk, _on_stage) if named else None
     if guessed is not None and all(f.verdict != "wrong" for f in guessed):
+        return guessed
+    if guessed is not None and any(n.base == "delta" for n in names_of(chain.members[0])):
         return guessed
     defined = _new_symbol(chain, source, desk)
     if defined is not None:
@@ -108,6 +111,7 @@ def _conditional(findings: list[Finding], stage: Stage, desk: Desk) -> list[Find
 
 def _on_stage(chain: tree.Chain, source: str, stage: Stage, desk: Desk) -> list[Finding]:
     try:
+        chain = numbered_update(chain, stage.symbols)
         members, claim = resolve_members(chain, stage.symbols)
     except RecursionError:
         error = FormulaError(source[:20], "Nested too deeply.", "Name the parts.", (0, 1))

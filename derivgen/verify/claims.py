@@ -11,6 +11,7 @@ from collections.abc import Container, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
+from derivgen.algebra.network import Role
 from derivgen.formulas import tree
 from derivgen.formulas.scripts import atoms, plain_text
 from derivgen.formulas.symbols import GENERIC_FUNCTIONS, Symbols
@@ -76,6 +77,8 @@ def function_claim(chain: tree.Chain, symbols: Symbols) -> tuple[str, str] | Non
                 return (name.base, argument) if _only_of(chain, argument, name.base) else None
     if isinstance(first, tree.Fraction2):
         return _slope_claim(first, symbols, chain)
+    if isinstance(first, tree.Product) and isinstance(first.factors[0], tree.Fraction2):
+        return _operator_claim(first, chain)
     return None
 
 
@@ -121,6 +124,23 @@ def _slope_claim(
     return None
 
 
+def _operator_claim(first: tree.Product, chain: tree.Chain) -> tuple[str, str] | None:
+    """``\\frac{d}{dx} \\ln x = ...``, about elementary functions of one letter alone."""
+    operator = first.factors[0]
+    assert isinstance(operator, tree.Fraction2), "checked by the caller"
+    bottom = operator.bottom
+    if not isinstance(operator.top, tree.Differential) or operator.top.inner is not None:
+        return None
+    if not isinstance(bottom, tree.Differential) or not isinstance(bottom.inner, Name):
+        return None
+    argument = bottom.inner.base
+    names = [name for part in first.factors[1:] for name in names_of(part)]
+    known = ("log", "exp", "tanh", "sin", "cos", "sinh", "cosh", "e", argument)
+    if bottom.inner.sub or not all(n.base in known and not n.sub for n in names):
+        return None
+    return ("exp", argument) if _only_of(chain, argument, "exp") else None
+
+
 def _only_of(chain: tree.Chain, argument: str, function: str) -> bool:
     """Tell whether the members speak of the argument and known functions alone."""
     allowed = (argument, function, "e", "exp", "log", "max", "tanh", "sigma", "alpha", "f", "pi",
@@ -156,7 +176,9 @@ def is_update(members: list[Term], relations: tuple[str, ...]) -> bool:
         return True
     reads = any(t.op == "element" and t.data == first.data for t in _outside_slopes(members[1]))
     slopes = any(t.op == "gradient" for _, t in walk(members[1]))
-    return slopes and (reads or relations[0] == "<-")
+    if relations[0] == "<-":
+        return reads or slopes
+    return reads and (slopes or any(t.op == "free" for _, t in walk(members[1])))
 
 
 def _outside_slopes(term: Term) -> Iterator[Term]:
@@ -169,6 +191,42 @@ def _outside_slopes(term: Term) -> Iterator[Term]:
 def updated(term: Term) -> Term:
     """Return the value after the step of an element."""
     return Term("element", (), replace(term.data, updated=True), term.span)
+
+
+def numbered_update(chain: tree.Chain, symbols: Symbols) -> tree.Chain:
+    """Write ``w^+ = w - ...`` for ``w^{(t+1)} = w^{(t)} - ...`` where w is a parameter."""
+    first = chain.members[0]
+    if not isinstance(first, Name) or not first.sup or len(chain.members) < 2:
+        return chain
+    number = plain_text(first.sup).strip("()[]")
+    tensor = symbols.tensors.get(symbols.by_canonical.get(first.base, ""))
+    if not number.endswith("+1") or tensor is None or tensor.role is not Role.PARAM:
+        return chain
+    plus = tree.Token("operator", "+", first.sup[0].span)
+    members = [_numbered(m, first.base, number[:-2]) for m in chain.members[1:]]
+    if all(new is old for new, old in zip(members, chain.members[1:])):
+        return chain
+    return replace(chain, members=(replace(first, sup=(plus,)), *members))
+
+
+def _numbered(node: Tree, base: str, number: str) -> Tree:
+    """Drop the number of the step from a parameter."""
+    if isinstance(node, Name):
+        same = node.base == base and plain_text(node.sup).strip("()[]") == number
+        return replace(node, sup=()) if same else node
+    changes = {}
+    for name, value in vars(node).items():
+        if isinstance(value, tuple) and value and all(hasattr(p, "span") for p in value):
+            new = tuple(
+                p if isinstance(p, tree.Token) else _numbered(p, base, number) for p in value
+            )
+            if any(a is not b for a, b in zip(new, value)):
+                changes[name] = new
+        elif hasattr(value, "span") and not isinstance(value, tree.Token):
+            new = _numbered(value, base, number)
+            if new is not value:
+                changes[name] = new
+    return replace(node, **changes) if changes else node
 
 
 def lacks_rate(member: Term) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import combinations, permutations
 
 from derivgen.algebra.network import Role
+from derivgen.formulas.symbols import axis_key
 from derivgen.formulas.terms import (
     At,
     Bound,
@@ -216,7 +217,15 @@ def shifted_times(desk: Desk) -> Iterator[Edit]:
 
 
 def _shift_kind(ref: Ref, place: int, path: Path, desk: Desk) -> str:
-    return "wrong-time-index"
+    """Tell a layer index from a time: parameters have the one in front and not the other."""
+    tensors = desk.symbols.tensors
+    high = axis_key(tensors[real(ref, desk)], place)[2]
+    layered = place == 0 and any(
+        axis_key(tensor, 0)[2] == high
+        for tensor in tensors.values()
+        if tensor.role is Role.PARAM and tensor.axes
+    )
+    return _layer_mistake(ref, path, desk) if layered else "wrong-time-index"
 
 
 def _layer_mistake(ref: Ref, path: Path, desk: Desk) -> str:
