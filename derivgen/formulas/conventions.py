@@ -2,9 +2,7 @@ r"""How published notes call what a network holds: layers by order, times, roles
 
 A net of dense layers is written with ``W^{(l)}, b^{(l)}, z^{(l)}, a^{(l)}`` whatever its own names
 are; `layering` numbers them by order, and `layered_families` says what those letters then mean.
-Single letters (h for the hidden layer, p for the output, U for the weights at the input) are
-`guesses`: each is one whole table of names, tried as a whole and reported. Invariant: a name that
-the network declares keeps its meaning; nothing here reads a formula.
+Invariant: a name that the network declares keeps its meaning.
 """
 
 from __future__ import annotations
@@ -12,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from derivgen.algebra.expressions import Access, Along, Call, Reduce, tensors_read, walk
+from derivgen.algebra.affine import dims_of
+from derivgen.algebra.expressions import (
+    Access,
+    Along,
+    Call,
+    IndexValue,
+    Reduce,
+    tensors_read,
+    walk,
+)
 from derivgen.algebra.network import Equation, Network, Role
 from derivgen.formulas.tree import Name
 
@@ -119,6 +126,19 @@ def _is_preactivation(network: Network, tensor: str) -> bool:
     return bool(activation_of(network, tensor))
 
 
+def scaling_size(network: Network) -> str:
+    r"""Return the size under a root of the network: d of ``QK^T/\sqrt{d}``, or nothing."""
+    for equation in network.equations:
+        for part in walk(equation.rhs):
+            if (
+                isinstance(part, Call)
+                and part.name == "sqrt"
+                and isinstance(part.args[0], IndexValue)
+            ):
+                return next((dim.name for dim in dims_of(part.args[0].form)), "")
+    return ""
+
+
 def layer_function(name: Name) -> Name:
     r"""Return ``g'`` for ``g^{[l]\prime}``: whose layer it is, its argument says."""
     if name.base not in FUNCTIONS or not name.sup or name.sub:
@@ -166,119 +186,3 @@ def table_rows(network: Network) -> Iterator[str]:
             yield f"b^{{({number})}} -> {layer.bias}"
         yield f"z^{{({number})}} -> {layer.preactivation}"
         yield f"a^{{({number})}} -> {layer.activation}"
-
-
-# --- single letters ------------------------------------------------------------------------------
-
-
-def guesses(network: Network) -> tuple[Mapping[str, str], ...]:
-    """Return tables of usual names for tensors of this network, the likeliest first.
-
-    A table is taken whole; names that the network declares are never in it.
-    """
-    tables = [_by_layers(network), _by_time(network), _by_softmax(network)]
-    made: list[Mapping[str, str]] = []
-    merged: dict[str, str] = {}
-    for table in tables:
-        for options in table:
-            kept = {k: v for k, v in options.items() if k not in network.tensors}
-            if kept and kept not in made:
-                made.append(kept)
-    for table in made:
-        for name, tensor in table.items():
-            merged.setdefault(name, tensor)
-    alone = [table for table in made if table != merged]
-    return (merged, *alone) if merged else ()
-
-
-def _by_layers(network: Network) -> Iterator[dict[str, str]]:
-    found = layering(network)
-    if found is None:
-        return
-    first, last = found.layers[0], found.layers[-1]
-    common = {"x": found.source, "o": last.activation, "p": last.activation}
-    if len(found.layers) == 1:
-        yield {**common, "W": first.weight, "w": first.weight, "b": first.bias or first.weight,
-               "z": first.preactivation, "a": first.activation, "theta": first.weight}  # fmt: skip
-        yield {"o": first.preactivation, "s": first.preactivation, "u": first.preactivation}
-        return
-    if len(found.layers) == 2:
-        hidden = {"h": first.activation, "a": first.activation, "W": first.weight,
-                  "V": last.weight, "U": last.weight}  # fmt: skip
-        yield {**common, **hidden, "z": last.preactivation}
-        yield {"V": first.weight, "W": last.weight, "b": last.bias or last.weight,
-               "o": last.preactivation, "z": first.preactivation, "h": first.preactivation}  # fmt: skip
-        yield {"a": last.activation, "z": last.preactivation, "W": last.weight}
-
-
-def _by_softmax(network: Network) -> Iterator[dict[str, str]]:
-    """Logits and probabilities of the softmax that the loss reads."""
-    loss = [e for e in network.equations if e.lhs.tensor == network.loss]
-    read = [n for e in loss for n in tensors_read(e.rhs)]
-    for equation in network.equations:
-        rhs = equation.rhs
-        if (
-            isinstance(rhs, Along)
-            and equation.lhs.tensor in read
-            and isinstance(rhs.args[0], Access)
-        ):
-            logits, made = rhs.args[0].tensor, equation.lhs.tensor
-            chances = dict.fromkeys(("p", "a", "S", "s", "q", "pi", "phat", "P", "yhat"), made)
-            yield {**chances, **dict.fromkeys(("z", "o", "f", "x", "u", "beta"), logits)}
-            yield {"o": made, "y": made, "z": logits, "a": logits}
-            yield {"s": logits, "a": logits, "h": logits}
-
-
-def _by_time(network: Network) -> Iterator[dict[str, str]]:
-    """States, inputs and weights of a recurrence by what they connect."""
-    for equation in network.equations:
-        state = equation.lhs.tensor
-        fed_back = [p for p in walk(equation.rhs) if isinstance(p, Access) and _shifted(p)]
-        if len(equation.lhs.indices) != 2 or not fed_back:
-            continue
-        yield from _recurrent_names(network, equation, fed_back[0].tensor, state)
-        return
-
-
-def _shifted(access: Access) -> bool:
-    return any(form.plain is None and form.constant < 0 and form.terms for form in access.indices)
-
-
-def _recurrent_names(
-    network: Network, equation: Equation, fed: str, made: str
-) -> Iterator[dict[str, str]]:
-    products = _products(network, equation)
-    back = [w for w, t in products if t == fed]
-    inward = [w for w, t in products if network.tensors[t].role is Role.INPUT]
-    out = [
-        (e.lhs.tensor, w)
-        for e in network.equations
-        for w, t in _products(network, e)
-        if t == fed and e is not equation
-    ]
-    names = {"h": fed, "s": fed}
-    if made != fed:
-        names.update({"a": made, "z": made, "net": made})
-    for group, tensor in ((("Whh", "Wh", "Wr", "R", "Wrec"), back), (("Wxh", "Wx", "Wi", "Win", "Whx"), inward),
-                          (("Why", "Wy", "Wo", "Who", "Wout", "Wyh"), [w for _, w in out])):  # fmt: skip
-        if len(tensor) == 1:
-            names.update(dict.fromkeys(group, tensor[0]))
-    if len(out) == 1:
-        names.update({n: out[0][0] for n in ("o", "z", "v") if n not in names})
-    single = {"W": back, "U": inward, "V": [w for _, w in out]}
-    yield {**names, **{k: v[0] for k, v in single.items() if len(v) == 1}}
-    single = {"U": back, "W": inward, "V": [w for _, w in out]}
-    yield {k: v[0] for k, v in single.items() if len(v) == 1}
-
-
-def _products(network: Network, equation: Equation) -> list[tuple[str, str]]:
-    """Return the pairs of a parameter and what it is multiplied with under a sum."""
-    found: list[tuple[str, str]] = []
-    for part in walk(equation.rhs):
-        if isinstance(part, Reduce) and part.op == "sum":
-            names = list(dict.fromkeys(p.tensor for p in walk(part.body) if isinstance(p, Access)))
-            params = [n for n in names if network.tensors[n].role is Role.PARAM]
-            others = [n for n in names if network.tensors[n].role is not Role.PARAM]
-            if len(params) == 1 and others:
-                found.append((params[0], others[0]))
-    return found

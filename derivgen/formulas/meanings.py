@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from derivgen.formulas.conventions import scaling_size
 from derivgen.formulas.fit import Candidate
 from derivgen.formulas.names import delta_candidates, free_number, index_number, network_candidates
 from derivgen.formulas.reader import Reader, replace_span, script_term, shown
@@ -62,7 +63,22 @@ def _best(node: Name, reader: Reader) -> Candidate | None:
             found.append(Candidate(candidate.score + bonus, done, candidate.binds))
     if not found:
         return _other_meaning(node, reader)
-    return max(found, key=lambda c: c.score)
+    best = max(found, key=lambda c: c.score)
+    if node.base == "delta" and _adjoined(best.term):
+        names = [_adjoined(c.term) for c in found if c.score == best.score]
+        families = reader.symbols.families
+        rivals = [families.get(name[:-2], name) if "{}" in name else name for name in names]
+        if any(rival != rivals[0] for rival in rivals):  # the delta of which layer?
+            return None
+    return best
+
+
+def _adjoined(term: Term) -> str:
+    """Return the tensor whose adjoint a term is, or nothing."""
+    for _, part in walk(term):
+        if part.op == "gradient" and part.args[1].op == "element":
+            return str(part.args[1].data.tensor)
+    return ""
 
 
 def _plain_candidates(name: Name, reader: Reader) -> list[Candidate]:
@@ -91,6 +107,8 @@ def _variants(node: Name, reader: Reader) -> list[tuple[int, Name, Finish]]:
         name = replace(node, sup=rest)
         found.append((1, name, lambda term: Term("transpose", (term,), None, node.span)))
     text = plain_text(node.sup)
+    if node.base == "sigma" and text == "2" and "sigma2" in reader.symbols.guess:
+        found.append((9, replace(node, base="sigma2", sup=()), lambda term: term))
     bare = replace(node, sup=())
     if text in ("+", "new", "(new)", "next", "*", "'"):
         found.append((5, bare, lambda term: _updated(term, node)))
@@ -122,6 +140,9 @@ def _other_meaning(node: Name, reader: Reader) -> Candidate | None:
     for found in (index_number(node, reader.letters), free_number(node, reader.symbols)):
         if found is not None:
             return Candidate(0, found)
+    if node.base in ("d", "n") and not node.sup and reader.symbols.network:
+        if scale := scaling_size(reader.symbols.network):
+            return Candidate(0, Term("size", (), scale, node.span))
     if node.base in ("ones", "zeros"):
         return Candidate(0, Term(node.base, (), None, node.span))
     return None

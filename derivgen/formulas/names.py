@@ -7,6 +7,7 @@ Invariant: a name that nothing declared fits is an error with its place, never a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from collections.abc import Iterator
 
 from derivgen.formulas.conventions import LAYER_LETTERS, WEIGHTS
@@ -24,9 +25,17 @@ from derivgen.formulas.terms import At, Ref, Slope, Term, Test, ats_of, letter
 from derivgen.formulas.tree import Name
 
 
+LABELLED = ("W", "U", "V", "R", "b", "w")
+
+
 def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
     """Yield the readings of a name as a tensor, a family member or the loss."""
     sub, sup = atoms(name.sub), atoms(name.sup)
+    if symbols.network and symbols.network.batch and plain_text(name.sub) == "B":
+        sub, name = (), replace(name, sub=())  # mu_B is the mean over the batch
+    if _is_label(name, symbols):
+        yield from _labelled(name, sup, symbols, letters)
+        return
     for stem, rest_sub, rest_sup, used in _splits(name, sub, sup):
         tensor = symbols.by_canonical.get(stem)
         if tensor is None and stem == name.base and _only_other_case(stem, symbols):
@@ -36,6 +45,30 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
     yield from _family_candidates(name, sub, sup, symbols, letters)
     yield from _role_candidates(name, sub, sup, symbols, letters)
     yield from _loss_candidates(name, sub, sup, symbols, letters)
+
+
+def _is_label(name: Name, symbols: Symbols) -> bool:
+    """Tell whether a subscript says what weights connect, as in ``W_{hh}`` and ``b_y``.
+
+    Its letters name tensors, by the network or by custom, and are not all indices.
+    """
+    text = plain_text(name.sub)
+    if name.base not in LABELLED or not text.isalpha() or len(text) > 2 or not symbols.network:
+        return False
+    letters = [index.name for index in symbols.network.indices]
+    known = (*symbols.tensors, *symbols.roles, "x", "y", "h")
+    return all(c in known for c in text) and not all(c in letters for c in text)
+
+
+def _labelled(
+    name: Name, sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
+) -> Iterator[Candidate]:
+    joined = name.base + canonical(plain_text(name.sub))
+    tensor = symbols.by_canonical.get(joined) or symbols.guess.get(joined)
+    if tensor is None and joined == "b" + plain_text(name.sub):
+        tensor = symbols.by_canonical.get("b")
+    if tensor is not None:
+        yield from _fits(tensor, None, (), sup, 10, name, symbols, letters)
 
 
 def _splits(
@@ -107,6 +140,8 @@ def _role_candidates(
     if name.base in symbols.by_canonical or numbered:
         return
     tensor = symbols.roles.get(name.base)
+    if tensor is None and len(name.base) == 1:
+        tensor = symbols.roles.get(name.base.swapcase())
     if tensor is not None:
         yield from _fits(tensor, None, sub, sup, -2, name, symbols, letters)
 
@@ -135,7 +170,7 @@ def _orders(sub: tuple[Atom, ...], sup: tuple[Atom, ...]) -> Iterator[tuple[tupl
 
 
 def _placements(order: tuple[Atom, ...], rank: int) -> Iterator[tuple[tuple[At | None, ...], bool]]:
-    if any(atom.at is None for atom in order) or len(order) > rank:
+    if any(atom.at is None and atom.text != ":" for atom in order) or len(order) > rank:
         return
     places = tuple(atom.at for atom in order)
     if len(places) == rank:
@@ -231,6 +266,7 @@ def _loss_candidates(
 ) -> Iterator[Candidate]:
     if (
         not symbols.loss
+        or name.base in symbols.guess
         or name.base not in LOSS_NAMES
         or name.base in symbols.tensors
         and (name.base != symbols.loss)
@@ -257,18 +293,20 @@ def delta_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator
     if not symbols.loss:
         return
     sub, sup = atoms(name.sub), atoms(name.sup)
-    yield from _kronecker(name, sub, sup, symbols, letters)
+    meant = symbols.guess.get("delta")
+    if meant is None:
+        yield from _kronecker(name, sub, sup, symbols, letters)
     of = Term("element", (), Ref(symbols.loss), name.span)
     for stem in ("z", "net", "u", "s", "alpha", "a", "n", "h"):
         members = symbols.families.get(stem, {})
-        if not any(tensor in symbols.preactivations for tensor in members.values()):
+        if not any(tensor in symbols.preactivations for tensor in members.values()) or meant:
             continue
         renamed = Name(stem, name.sub, name.sup, 0, name.span)
         for found in network_candidates(renamed, symbols, letters):
             if found.term.data.tensor in (*symbols.preactivations, stem + "{}"):
                 term = Term("gradient", (of, found.term), Slope(symbol="delta"), name.span)
                 yield Candidate(found.score, term, found.binds)
-    for tensor in symbols.preactivations:
+    for tensor in (meant,) if meant else symbols.preactivations:
         text = canonical(plain_text(name.sub) + plain_text(unwrapped(name.sup)[0]))
         named = bool(text) and canonical(tensor).endswith(text)
         ends = ((), ()) if named else (sub, sup)
@@ -281,7 +319,7 @@ def _kronecker(
     name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
 ) -> Iterator[Candidate]:
     r"""Read ``\delta_{ij}`` as 1 where i = j, if both letters may run over one range."""
-    if len(sub) != 2 or sup or any(a.at is None for a in sub):
+    if len(sub) != 2 or sup or any(a.at is None or len(a.at.letters) > 1 for a in sub):
         return
     keys = [letters.known.get(a.text) or letters.declared.get(a.text) for a in sub]
     if keys[0] is not None and keys[1] is not None and not same_key(keys[0], keys[1]):

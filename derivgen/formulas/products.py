@@ -129,6 +129,9 @@ def _is_step_prefix(node: Name, following: Tree | None, reader: Reader) -> bool:
     if node.base == "Delta":
         return True
     taken = node.base in reader.symbols.tensors or node.base in reader.letters.known
+    if node.base == "delta":
+        timed = any(atom.text.startswith("t") for atom in atoms(following.sub))
+        return timed and not taken and "delta" not in reader.symbols.aliases
     return node.base == "d" and not taken and node.span[1] == following.span[0]
 
 
@@ -152,7 +155,7 @@ def _step(
         if after.base == "d" and isinstance(bottom, Name):
             whole = (span[0], bottom.span[1])
             return Term("gradient", (by, name(bottom, reader)), Slope(), whole), 4
-    term = loss_gradient(by, span, "d" if node.base == "d" else "step", reader)
+    term = loss_gradient(by, span, "step" if node.base == "Delta" else "d", reader)
     return (Term("transpose", (term,), None, span) if transposed else term), 2
 
 

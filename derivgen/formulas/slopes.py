@@ -92,7 +92,7 @@ def function_name(node: Name, reader: Reader) -> str:
             return symbols.functions[name]
         if name in symbols.defined:
             return name
-    if node.base in symbols.tensors and not node.primes:
+    if node.base in (*symbols.tensors, *symbols.guess) and not node.primes:
         return ""
     for row in reader.rows:
         if row.name.base == node.base and row.row.reading.tensor in symbols.network_functions:
@@ -105,7 +105,7 @@ def function_name(node: Name, reader: Reader) -> str:
         return alone  # sigma stands for whatever the activation is
     if node.base in FUNCTION_ALIASES:
         return FUNCTION_ALIASES[node.base]
-    if node.base in ("diag", "tr", "softmax", "sigmoid", "relu", "norm", "det"):
+    if node.base in ("diag", "tr", "softmax", "sigmoid", "relu", "norm", "det", "rowsum"):
         return node.base
     if node.base in GENERIC_FUNCTIONS and len(symbols.activations) == 1:
         return symbols.activations[0]

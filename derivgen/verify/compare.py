@@ -121,12 +121,25 @@ def _in_world(
             return Outcome(None, reason=error.reason)
         except (ZeroDivisionError, OverflowError, ValueError):
             return Outcome(None, reason="no finite value")
-        agreed = agreement(*values)
+        agreed = agreement(*_diagonal_meant((left, right), values))
         count += 1
         if agreed is None:
             return _different(values, context)
         digits = min(digits, agreed)
     return Outcome(True, digits) if count else Outcome(None, reason="no point")
+
+
+def _diagonal_meant(terms: tuple[Term, Term], values: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Take a vector beside a square Jacobian for its diagonal: ``dc_t/dc_{t-1} = f_t``."""
+    left, right = values
+    if not (isinstance(left, np.ndarray) and isinstance(right, np.ndarray)):
+        return values
+    if terms[0].op != "gradient" or left.shape != (right.size, right.size) or 1 not in right.shape:
+        return values
+    made = left * 0
+    for place, value in enumerate(right.reshape(-1)):
+        made[place, place] = value
+    return left, made
 
 
 def _different(values: tuple[Any, Any], context: Context) -> Outcome:

@@ -22,6 +22,10 @@ class ShapeMismatch(NoValue):
     """Two matrices do not fit; ``reason`` tells their shapes."""
 
 
+class Beyond(ShapeMismatch):
+    """A window reaches over the edge: an index of two letters, as in ``x_{i+m}``, is outside."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """One consistent way to read what paper leaves open."""
@@ -128,5 +132,8 @@ def size(name: str, context: Context) -> int:
     if name in ("L",) and context.symbols.families:
         return max(max(m) for m in context.symbols.families.values())
     if name in ("m", "N", "n", "M", "B", "batch", "bs"):
+        samples = context.world.network.batch
+        if samples is not None:
+            return context.world.size(samples.high) - context.world.size(samples.low)
         return context.world.samples
     raise NoValue(f"the size {name} is not known")

@@ -42,6 +42,9 @@ def signs(desk: Desk) -> Iterator[Edit]:
         elif term.op == "add":
             for place, part in enumerate(term.args):
                 yield Edit("sign", (*path, place), _negated(part))
+        elif term.op == "cases":
+            for place, part in enumerate(term.args):
+                yield Edit("sign", (*path, place), _negated(part))
         elif term.op == "call" and term.args[0].op != "negate":
             yield Edit("sign", (*path, 0), _negated(term.args[0]))
 

@@ -10,7 +10,7 @@ import numpy as np
 from derivgen.algebra.expressions import Access, walk
 from derivgen.algebra.network import Network, Role
 from derivgen.formulas.terms import Ref, Term
-from derivgen.verify.context import Context, Reading, ShapeMismatch, Value, at_value
+from derivgen.verify.context import Beyond, Context, Reading, ShapeMismatch, Value, at_value
 from derivgen.verify.numeric import NoValue, folded
 from derivgen.verify.world import evaluate_expression
 
@@ -43,7 +43,8 @@ def places_of(ref: Ref, context: Context) -> tuple[str, list[list[int]], list[bo
         counted = bool(axis.high.terms) and axis.high.constant > 0
         value = at_value(slot, context, None if counted else span.start)
         if value not in span and not (slot.constant and slot.letters):
-            raise ShapeMismatch(f"index {slot} leaves the range of {tensor}")
+            kind = Beyond if len(slot.letters) > 1 else ShapeMismatch
+            raise kind(f"index {slot} leaves the range of {tensor}")
         values.append([value])
     return tensor, values, [slot is None for slot in slots]
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from derivgen.algebra.affine import Index, affine
+from derivgen.algebra.affine import Index, affine, evaluate_affine
 from derivgen.formulas.conventions import LAYER_FUNCTION, function_at
 from derivgen.formulas.terms import At, Bound, Fold, Term, Test, walk
 from derivgen.verify.context import (
+    Beyond,
     Context,
     NoPoint,
     Reading,
@@ -122,6 +123,10 @@ def _diag(a: Any) -> Any:
     return found
 
 
+def _row_sums(a: Any) -> Any:
+    return array([[folded("sum", list(row))] for row in a])
+
+
 def _trace(a: Any) -> Any:
     if a.shape[0] != a.shape[1]:
         raise ShapeMismatch("the trace of a matrix that is not square")
@@ -140,6 +145,7 @@ def _absolute(a: Value) -> Any:
 _SPECIAL: Mapping[str, Callable[[Any], Any]] = {
     "softmax": _softmax,
     "diag": _diag,
+    "rowsum": _row_sums,
     "tr": _trace,
     "norm": _norm,
     "abs": _absolute,
@@ -150,7 +156,12 @@ def _fold(term: Term, context: Context) -> Value:
     fold: Fold = term.data
     total: list[Value] = []
     for inner in _points(fold.bounds, context) if fold.bounds else _over_samples(context):
-        total.append(evaluate(term.args[0], inner))
+        try:
+            total.append(evaluate(term.args[0], inner))
+        except Beyond:
+            if fold.op != "sum":
+                raise
+            total.append(mp.mpf(0))  # a full convolution: nothing lies beyond the edge
         if len(total) > MAX_TERMS:
             raise NoValue("the sum has too many terms")
     if fold.op == "sum":
@@ -218,7 +229,8 @@ def range_of(bound: Bound, context: Context) -> range:
         start = whole.start + low.constant - 1 if whole.start == 0 else low.constant
     if high is None:
         return range(start, whole.stop)
-    return range(start, _end(high, whole, base, context))
+    declared = _declared_count(context.letters[bound.letter], context)
+    return range(start, _end(high, whole, base, declared, context))
 
 
 def _written_only(bound: Bound, context: Context) -> range:
@@ -228,24 +240,30 @@ def _written_only(bound: Bound, context: Context) -> range:
     return range(at_value(bound.low, context), at_value(bound.high, context) + 1)
 
 
-def _end(high: At, whole: range, base: int, context: Context) -> int:
+def _end(high: At, whole: range, base: int, declared: int | None, context: Context) -> int:
     if not high.letters:
-        declared = high.constant - base + 1
-        return whole.stop if _is_declared(declared, context) else whole.start + declared
+        count = high.constant - base + 1
+        return whole.stop if count == declared else whole.start + count
     bound_letters = [name for name, _ in high.letters if name in context.at]
     if bound_letters:
         return at_value(high, context) + 1
-    name = high.letters[0][0]
-    count = _known_size(name, context)
-    if count is None or count == len(whole):
+    known = _known_size(high.letters[0][0], context)
+    if known is None or known == len(whole):
         shift = high.constant + (1 if base == 0 and high.constant < 0 else 0)
         return whole.stop + shift
-    return whole.start + count + high.constant
+    return whole.start + known + high.constant
 
 
-def _is_declared(count: int, context: Context) -> bool:
-    """Tell whether a written number is a size the network declares: all of the axis is meant."""
-    return count in [n for n in context.symbols.sizes.values() if n is not None] and count > 1
+def _declared_count(key: tuple[Any, ...], context: Context) -> int | None:
+    """Return how many values the network declares for a letter: written, it means all of them."""
+    if key[0] != "axis":
+        return None
+    network = context.world.network
+    sizes = {dim: size for dim, size in network.dims.items() if size is not None}
+    try:
+        return evaluate_affine(key[2], sizes) - evaluate_affine(key[1], sizes)
+    except KeyError:
+        return None
 
 
 def _known_size(name: str, context: Context) -> int | None:

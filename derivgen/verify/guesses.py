@@ -6,18 +6,24 @@ would mend it: a formula that fails under a guess for no known reason is not und
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from derivgen.formulas import tree
-from derivgen.formulas.conventions import guesses
+from derivgen.formulas.usual import guesses
 from derivgen.formulas.terms import Ref, Term, walk
 from derivgen.formulas.tree import FormulaError
+from derivgen.verify.claims import names_of
 from derivgen.verify.judge import Member, resolve_members
 from derivgen.verify.report import Finding
 from derivgen.verify.session import Desk
 from derivgen.verify.stage import Stage
 
+# Mistakes that no wrong table of names looks like; another tensor in a place may be the table's.
+SURE = ("sign", "factor-2", "missing-factor", "extra-factor", "missing-1-over-m", "sum-forgotten",
+        "path-forgotten", "index-swap", "missing-transpose", "extra-transpose", "order",
+        "missing-fprime", "extra-fprime", "wrong-time-index", "softmax-diagonal",
+        "indicator-dropped")  # fmt: skip
 MENDED = 2  # so many tables may be searched for the edit that mends a wrong formula
 Judge = Callable[[tree.Chain, str, Stage, Desk], list[Finding]]
 
@@ -25,20 +31,41 @@ Judge = Callable[[tree.Chain, str, Stage, Desk], list[Finding]]
 def on_guesses(chain: tree.Chain, source: str, desk: Desk, judge: Judge) -> list[Finding] | None:
     """Return the findings under the first table that makes the chain right, or one edit from it."""
     failed: list[tuple[Stage, str]] = []
-    for table in guesses(desk.stages[0].network):
+    seen: list[list[Member]] = []
+    shapeless = 0  # how many failed for shapes that do not fit: they are tried last
+    for table in _tables(chain, desk):
         stage = _guessing(desk.stages[0], table)
         members, _ = resolve_members(chain, stage.symbols)
         words = desk.notebook.say("guess", text=_used(members, table))
-        if any(isinstance(m, FormulaError) for m in members):
+        if members in seen or any(isinstance(m, FormulaError) for m in members):
             continue
+        seen.append(members)
         desk.notebook.explain = False
         findings = judge(chain, source, stage, desk)
         desk.notebook.explain = True
         if all(f.verdict in ("agrees", "proved", "holds_if") for f in findings):
             return [replace(f, reason=words) for f in findings]
-        if any(f.verdict == "wrong" for f in findings):
+        wrong = [f for f in findings if f.verdict == "wrong"]
+        if wrong and all(f.reason != "shape" for f in wrong):
+            failed.insert(len(failed) - shapeless, (stage, words))
+        elif wrong:
             failed.append((stage, words))
+            shapeless += 1
     return _mended(chain, source, desk, judge, failed)
+
+
+def _tables(chain: tree.Chain, desk: Desk) -> Iterator[Mapping[str, str]]:
+    """Yield the tables of names; where an error symbol is not clear, one for each layer it may be."""
+    symbols = desk.stages[0].symbols
+    tables = guesses(symbols.network) if symbols.network else ()
+    deltas = [n for member in chain.members for n in names_of(member) if n.base == "delta"]
+    if not deltas or "delta" in (*symbols.tensors, *symbols.aliases):
+        yield from tables
+        return
+    yield from tables
+    for tensor in reversed(symbols.preactivations):
+        for table in ({}, *tables):
+            yield {**table, "delta": tensor}
 
 
 def _guessing(given: Stage, table: Mapping[str, str]) -> Stage:
@@ -51,7 +78,7 @@ def _mended(
     for stage, words in failed[:MENDED]:
         findings = judge(chain, source, stage, desk)
         wrong = [f for f in findings if f.verdict == "wrong"]
-        if wrong and all(f.mistake for f in wrong):
+        if wrong and all(f.mistake in SURE for f in wrong):
             return [replace(f, reason=words) for f in findings]
     return None
 

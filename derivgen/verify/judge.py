@@ -168,7 +168,7 @@ def _disagreeing(
 ) -> Finding:
     text = source[member.span[0] : member.span[1]]
     if not notebook.explain:
-        return Finding("wrong", text, member.span)
+        return Finding("wrong", text, member.span, reason="shape" if outcome.shape else "")
     if found := _with_fact(anchor, member, claim, stage, text, notebook):
         return found
     if found := _other_definition(anchor, member, claim, stage, text, notebook):
