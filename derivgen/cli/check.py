@@ -62,7 +62,7 @@ def _check(source: Source, engine: str, seed: int, dims: dict[str, int]) -> dict
     dims = {**_drawn_sizes(source, seed), **dims}
     if engine == options.Engine.INTERPRETER.value:
         return source.net.check(seed, dims).as_json()
-    program = prepare(source.net.emit_files(engine, "float64", dims=dims), engine, None)
+    program = prepare(source.net.emit_files(engine, "float64", dims=dims), engine)
     flags = ["check", "--json", "--seed", str(seed)]
     return dict(run_for_json(program, flags, accepted=REFUSED))
 

@@ -76,7 +76,7 @@ def _by_program(source: Source, target: str, given: Any, by: tuple[str, ...] | N
         sizes = read_values(source.net.network, given).dims
         dims = {dim.name: size for dim, size in sizes.items()}
         files = source.net.emit_files(target, "float64", dims=dims)
-    program = prepare(files, target, None)
+    program = prepare(files, target)
     flags = ["eval", "--json"]
     with tempfile.TemporaryDirectory() as folder:
         if given is not None:

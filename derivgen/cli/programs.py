@@ -23,7 +23,8 @@ import typer
 from derivgen.cli.console import say, working
 from derivgen.errors import FileProblem
 
-GXX_FLAGS = ("-std=c++17", "-O3", "-march=native", "-pthread")
+GXX_FLAGS = ("-std=c++17", "-march=native", "-fno-math-errno")
+FAST, SOON = "-O3", "-O1"  # what trains runs fast; what answers once is built soon
 INSTALL = (
     "Install one: apt-get install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora), "
     "xcode-select --install (macOS); or use --target numpy."
@@ -38,22 +39,28 @@ class Runnable:
     folder: Path
 
 
-def prepare(files: Mapping[str, str], target: str, folder: Path | None) -> Runnable:
+def prepare(
+    files: Mapping[str, str], target: str, folder: Path | None = None, level: str = SOON
+) -> Runnable:
     """Write a program's files to ``folder`` or the cache, build it, and return how to start it.
+
+    ``level`` is how much the C++ compiler is to optimise.
 
     Raises: FileProblem, if a file cannot be written or C++ cannot be built; the source stays.
     """
-    place = folder or _cache(files, target)
+    place = folder or _cache(files, target, level)
     for name, text in files.items():
         _write(place / name, text)
     main = place / next(iter(files))
     if target == "numpy":
         return Runnable((sys.executable, str(main)), place)
-    return Runnable((str(_build(main, kept=folder is not None)),), place)
+    return Runnable((str(_build(main, level, kept=folder is not None)),), place)
 
 
-def _cache(files: Mapping[str, str], target: str) -> Path:
-    hashed = hashlib.sha256(repr((target, GXX_FLAGS, sorted(files.items()))).encode()).hexdigest()
+def _cache(files: Mapping[str, str], target: str, level: str) -> Path:
+    hashed = hashlib.sha256(
+        repr((target, level, GXX_FLAGS, sorted(files.items()))).encode()
+    ).hexdigest()
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     place = base / "derivgen" / hashed[:16]
     try:
@@ -72,7 +79,7 @@ def _write(path: Path, text: str) -> None:
         raise FileProblem(str(path), f"It cannot be written: {problem}.") from problem
 
 
-def _build(source: Path, kept: bool) -> Path:
+def _build(source: Path, level: str, kept: bool) -> Path:
     program = source.with_suffix("")
     if not kept and program.exists():
         return program
@@ -81,7 +88,7 @@ def _build(source: Path, kept: bool) -> Path:
         raise FileProblem(str(source), "There is no C++ compiler; the source stays here.", INSTALL)
     # Built beside its final place and moved there, so that a cached program is always whole.
     made = program.with_name(f"{program.name}.{os.getpid()}")
-    command = [compiler, *GXX_FLAGS, str(source), "-o", str(made)]
+    command = [compiler, *GXX_FLAGS, level, str(source), "-o", str(made)]
     with working("building the C++ program"):
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:

@@ -20,7 +20,7 @@ import typer
 
 from derivgen.cli import options
 from derivgen.cli.console import say, working, write_files
-from derivgen.cli.programs import Runnable, prepare
+from derivgen.cli.programs import FAST, Runnable, prepare
 from derivgen.cli.source import Source, read_source
 from derivgen.errors import FileProblem, UsageProblem
 
@@ -96,7 +96,7 @@ def train_command(
         )
     if out is not None:
         write_files({out / name: text for name, text in files.items()}, force)
-    runnable = prepare(files, language, out)
+    runnable = prepare(files, language, out, FAST)
     raise typer.Exit(_status(run(runnable, ["train", *with_defaults(flags, source)]), runnable))
 
 
