@@ -91,6 +91,10 @@ def at_or_none(tree: Any, reader: PlainReader) -> At | None:
     match tree:
         case Num(value=value) if Fraction(value).denominator == 1:
             return At((), int(value), False)
+        case Word(name=name) if _holds_indices(name, reader) and name not in reader.bound:
+            if reader.symbols.tensors[name].axes:
+                return None
+            return At((), 0, False, ((Part("lookup", name, ()), 1),))
         case Word(name=name):
             return At(((name, 1),), 0, False) if _is_index(name, reader) else None
         case Negative(part=part):

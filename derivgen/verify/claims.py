@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from derivgen.algebra.network import Role
 from derivgen.formulas import tree
@@ -214,7 +215,7 @@ def _numbered(node: Tree, base: str, number: str) -> Tree:
     if isinstance(node, Name):
         same = node.base == base and plain_text(node.sup).strip("()[]") == number
         return replace(node, sup=()) if same else node
-    changes = {}
+    changes: dict[str, Any] = {}
     for name, value in vars(node).items():
         if isinstance(value, tuple) and value and all(hasattr(p, "span") for p in value):
             new = tuple(

@@ -191,6 +191,9 @@ def free_numbers(members: tuple[Term, ...], seed: int) -> dict[str, Any]:
         if name in found:
             found["step size"] = found[name]
             break
+    updated = any(isinstance(t.data, Ref) and t.data.updated for m in members for _, t in walk(m))
+    if updated:  # a value after a step, where no rate is written
+        found.setdefault("step size", mp.mpf(rng.randrange(100_000, 900_000)) / 1_000_000)
     found["function argument"] = mp.mpf(rng.randrange(100_000, 900_000)) / 1_000_000
     return found
 
