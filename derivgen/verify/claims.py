@@ -218,16 +218,15 @@ def _numbered(node: Tree, base: str, number: str) -> Tree:
     changes: dict[str, Any] = {}
     for name, value in vars(node).items():
         if isinstance(value, tuple) and value and all(hasattr(p, "span") for p in value):
-            new = tuple(
-                p if isinstance(p, tree.Token) else _numbered(p, base, number) for p in value
-            )
-            if any(a is not b for a, b in zip(new, value)):
-                changes[name] = new
-        elif hasattr(value, "span") and not isinstance(value, tree.Token):
-            new = _numbered(value, base, number)
-            if new is not value:
-                changes[name] = new
-    return replace(node, **changes) if changes else node
+            changes[name] = tuple(_numbered_part(p, base, number) for p in value)
+        elif hasattr(value, "span"):
+            changes[name] = _numbered_part(value, base, number)
+    changed = any(changes[name] != getattr(node, name) for name in changes)
+    return replace(node, **changes) if changed else node
+
+
+def _numbered_part(part: Any, base: str, number: str) -> Any:
+    return part if isinstance(part, tree.Token) else _numbered(part, base, number)
 
 
 def lacks_rate(member: Term) -> bool:

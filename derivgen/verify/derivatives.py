@@ -28,7 +28,9 @@ def gradient(term: Term, context: Context) -> Value:
     of, by = term.args
     slope: Slope = term.data
     if by.op == "transpose":
-        return evaluate(Term("gradient", (of, by.args[0]), slope, term.span), context).T
+        return evaluate(
+            Term("transpose", (Term("gradient", (of, by.args[0]), slope, term.span),)), context
+        )
     if by.op == "free":
         return _by_number(of, by.data, context)
     by = element_of(by)

@@ -57,7 +57,8 @@ def before(factor: Term, term: Term) -> Term:
 
 def is_matrix(term: Term, desk: Desk) -> bool:
     if term.op == "element":
-        return not term.data.slots or term.data.whole_axes > 0
+        axes = desk.symbols.tensors[real(term.data, desk)].axes
+        return bool(axes) and (not term.data.slots or term.data.whole_axes > 0)
     if term.op == "gradient":
         return is_matrix(term.args[1], desk)
     if term.op in ("group", "add", "multiply", "listing", "call", "transpose", "negate", "fold",

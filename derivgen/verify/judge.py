@@ -209,6 +209,8 @@ def hint_words(hint: Hint, notebook: Notebook) -> str:
     """Return an edit in words."""
     if hint.old and hint.new:
         return notebook.say("edit", old=hint.old, new=hint.new)
+    if hint.mistake == "path-forgotten" and not hint.old:
+        return notebook.say("path", new=hint.new)
     if hint.new:
         return notebook.say("put", new=hint.new)
     return notebook.say("drop", old=hint.old) if hint.old else ""

@@ -59,6 +59,7 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "guess": ("Read with {text}.", "读法：{text}。"),
     "edit": ("Write {new} for {old}.", "把 {old} 改为 {new}。"),
     "put": ("Put {new} there.", "补上 {new}。"),
+    "path": ("The path {new} is missing.", "漏了路径 {new}。"),
     "drop": ("Leave out {old}.", "去掉 {old}。"),
     "unknown-name": ("{text}: nothing declares this name.", "{text}：没有声明这个名字。"),
     "unread": ("{text}: {problem}", "{text}：{problem}"),

@@ -193,9 +193,21 @@ def free_numbers(members: tuple[Term, ...], seed: int) -> dict[str, Any]:
             break
     updated = any(isinstance(t.data, Ref) and t.data.updated for m in members for _, t in walk(m))
     if updated:  # a value after a step, where no rate is written
-        found.setdefault("step size", mp.mpf(rng.randrange(100_000, 900_000)) / 1_000_000)
+        drawn = mp.mpf(rng.randrange(100_000, 900_000)) / 1_000_000
+        found.setdefault("step size", _written_rate(members) or drawn)
     found["function argument"] = mp.mpf(rng.randrange(100_000, 900_000)) / 1_000_000
     return found
+
+
+def _written_rate(members: tuple[Term, ...]) -> Any:
+    """Return the number that multiplies a gradient, as in ``w - 0.5*d(E, w)``, if there is one."""
+    for member in members:
+        for _, term in walk(member):
+            if term.op == "multiply" and any(part.op == "gradient" for part in term.args):
+                numbers = [part.data[0] for part in term.args if part.op == "number"]
+                if len(numbers) == 1:
+                    return mp.mpf(numbers[0].numerator) / numbers[0].denominator
+    return None
 
 
 def _own_constants(symbols: Symbols) -> dict[str, Any]:
