@@ -18,7 +18,7 @@ from derivgen.lowering.program import Block, Fill, Program, Random, Routine, nes
 from derivgen.lowering.recognise import written
 from derivgen.targets.numpy_expr import show
 from derivgen.targets.numpy_grid import Grid, Piece, Scope
-from derivgen.targets.numpy_names import Names
+from derivgen.targets.numpy_names import MODULE, TAKEN, Names
 from derivgen.targets.numpy_nest import INDENT, MARGIN, WIDTH, Body, fitted, print_blocks
 from derivgen.targets.numpy_optimiser import OptimiserView, optimiser_view
 from derivgen.targets.numpy_tables import (
@@ -190,7 +190,7 @@ class Printer:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.outer = Names()
+        self.outer = Names(taken=TAKEN | MODULE)
         for name, _ in program.dims:
             self.outer[name]
         self.calls: dict[str, str] = {r.name: self.outer[r.name] for r in program.routines}

@@ -6,15 +6,35 @@ import builtins
 import keyword
 import re
 
-# What an emitted file uses itself; a tensor of that name gets an underscore at its end.
+# What an emitted function uses itself; a tensor of that name gets an underscore at its end.
 TAKEN = frozenset({
-    "np", "params", "values", "batch", "dtype", "forward", "backward", "loss", "predict",
-    "update", "parameters", "main", "data", "sys", "json", "argparse", "math", "time", "os",
-    "struct", "gzip", "csv", "contract", "erf", "lgamma", "digamma", "stop_gradient",
-    "windows", "add_windows",
+    "np", "params", "values", "batch", "dtype", "forward", "backward", "loss", "predict", "update",
+    "parameters", "main", "sys", "json", "math", "windows", "add_windows", "contract", "erf",
+    "lgamma", "digamma", "stop_gradient",
 })  # fmt: skip
-
-
+# What stands at the top of an emitted file; sizes and defined functions keep clear of it.
+MODULE = frozenset({
+    "BATCH", "CHUNK", "COMMANDS", "CONSTANTS", "DATA", "DECLARED", "DTYPE", "Dataset", "EPOCHS",
+    "ERF_FAR", "ERF_MIDDLE", "ERF_NEAR", "Encoding", "FACTS", "FILES", "FIRST_STEP", "Failure",
+    "HASH", "INPUTS", "NETWORK", "ONE_HOT", "OPTIMISER", "OPTIMISERS", "OUTPUT", "OUTPUT_SHAPE",
+    "Optimiser", "PARAMETERS", "Progress", "RANDOMS", "RANGES", "SAMPLES", "SAMPLE_AXIS",
+    "SETTINGS", "SIZES", "STATES", "STATE_UPDATES", "STEPS", "Source", "Stopped", "TARGETS",
+    "USAGE", "VERDICTS", "VERSION", "add_windows", "argparse", "arranged", "backward", "bad_cell",
+    "bench_command", "check_command", "check_facts", "check_gradients", "check_parameter",
+    "check_point", "checked", "class_count", "contract", "csv", "declared_data", "digamma", "draw",
+    "encode_inputs", "encode_labels", "encode_targets", "encoded", "entries_to_check",
+    "epoch_order", "erf", "eval_command", "evaluate", "extrapolate", "features_in", "find_classes",
+    "fit", "fit_scale", "forward", "fraction", "given_array", "given_point", "gradient_norm",
+    "gzip", "in_front", "is_class", "json", "judge", "labels_in", "lgamma", "load_model", "loss",
+    "loss_and_gradients", "main", "math", "measure", "mix", "normal", "np", "number_in",
+    "numbers_in", "optimiser_for", "os", "output_csv", "output_json", "outputs", "parameters",
+    "parser", "placed", "polynomial", "positive", "predict", "predict_command", "random_bits",
+    "random_data", "read_bytes", "read_csv", "read_idx", "read_idx_images", "read_idx_pair",
+    "read_npz", "read_samples", "read_source", "read_values", "right_answers", "satisfying",
+    "save_model", "scaling", "setting", "sizes", "started", "stored_encoding", "stored_tensor",
+    "struct", "sys", "target_columns", "time", "train_command", "uniform", "update", "violation",
+    "windows", "with_draws", "write_whole", "zipfile", "zlib",
+})  # fmt: skip
 BUILTINS = frozenset(dir(builtins))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from derivgen.algebra.expressions import Call, walk
 from derivgen.calculus.engine import derive
 from derivgen.interpret import value_and_gradients
 from derivgen.language import parse
+from derivgen.targets.numpy_names import MODULE, TAKEN
 from derivgen.values import random_values
 from tests.random_networks import networks
 from tests.targets.numpy_module import loaded, results, several, source_of
@@ -122,6 +124,48 @@ def test_the_same_bytes_come_out_under_any_hash_seed():
     }
 
     assert len(found) == 1
+
+
+def top_names(source: str) -> set[str]:
+    """Return the names that a file's top level defines."""
+    found: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        if isinstance(node, ast.Import):
+            found.update(alias.asname or alias.name for alias in node.names)
+        for target in getattr(node, "targets", ()):
+            found.update(part.id for part in ast.walk(target) if isinstance(part, ast.Name))
+    return found
+
+
+def test_the_top_of_a_file_defines_only_names_kept_clear_of():
+    for stem in ("softmax_onehot", "conv2d_strided", "max_pool", "function_zoo", "stop_gradient"):
+        path = next(path for path in NETWORKS if path.stem == stem)
+        network = parse(path.read_text(encoding="utf-8"), path.name)
+        dims = {dim.name: size for dim, size in random_values(network, 1).dims.items()}
+
+        own = {*dims, *network.functions, *(f"{name}_step" for name in network.optimisers)}
+
+        assert top_names(source_of(network, dims)) <= MODULE | TAKEN | own
+
+
+def test_sizes_and_functions_may_have_any_name(tmp_path):
+    text = """network shadows
+dim BATCH = 2, DATA = 3, np = 4
+index i: BATCH, j: DATA, k: np
+input x[j]
+param w[i,j,k]
+define normal(z) = z^2
+define update(z) = tanh(normal(z))
+loss E = sum[i,j,k](update(w[i,j,k]*x[j]))
+"""
+    network = parse(text)
+    values = random_values(network, 1)
+
+    found = results(loaded(source_of(network), tmp_path), network, values)
+
+    assert difference(found, value_and_gradients(derive(network), values)) <= RELATIVE
 
 
 def test_names_that_python_or_the_file_uses_itself_still_work(tmp_path):
