@@ -7,15 +7,15 @@ but a bias over samples, so that a missing transpose shows as a shape that does 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from derivgen.algebra.affine import Index, affine, evaluate_affine
+from derivgen.algebra.affine import Index, affine
 from derivgen.formulas.conventions import LAYER_FUNCTION, function_at
-from derivgen.formulas.terms import At, Bound, Fold, Term, Test, walk
+from derivgen.formulas.terms import At, Fold, Term, Test, walk
 from derivgen.verify.context import (
     Beyond,
     Context,
@@ -32,6 +32,7 @@ from derivgen.verify.derivatives import gradient, updated
 from derivgen.verify.elements import array, element, tensor_of
 from derivgen.verify.matrices import added, multiplied, multiply
 from derivgen.verify.numeric import STEP, NoValue, compare, folded, mp, power
+from derivgen.verify.ranges import over_samples, points
 from derivgen.verify.world import apply, evaluate_along
 
 MAX_TERMS = 20_000
@@ -155,7 +156,7 @@ _SPECIAL: Mapping[str, Callable[[Any], Any]] = {
 def _fold(term: Term, context: Context) -> Value:
     fold: Fold = term.data
     total: list[Value] = []
-    for inner in _points(fold.bounds, context) if fold.bounds else _over_samples(context):
+    for inner in points(fold.bounds, context) if fold.bounds else over_samples(context):
         try:
             total.append(evaluate(term.args[0], inner))
         except Beyond:
@@ -181,12 +182,6 @@ def _matrix_product(values: list[Value]) -> Value:
     return total
 
 
-def _over_samples(context: Context) -> Iterator[Context]:
-    """A sum without a letter runs over the samples."""
-    for sample in range(context.world.samples):
-        yield replace(context, sample=sample, one_sample=True)
-
-
 def _summed(values: list[Value]) -> Value:
     if not values:
         return mp.mpf(0)
@@ -194,83 +189,6 @@ def _summed(values: list[Value]) -> Value:
     for value in values[1:]:
         total = added(total, value)
     return total
-
-
-def _points(bounds: tuple[Bound, ...], context: Context) -> Iterator[Context]:
-    if not bounds:
-        yield context
-        return
-    first = bounds[0]
-    for value in range_of(first, context):
-        inner = context.with_letters({first.letter: value})
-        if first.without is not None and at_value(first.without, inner) == value:
-            continue
-        if context.letters.get(first.letter, ("",))[0] == "sample":
-            inner = replace(inner, sample=value, one_sample=True)
-        yield from _points(bounds[1:], inner)
-
-
-def range_of(bound: Bound, context: Context) -> range:
-    """Return the values of a bound letter: its whole range, or the part that is written.
-
-    A written range counts as paper does: from 1 or 0 to the size means the whole axis.
-    """
-    if bound.letter not in context.letters:
-        return _written_only(bound, context)
-    whole = span_of(bound.letter, context)
-    low, high = bound.low, bound.high
-    if low is None:
-        return whole
-    start = whole.start
-    base = low.constant if not low.letters and low.constant in (0, 1) else context.base
-    if low.letters:
-        start = at_value(low, context, whole.start)
-    elif low.constant not in (0, 1):
-        start = whole.start + low.constant - 1 if whole.start == 0 else low.constant
-    if high is None:
-        return range(start, whole.stop)
-    declared = _declared_count(context.letters[bound.letter], context)
-    return range(start, _end(high, whole, base, declared, context))
-
-
-def _written_only(bound: Bound, context: Context) -> range:
-    """Return the range of a letter that indexes nothing: only numbers and sizes can say it."""
-    if bound.low is None or bound.high is None:
-        raise NoValue(f"the index {bound.letter} runs over nothing known")
-    return range(at_value(bound.low, context), at_value(bound.high, context) + 1)
-
-
-def _end(high: At, whole: range, base: int, declared: int | None, context: Context) -> int:
-    if not high.letters:
-        count = high.constant - base + 1
-        return whole.stop if count == declared else whole.start + count
-    bound_letters = [name for name, _ in high.letters if name in context.at]
-    if bound_letters:
-        return at_value(high, context) + 1
-    known = _known_size(high.letters[0][0], context)
-    if known is None or known == len(whole):
-        shift = high.constant + (1 if base == 0 and high.constant < 0 else 0)
-        return whole.stop + shift
-    return whole.start + known + high.constant
-
-
-def _declared_count(key: tuple[Any, ...], context: Context) -> int | None:
-    """Return how many values the network declares for a letter: written, it means all of them."""
-    if key[0] != "axis":
-        return None
-    network = context.world.network
-    sizes = {dim: size for dim, size in network.dims.items() if size is not None}
-    try:
-        return evaluate_affine(key[2], sizes) - evaluate_affine(key[1], sizes)
-    except KeyError:
-        return None
-
-
-def _known_size(name: str, context: Context) -> int | None:
-    for dim, value in context.world.numbers.sizes.items():
-        if dim.name == name:
-            return value
-    return None
 
 
 def _item(term: Term, context: Context) -> Value:
