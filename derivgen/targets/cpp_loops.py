@@ -18,8 +18,10 @@ from derivgen.algebra.expressions import (
     Div,
     Expr,
     IndexValue,
+    Iverson,
     Node,
     Pow,
+    Where,
     accesses,
     is_index_only,
     used_indices,
@@ -177,7 +179,8 @@ class _Work:
     def _body(self, body: Expr) -> str:
         if self.scope.array(self.statement.lhs.tensor).integer:
             return f"static_cast<int>({operand(body, self.scope)})"
-        return expression(body, self.scope)
+        text = expression(body, self.scope)
+        return text[1:-1] if isinstance(body, (Where, Iverson)) else text
 
     def _fold_into(self, target: str, body: Expr) -> Lines:
         text = self._body(body)

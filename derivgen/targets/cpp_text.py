@@ -35,16 +35,28 @@ _CALL = re.compile(r" *[a-z_]+(<real>)?\(")  # arguments of a call stand below e
 
 
 def _break(line: str, start: int, width: int) -> int | None:
-    """Return where to break: after an assignment, if the rest fits then, else at an operator."""
+    """Return where to break: after an assignment, if the rest fits then, else where it cuts least.
+
+    That is between the fewest brackets, before the loosest operator, as far right as may be.
+    """
     for mark in (" = ", " += "):
         place = line.find(mark, start)
         if 0 < place < width and len(line) - place + start <= width:
             return place + len(mark)
-    for marks in ((" + ", " - "), (" ? ", " : "), (", ",), (" * ", " / ")):
-        place = max(line.rfind(mark, start, width) for mark in marks)
-        if place > start:
-            return place + (2 if marks == (", ",) else 1)
-    return None
+    best: tuple[int, int, int] | None = None
+    depth = 0
+    for place in range(min(width, len(line))):
+        depth += (line[place] in "([{") - (line[place] in ")]}")
+        strength = _STRENGTH.get(line[place : place + 3] if line[place] == " " else line[place])
+        if place <= start or strength is None:
+            continue
+        if best is None or (depth, strength) <= best[:2]:
+            best = (depth, strength, place + 1)
+    return None if best is None else best[2]
+
+
+# How tightly the marks bind before which, or for a comma behind which, a line may be broken.
+_STRENGTH = {",": 0, " ? ": 0, " : ": 0, " + ": 1, " - ": 1, " * ": 2, " / ": 2}
 
 
 def wrapped_all(lines: Iterable[str]) -> Printed:
