@@ -27,8 +27,10 @@ from derivgen.algebra.expressions import (
     Expr,
     IndexValue,
     Number,
+    Position,
     index_value,
     substitute,
+    walk,
 )
 from derivgen.algebra.statements import Statement
 
@@ -52,7 +54,16 @@ def gather(statement: Statement, targets: Sequence[Index]) -> Statement | None:
         new, conditions = solved
         mapping = {index: substitute_affine(old, new) for index, old in mapping.items()} | new
         guard += conditions
+    if _positions(statement) & {i for i, form in mapping.items() if form.plain is None}:
+        return None  # the place of a winner is told by the loop's own indices
     return _rebuilt(statement, targets, mapping, guard)
+
+
+def _positions(statement: Statement) -> set[Index]:
+    """Return the indices whose position is compared with that of a winner."""
+    parts = (*statement.guard, statement.body)
+    found = (p for part in parts for p in walk(part) if isinstance(p, Position))
+    return {index for position in found for index in position.indices}
 
 
 def _rebuilt(

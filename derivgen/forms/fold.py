@@ -263,6 +263,8 @@ def _sum_of(
         return Reduce(op, bound, _product(factors))
     outside = [f for f in factors if not _depends(f, bound)]
     inside = [f for f in factors if _depends(f, bound)]
+    if not inside:
+        return _product([*outside, *(index_value(index.size) for index in bound)])
     return _product([*outside, Reduce("sum", bound, _product(inside))])
 
 

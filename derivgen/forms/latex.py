@@ -65,6 +65,7 @@ OPERATORS = {
     "transpose": r"\top",
     "T": "T",
     "plus": "+",
+    "/": "/",
     "adds": r" \mathrel{+}= ",
     "vdots": r"\vdots",
     "ellipsis": r"\ldots",

@@ -41,13 +41,13 @@ from derivgen.forms.matrix_tree import (
     Matrix,
     Ones,
     Power,
-    Product,
     Quotient,
     Scalar,
     Scaled,
     Series,
     Sum,
     Transpose,
+    Weighted,
     hadamard,
     product,
     transposed,
@@ -261,9 +261,8 @@ def _scale(shaped: Shaped, scale: list[Shaped]) -> Shaped:
     numbers = [s.tree.expr for s in scale if isinstance(s.tree, Scalar)]
     others = [s.tree for s in scale if not isinstance(s.tree, Scalar)]
     tree = shaped.tree
-    if others:
-        parts = (*others, tree) if tree != Scalar(ONE) else tuple(others)
-        tree = Product(parts) if len(parts) > 1 else parts[0]
+    for other in others:
+        tree = other if tree == Scalar(ONE) else Weighted(other, tree)
     factor = mul(*numbers) if numbers else ONE
     if isinstance(tree, Scalar):
         return Shaped(shaped.axes, Scalar(mul(factor, tree.expr)))

@@ -50,6 +50,7 @@ from derivgen.forms.matrix_tree import (
     Series,
     Sum,
     Transpose,
+    Weighted,
 )
 from derivgen.forms.notation import symbol
 from derivgen.forms.plain import plain
@@ -115,7 +116,7 @@ def _hadamard(item: Hadamard, context: Context) -> tuple[Math, int]:
 
 
 def _bare_product(part: Matrix) -> bool:
-    return isinstance(part, (Hadamard, Product, Scaled, Series))
+    return isinstance(part, (Hadamard, Product, Scaled, Series, Weighted))
 
 
 def _quotient(item: Quotient, context: Context) -> tuple[Math, int]:
@@ -177,6 +178,11 @@ def _scaled(item: Scaled, context: Context) -> tuple[Math, int]:
     return row(formula(item.factor, context, level), TIMES, inner), PRODUCT
 
 
+def _weighted(item: Weighted, context: Context) -> tuple[Math, int]:
+    weight = matrix_math(item.weight, context, FACTOR)
+    return row(weight, TIMES, matrix_math(item.inner, context, PRODUCT)), PRODUCT
+
+
 def _series(item: Series, context: Context) -> tuple[Math, int]:
     level = FACTOR if isinstance(item.inner, Sum) else PRODUCT
     return sum_over(item.index, matrix_math(item.inner, context, level), context), PRODUCT
@@ -220,6 +226,7 @@ _LAYOUTS: dict[type, Callable[[Any, Context], tuple[Math, int]]] = {
     Sum: _sum,
     Scaled: _scaled,
     Series: _series,
+    Weighted: _weighted,
     Diag: _diag,
     Power: _power,
     Map: _map,

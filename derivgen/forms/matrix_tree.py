@@ -82,6 +82,14 @@ class Scaled:
 
 
 @dataclass(frozen=True)
+class Weighted:
+    """A number that is itself a product of vectors, times a part."""
+
+    weight: Matrix
+    inner: Matrix
+
+
+@dataclass(frozen=True)
 class Series:
     """A sum over an index that counts layers or steps."""
 
@@ -132,6 +140,7 @@ Matrix = Union[
     Quotient,
     Sum,
     Scaled,
+    Weighted,
     Series,
     Diag,
     Power,
@@ -165,6 +174,8 @@ def transposed(item: Matrix) -> Matrix:
             return Product(tuple(transposed(part) for part in reversed(items)))
         case Scaled(factor, inner):
             return Scaled(factor, transposed(inner))
+        case Weighted(weight, inner):
+            return Weighted(weight, transposed(inner))
         case Diag() | Scalar():
             return item
         case _:
@@ -188,6 +199,7 @@ def kind(item: Matrix) -> str:
             return next((k for k in map(kind, items) if k != "scalar"), "scalar")
         case (
             Scaled(_, inner)
+            | Weighted(_, inner)
             | Series(_, inner)
             | Power(inner, _)
             | Indicator(_, inner, _)
@@ -228,6 +240,8 @@ def as_rows(item: Matrix) -> Matrix:
             return Scaled(factor, as_rows(inner))
         case Series(index, inner):
             return Series(index, as_rows(inner))
+        case Weighted(weight, inner):
+            return Weighted(as_rows(weight), as_rows(inner))
         case Power(base, exponent):
             return Power(as_rows(base), exponent)
         case _:

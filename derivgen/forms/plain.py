@@ -64,6 +64,7 @@ OPERATORS = {
     "transpose": "T",
     "T": "T",
     "plus": "+",
+    "/": "/",
     "adds": " += ",
     "vdots": ":",
     "ellipsis": "...",

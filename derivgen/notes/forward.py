@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from derivgen.algebra.affine import Dim
-from derivgen.algebra.expressions import Access, Expr, walk
+from derivgen.algebra.expressions import ZERO, Access, Expr, walk
 from derivgen.algebra.network import Role, Tensor
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Named
@@ -318,7 +318,7 @@ def _named(view: View, named: Named) -> list[Block]:
 
 def matrix_equation(view: View, equality: Equality, label: str) -> list[Block]:
     """Return the matrix form as an equation, or the reason why there is none."""
-    if not equality.lhs.indices:
+    if not equality.lhs.indices or equality.rhs == ZERO:
         return []
     try:
         left, right = matrix_display(view, equality)

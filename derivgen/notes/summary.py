@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from derivgen.algebra.affine import indices_of
-from derivgen.algebra.expressions import ONE, Condition, Expr, Iverson, Mul, mul, tensors_read
+from derivgen.algebra.expressions import ONE, ZERO, Condition, Expr, Iverson, Mul, mul, tensors_read
 from derivgen.algebra.statements import Assign, Scan
 from derivgen.algebra.statements import Block as Nest
 from derivgen.calculus.derivation import Step
@@ -71,7 +71,7 @@ def _row(view: View, step: Step, equality: Equality, label: str) -> tuple[Prose,
 
 
 def _matrix_cell(view: View, equality: Equality) -> Prose:
-    if not equality.lhs.indices:
+    if not equality.lhs.indices or equality.rhs == ZERO:
         return ("",)
     try:
         left, right = matrix_display(view, equality)

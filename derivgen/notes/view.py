@@ -24,6 +24,7 @@ from derivgen.algebra.expressions import (
     used_indices,
     walk,
 )
+from derivgen.algebra.network import Role
 from derivgen.algebra.statements import Scan, Statement
 from derivgen.calculus.derivation import Derivation, Step
 from derivgen.calculus.schedule import schedule
@@ -182,7 +183,8 @@ def make_view(
     for step in derivation.steps:
         if not step.auxiliary:
             # A second derivative has deltas of its own; only those of the loss are called so.
-            delta = step.is_delta and loss == first
+            given = derivation.tensors[step.quantity].role is not Role.VALUE
+            delta = step.is_delta and loss == first and not given
             adjoints[step.adjoint] = Adjoint(step.quantity, delta, loss)
     written = frozenset(index.name for index in network.indices)
     invented = _invented(derivation)
@@ -331,7 +333,7 @@ def tree_of(view: View, equality: Equality) -> Matrix:
     plain = [equality.lhs.indices[p].plain for p in kept]
     free = tuple(index for index in plain if index is not None)
     ranges = [view.ranges(tensor)[p] for p in kept]
-    if len(free) < len(plain) or _about(free, equality.where):
+    if len(free) < len(plain) or bounds_any(free, equality.where):
         raise NoMatrixForm("cases", tensor)
     if any((i.low, i.high) != r for i, r in zip(free, ranges, strict=True)):
         raise NoMatrixForm("part", tensor)
@@ -339,7 +341,7 @@ def tree_of(view: View, equality: Equality) -> Matrix:
     return as_rows(tree) if view.layout == "rows" else tree
 
 
-def _about(free: tuple[Index, ...], conditions: tuple[Condition, ...]) -> bool:
+def bounds_any(free: tuple[Index, ...], conditions: tuple[Condition, ...]) -> bool:
     """Tell whether a condition concerns one of the free indices."""
     named = {i for c in conditions for form in affine_forms(c) for i in indices_of(form)}
     return any(index in named for index in free)

@@ -26,10 +26,11 @@ from derivgen.forms.matrix_tree import (
     Series,
     Sum,
     Transpose,
+    Weighted,
     as_rows,
 )
 from derivgen.notes.inline import recursions
-from derivgen.notes.view import View
+from derivgen.notes.view import View, bounds_any
 from tests.forms.nets import NETS, Reading, computed, derived, places, viewed
 
 TOLERANCE = 1e-9  # both sides are doubles, summed in another order
@@ -47,7 +48,7 @@ class Board:
             axis = self.view.layer_axis(leaf.tensor)
             assert axis is not None
             low = evaluate_affine(self.view.ranges(leaf.tensor)[axis][0], self.reading.dims)
-            array = np.take(array, self.reading.at(leaf.layer, self.where) - low, axis)
+            array = np.take(array, self.reading.at(leaf.layer, self.where) - low, axis, mode="clip")
         if leaf.rank == 1:
             return array.reshape(1, -1) if self.rows else array.reshape(-1, 1)
         return array
@@ -75,6 +76,9 @@ class Board:
                 return np.sum([self.value(item) for item in items], axis=0)
             case Scaled(factor, inner):
                 return self.reading.value(factor, self.where) * self.value(inner)
+            case Weighted(weight, inner):
+                assert self.value(weight).shape == (1, 1), "a weight is a number"
+                return self.value(weight)[0, 0] * self.value(inner)
             case Series(index, inner):
                 return sum(
                     Board(self.view, self.reading, {**self.where, index: n}, self.rows).value(inner)
@@ -101,6 +105,8 @@ def check(view: View, reading: Reading, equality: Equality) -> bool:
     free = tuple(index for index in plain if index is not None)
     spans = [view.ranges(equality.lhs.tensor)[p] for p in kept]
     if len(free) < len(plain) or [(i.low, i.high) for i in free] != spans or not free:
+        return False
+    if bounds_any(free, equality.where):
         return False
     try:
         tree = matrix_form(equality.rhs, free, view)
