@@ -58,7 +58,8 @@ def layering(network: Network) -> Layering | None:
     defined: dict[str, list[Equation]] = {}
     for equation in network.equations:
         defined.setdefault(equation.lhs.tensor, []).append(equation)
-    fed, found = inputs[0].name, []
+    found: list[Layer] = []
+    fed = inputs[0].name
     while True:
         layer = _next_layer(fed, network, defined)
         if layer is None or any(layer.preactivation == other.preactivation for other in found):
@@ -115,10 +116,11 @@ def function_at(network: Network, tensor: str) -> str:
     """Return the function that makes a layer's activation, given either end of it."""
     for equation in network.equations:
         rhs = equation.rhs
-        if isinstance(rhs, Call) and len(rhs.args) == 1 and isinstance(rhs.args[0], Access):
-            if tensor in (equation.lhs.tensor, rhs.args[0].tensor):
-                if tensor == rhs.args[0].tensor or not _is_preactivation(network, tensor):
-                    return rhs.name
+        if not isinstance(rhs, Call) or len(rhs.args) != 1 or not isinstance(rhs.args[0], Access):
+            continue
+        made = tensor == equation.lhs.tensor and not _is_preactivation(network, tensor)
+        if tensor == rhs.args[0].tensor or made:
+            return rhs.name
     return ""
 
 

@@ -140,9 +140,9 @@ def _other_meaning(node: Name, reader: Reader) -> Candidate | None:
     for found in (index_number(node, reader.letters), free_number(node, reader.symbols)):
         if found is not None:
             return Candidate(0, found)
-    if node.base in ("d", "n") and not node.sup and reader.symbols.network:
-        if scale := scaling_size(reader.symbols.network):
-            return Candidate(0, Term("size", (), scale, node.span))
+    network = reader.symbols.network
+    if node.base in ("d", "n") and not node.sup and network and (scale := scaling_size(network)):
+        return Candidate(0, Term("size", (), scale, node.span))
     if node.base in ("ones", "zeros"):
         return Candidate(0, Term(node.base, (), None, node.span))
     return None

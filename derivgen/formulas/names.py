@@ -7,8 +7,8 @@ Invariant: a name that nothing declared fits is an error with its place, never a
 
 from __future__ import annotations
 
-from dataclasses import replace
 from collections.abc import Iterator
+from dataclasses import replace
 
 from derivgen.formulas.conventions import LAYER_LETTERS, WEIGHTS
 from derivgen.formulas.fit import SAMPLE_LETTERS, Candidate, Letters, any_member, same_key, scored
@@ -23,7 +23,6 @@ from derivgen.formulas.symbols import (
 )
 from derivgen.formulas.terms import At, Ref, Slope, Term, Test, ats_of, letter
 from derivgen.formulas.tree import Name
-
 
 LABELLED = ("W", "U", "V", "R", "b", "w")
 
@@ -212,7 +211,7 @@ def _family_candidates(
 
 
 def _is_row(tensor: str, name: Name, symbols: Symbols) -> bool:
-    """Tell whether ``W`` names the weights of a single unit, which lie as the one row of a matrix."""
+    """Tell whether ``W`` names the weights of a single unit: the one row of a matrix."""
     found = symbols.tensors.get(tensor)
     return found is not None and name.base in ("W", "Theta") and len(found.axes) == 1
 

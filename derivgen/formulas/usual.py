@@ -223,8 +223,9 @@ def _plain_recurrence(network: Network, gate: Gate, states: list[str]) -> Iterat
     if len(outs) == 1:
         out, logits, out_bias = outs[0][1], outs[0][0].lhs.tensor, _bias(network, outs[0][0])
     names: Table = {"h": state, "s": state, "a": gate.made, "net": gate.made, "z": gate.made}
-    names.update(_pairs("W", STATES, STATES, gate.back), **_pairs("W", STATES, SOURCES, gate.inward),
-                 **_pairs("W", STATES, OUTPUTS, out))  # fmt: skip
+    names.update(_pairs("W", STATES, STATES, gate.back))
+    names.update(_pairs("W", STATES, SOURCES, gate.inward))
+    names.update(_pairs("W", STATES, OUTPUTS, out))
     names.update({"Wh": gate.back, "Wx": gate.inward, "Wy": out, "c": out_bias, "b": gate.bias})
     names.update(
         {"bh": gate.bias, "by": out_bias, "bo": out_bias, "Wrec": gate.back, "Win": gate.inward}

@@ -39,10 +39,7 @@ def signs(desk: Desk) -> Iterator[Edit]:
     for path, term in walk(desk.member):
         if term.op == "negate" and path:
             yield Edit("sign", path, term.args[0])
-        elif term.op == "add":
-            for place, part in enumerate(term.args):
-                yield Edit("sign", (*path, place), _negated(part))
-        elif term.op == "cases":
+        elif term.op == "add" or term.op == "cases":
             for place, part in enumerate(term.args):
                 yield Edit("sign", (*path, place), _negated(part))
         elif term.op == "call" and term.args[0].op != "negate":

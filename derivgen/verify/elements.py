@@ -9,7 +9,9 @@ import numpy as np
 
 from derivgen.algebra.expressions import Access, walk
 from derivgen.algebra.network import Network, Role
+from derivgen.formulas.conventions import function_at
 from derivgen.formulas.terms import Ref, Term
+from derivgen.formulas.terms import walk as walk_term
 from derivgen.verify.context import Beyond, Context, Reading, ShapeMismatch, Value, at_value
 from derivgen.verify.numeric import NoValue, folded
 from derivgen.verify.world import evaluate_expression
@@ -24,6 +26,16 @@ def tensor_of(ref: Ref, context: Context) -> str:
     if found is None:
         raise NoValue(f"{ref.tensor} has no member {at_value(ref.member, context)}")
     return found
+
+
+def function_of(argument: Term, context: Context) -> str:
+    """Return the activation of the layer that an argument belongs to."""
+    for _, part in walk_term(argument):
+        if part.op == "element":
+            name = function_at(context.world.network, tensor_of(part.data, context))
+            if name:
+                return name
+    raise NoValue("the layer has no elementwise activation")
 
 
 def places_of(ref: Ref, context: Context) -> tuple[str, list[list[int]], list[bool]]:

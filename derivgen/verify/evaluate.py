@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from derivgen.algebra.affine import Index, affine
-from derivgen.formulas.conventions import LAYER_FUNCTION, function_at
-from derivgen.formulas.terms import At, Fold, Term, Test, walk
+from derivgen.formulas.conventions import LAYER_FUNCTION
+from derivgen.formulas.terms import At, Fold, Term, Test
 from derivgen.verify.context import (
     Beyond,
     Context,
@@ -29,8 +29,8 @@ from derivgen.verify.context import (
     span_of,
 )
 from derivgen.verify.derivatives import gradient, updated
-from derivgen.verify.elements import array, element, tensor_of
-from derivgen.verify.matrices import added, multiplied, multiply
+from derivgen.verify.elements import array, element, function_of
+from derivgen.verify.matrices import added, multiplied, multiply, row_sums
 from derivgen.verify.numeric import STEP, NoValue, compare, folded, mp, power
 from derivgen.verify.ranges import over_samples, points
 from derivgen.verify.world import apply, evaluate_along
@@ -68,22 +68,12 @@ def _add(term: Term, context: Context) -> Value:
 def _call(term: Term, context: Context) -> Value:
     name, order = term.data
     if name == LAYER_FUNCTION:
-        name = _function_of(term.args[0], context)
+        name = function_of(term.args[0], context)
     args = [evaluate(part, context) for part in term.args]
     special = _SPECIAL.get(name)
     if special is not None and (isinstance(args[0], np.ndarray) or name in ("norm", "abs")):
         return special(args[0])
     return elementwise(lambda *values: _applied(name, order, values, context), args)
-
-
-def _function_of(argument: Term, context: Context) -> str:
-    """Return the activation of the layer that an argument belongs to."""
-    for _, part in walk(argument):
-        if part.op == "element":
-            name = function_at(context.world.network, tensor_of(part.data, context))
-            if name:
-                return name
-    raise NoValue("the layer has no elementwise activation")
 
 
 def _applied(name: str, order: int, values: tuple[Any, ...], context: Context) -> Any:
@@ -124,10 +114,6 @@ def _diag(a: Any) -> Any:
     return found
 
 
-def _row_sums(a: Any) -> Any:
-    return array([[folded("sum", list(row))] for row in a])
-
-
 def _trace(a: Any) -> Any:
     if a.shape[0] != a.shape[1]:
         raise ShapeMismatch("the trace of a matrix that is not square")
@@ -146,7 +132,7 @@ def _absolute(a: Value) -> Any:
 _SPECIAL: Mapping[str, Callable[[Any], Any]] = {
     "softmax": _softmax,
     "diag": _diag,
-    "rowsum": _row_sums,
+    "rowsum": row_sums,
     "tr": _trace,
     "norm": _norm,
     "abs": _absolute,

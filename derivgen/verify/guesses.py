@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from derivgen.formulas import tree
-from derivgen.formulas.usual import guesses
 from derivgen.formulas.terms import Ref, Term, walk
 from derivgen.formulas.tree import FormulaError
+from derivgen.formulas.usual import guesses
 from derivgen.verify.claims import names_of
 from derivgen.verify.judge import Member, resolve_members
 from derivgen.verify.report import Finding
@@ -55,7 +55,7 @@ def on_guesses(chain: tree.Chain, source: str, desk: Desk, judge: Judge) -> list
 
 
 def _tables(chain: tree.Chain, desk: Desk) -> Iterator[Mapping[str, str]]:
-    """Yield the tables of names; where an error symbol is not clear, one for each layer it may be."""
+    """Yield the tables of names; for an error symbol, one more for each layer it may be of."""
     symbols = desk.stages[0].symbols
     tables = guesses(symbols.network) if symbols.network else ()
     deltas = [n for member in chain.members for n in names_of(member) if n.base == "delta"]

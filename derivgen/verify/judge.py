@@ -33,6 +33,7 @@ from derivgen.verify.numbers import (
 )
 from derivgen.verify.numeric import NoValue, mp
 from derivgen.verify.points import free_numbers, points
+from derivgen.verify.proofs import is_proved
 from derivgen.verify.report import Finding
 from derivgen.verify.stage import Stage
 
@@ -66,7 +67,7 @@ def resolve_members(chain: tree.Chain, symbols: Symbols) -> tuple[list[Member], 
 
 
 def _bare_functions(found: list[Member]) -> None:
-    """A function without its argument has a meaning among functions alone, as in ``f' = f(1-f)``."""
+    """A function without its argument has a meaning among functions alone: ``f' = f(1-f)``."""
     terms = [(n, t) for n, m in enumerate(found) if isinstance(m, Term) for _, t in walk(m)]
     if not any(t.op == "element" for _, t in terms):
         return
@@ -118,7 +119,7 @@ def judge_member(
             return found
     outcome = best_outcome(anchor, member, claim, stage.symbols, stage.worlds, notebook.reading)
     if outcome.equal:
-        return _agreeing(outcome, anchor, member, stage, text, notebook, relation)
+        return _agreeing(outcome, anchor, member, claim, stage, text, notebook, relation)
     if outcome.equal is None:
         return Finding("not_understood", text, member.span, reason=outcome.reason)
     return _disagreeing(anchor, previous, member, claim, stage, source, notebook, outcome)
@@ -134,6 +135,7 @@ def _agreeing(
     outcome: Outcome,
     anchor: Term,
     member: Term,
+    claim: Claim,
     stage: Stage,
     text: str,
     notebook: Notebook,
@@ -143,6 +145,8 @@ def _agreeing(
     if relation == "~" and not assumption and _is_mean(member):
         assumption = ""
     verdict = "holds_if" if assumption else "agrees"
+    if not assumption and is_proved(anchor, member, claim, stage.symbols, outcome.reading):
+        return Finding("proved", text, member.span)
     return Finding(verdict, text, member.span, outcome.digits, assumption)
 
 
@@ -401,6 +405,8 @@ def judge_terms(
 def _without_first(findings: list[Finding], members: Sequence[Member]) -> list[Finding]:
     """The first member says nothing by itself: drop its verdict where another one exists."""
     judged = [f for f, m in zip(findings, members) if isinstance(m, Term)]
+    if len(judged) > 1 and all(f.verdict == "proved" for f in judged[1:]):
+        return [replace(f, verdict="proved") if f is judged[0] else f for f in findings]
     if len(judged) < 2 and len(findings) > 1:
         # Nothing could be compared: the whole formula is not understood.
         return [f if f.verdict == "not_understood" else replace(f, verdict="not_understood")

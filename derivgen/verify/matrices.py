@@ -10,7 +10,7 @@ import numpy as np
 from derivgen.formulas.terms import Ref, Term
 from derivgen.verify.context import Context, Reading, ShapeMismatch, Value, evaluate
 from derivgen.verify.derivatives import element_of, jacobian
-from derivgen.verify.elements import shaped
+from derivgen.verify.elements import array, shaped
 from derivgen.verify.numeric import folded
 
 
@@ -147,3 +147,8 @@ def added(a: Value, b: Value) -> Value:
         if not (bias and one_vector):
             raise ShapeMismatch(f"{_sizes_text(a)} plus {_sizes_text(b)} does not fit")
     return a + b
+
+
+def row_sums(a: Any) -> Any:
+    """Return the sums of the rows of a matrix as a column."""
+    return array([[folded("sum", list(row))] for row in a])
