@@ -266,6 +266,31 @@ def test_eval_prints_loss_and_gradients_of_given_values(folder):
         assert np.max(np.abs(np.array(own["gradients"][name]) - np.array(gradient))) <= SAME
 
 
+BAD_VALUES = {
+    "rows of unequal length": ('{"inputs": {"x": [[1, 2], [3]]}}', "in.json, x"),
+    "a text": ('{"inputs": {"x": [1, 2, "a"]}}', "in.json, x"),
+    "a list": ("[1]", "in.json"),
+    "an unknown name": ('{"params": {"nope": 1}}', "in.json, nope"),
+    "half a text": ('{"inputs": {"x": [1, 2, 3]', "in.json"),
+    "another size": ('{"dims": {"row": 4}}', "in.json, row"),
+    "an endless number": ('{"inputs": {"x": [1, 2, 1e999], "y": [1, 0]}}', "in.json, x"),
+    "a missing input": ('{"inputs": {"x": [1, 2, 3]}}', "no values for y"),
+}
+
+
+@pytest.mark.parametrize("language", ("cpp", "numpy"))
+@pytest.mark.parametrize("fault", BAD_VALUES)
+def test_wrong_values_are_refused_with_their_place(fault, language, folder):
+    text, place = BAD_VALUES[fault]
+    (folder / "in.json").write_text(text, encoding="utf-8")
+
+    done = run(folder, "frame", "eval", "--values", "in.json", language=language)
+
+    assert done.returncode == 3, done.stdout
+    assert place in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_frozen_parameters_stay_and_training_may_stop_early(folder):
     flags = ("--data", "data.csv", "--freeze", "W_h", "--stop-gradient-norm", "1e9", "--json")
     run(
