@@ -38,6 +38,7 @@ class Worlds:
 
     network: Any
     made: dict[Draw, World | NoValue] = field(default_factory=dict)
+    spent: int = 0  # scalar operations of all comparisons so far
 
     def get(self, draw: Draw) -> World:
         """Return the world of a draw. Raises: NoValue, if it cannot be made."""
@@ -49,7 +50,8 @@ class Worlds:
         found = self.made[draw]
         if isinstance(found, NoValue):
             raise found
-        found.work = 0
+        self.spent += found.trace.work
+        found.trace.work = 0
         return found
 
 

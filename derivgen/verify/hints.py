@@ -29,6 +29,7 @@ from derivgen.verify.world import World
 from derivgen.verify.write import Pen, composed, make_pen, written
 
 MAX_EDITS = 900
+MAX_WORK = 3_000_000  # scalar operations spent on one hint
 Draws = tuple[Draw, ...]
 
 
@@ -60,8 +61,11 @@ def find_hint(
         return hint
     desk = Desk(anchor, member, claim, symbols)
     # The plainest reading first for all edits: another one could make a silly edit true.
+    budget = worlds.spent + MAX_WORK
     for group in (tried[:1], tried[1:]):
         for edit in _edits(desk) if group else ():
+            if worlds.spent > budget:
+                return None
             new = put(member, edit.path, edit.new)
             changed = replace(claim, letters=infer_letters((anchor, new), claim, symbols))
             if any(_holds(anchor, new, changed, symbols, worlds, r, draws) for r in group):

@@ -43,7 +43,7 @@ from derivgen.verify.graph import equations
 from derivgen.verify.numeric import STEP, NoValue, builtin, checked_div, compare, folded, mp, power
 from derivgen.verify.trace import Key, Numbers, Trace
 
-MAX_STEPS = 400_000  # scalar operations in one evaluation of one element
+MAX_STEPS = 2_000_000  # scalar operations in one comparison, derivatives included
 
 
 @dataclass
@@ -55,7 +55,6 @@ class World:
     moved: Mapping[Key, Any] = field(default_factory=dict)
     memo: dict[Key, Any] = field(default_factory=dict)
     children: dict[tuple[Key, int, bool], World] = field(default_factory=dict)
-    work: int = 0
     parent: World | None = None
     blocked: tuple[str, ...] = ()
     nudge: Key | None = None
@@ -260,8 +259,9 @@ class _Evaluation:
         raise NoValue(f"index {atom.name} has no value")
 
     def value(self, expr: Node, at: Mapping[Index, int], frame: Frame) -> Any:
-        self.world.work += 1
-        if self.world.work > MAX_STEPS:
+        trace = self.world.trace
+        trace.work += 1
+        if trace.work > MAX_STEPS:
             raise NoValue("the network is too large to be evaluated")
         match expr:
             case Number(value):
