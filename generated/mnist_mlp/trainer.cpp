@@ -26,9 +26,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <limits>
 #include <numeric>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -236,10 +236,10 @@ template <typename real>
 Parameters<real> initial_parameters([[maybe_unused]] std::uint64_t seed) {
   Parameters<real> parameters;
   draw_uniform(parameters.W_h, seed, 1000, -0.08111071056538127,
-      0.08111071056538127);  // glorot
+               0.08111071056538127);  // glorot
   std::fill(parameters.b_h.begin(), parameters.b_h.end(), real(0.0));  // constant(0.0)
   draw_uniform(parameters.W_yhat, seed, 1002, -0.20851441405707477,
-      0.20851441405707477);  // glorot
+               0.20851441405707477);  // glorot
   std::fill(parameters.b_yhat.begin(), parameters.b_yhat.end(), real(0.0));  // constant(0.0)
   return parameters;
 }
@@ -248,6 +248,7 @@ Parameters<real> initial_parameters([[maybe_unused]] std::uint64_t seed) {
 template <typename real>
 void draw_random([[maybe_unused]] Batch<real>& batch, [[maybe_unused]] std::uint64_t seed,
                  [[maybe_unused]] long step) {
+  // There are none.
 }
 
 // --- small functions ----------------------------------------------------------------------------
@@ -508,11 +509,11 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   }
   // adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
   multiply<real>(N, 128, 10, {adj_z_yhat, 10, 1}, {W_yhat, 128, 1}, {adj_h, 128, 1}, real(1),
-      false);
+                 false);
   // adj_z_h[n,o] = where(z_h[n,o] > 0, adj_h[n,o], 0)
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 128; ++o) {
-      adj_z_h[n * 128 + o] = (z_h[n * 128 + o] > real(0) ? adj_h[n * 128 + o] : real(0));
+      adj_z_h[n * 128 + o] = z_h[n * 128 + o] > real(0) ? adj_h[n * 128 + o] : real(0);
     }
   }
   // adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
@@ -525,7 +526,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   }
   // adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
   multiply<real>(10, 128, N, {adj_z_yhat, 1, 10}, {h, 128, 1}, {adj_W_yhat, 128, 1}, 1 / real(N),
-      false);
+                 false);
   // adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
   for (int o = 0; o < 128; ++o) {
     real sum = 0;
@@ -536,7 +537,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   }
   // adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
   multiply<real>(128, 784, N, {adj_z_h, 1, 128}, {x, 784, 1}, {adj_W_h, 784, 1}, 1 / real(N),
-      false);
+                 false);
 }
 
 template <typename real>
@@ -564,8 +565,9 @@ inline const std::vector<Rule>& rules() {
       {"adagrad", {{"lr", 0.01}, {"eps", 1e-10}}, {0.0}},
       {"rmsprop", {{"lr", 0.01}, {"alpha", 0.99}, {"eps", 1e-08}}, {0.0}},
       {"adam", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}}, {0.0, 0.0}},
-      {"adamw", {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay",
-          0.01}}, {0.0, 0.0}},
+      {"adamw",
+          {{"lr", 0.001}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-08}, {"weight_decay", 0.01}},
+          {0.0, 0.0}},
   };
   return all;
 }
@@ -741,6 +743,11 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
 }
 
 #ifndef DERIVGEN_NO_MAIN
+
+#if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(__clang__)
+// The rest reads files and talks to people: built for size, it takes half the time to compile.
+#pragma GCC optimize("Os")
+#endif
 
 // --- about this network -------------------------------------------------------------------------
 
@@ -1012,14 +1019,20 @@ std::string json_array(const std::vector<value_type>& values, const std::vector<
 // --- files --------------------------------------------------------------------------------------
 
 inline std::string read_file(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream)
-    throw Failure(exit_files, file,
-                  std::string("It cannot be read: ") + std::strerror(errno) + ".");
-  std::ostringstream content;
-  content << stream.rdbuf();
-  if (stream.bad()) throw Failure(exit_files, file, "Reading stopped half-way.");
-  return content.str();
+  std::string content;
+  std::FILE* const stream = std::fopen(file.c_str(), "rb");
+  bool failed = stream == nullptr;
+  std::vector<char> part(1 << 16);
+  while (!failed) {
+    const std::size_t count = std::fread(part.data(), 1, part.size(), stream);
+    content.append(part.data(), count);
+    failed = std::ferror(stream) != 0;
+    if (count < part.size()) break;
+  }
+  const std::string reason = failed ? std::strerror(errno) : "";
+  if (stream != nullptr) std::fclose(stream);
+  if (failed) throw Failure(exit_files, file, "It cannot be read: " + reason + ".");
+  return content;
 }
 
 /// Writes a file under another name first, so that a reader never sees half of it.
@@ -1501,7 +1514,7 @@ Source<real> read_source(const std::vector<std::string>& files,
       "Expected one CSV file or two IDX files, found " + std::to_string(files.size()) + " files.");
 }
 
-// --- from columns to inputs and targets ---------------------------------------------------------
+// --- from columns to inputs ----------------------------------------------------------------------
 
 /// Finds the shift and divisor of every feature: by rule (none, standard, minmax), or a number.
 /// Rows held out, whose number divides by `every` (0: none), are not looked at.
@@ -1540,6 +1553,124 @@ void fit_scale(Encoding& encoding, const Source<real>& source, const std::string
     encoding.divisor[f] = width > 0 ? width : 1.0;
   }
 }
+
+template <typename real>
+real checked(const TensorInfo& tensor, double value, const std::string& file, int row,
+             const std::string& column) {
+  const bool fits =
+      value == std::floor(value) && value >= tensor.low && value < tensor.low + tensor.values;
+  if (tensor.values > 0 && !fits) {
+    throw bad_cell(file, row, column,
+                   "an integer from " + std::to_string(tensor.low) + " to " +
+                       std::to_string(tensor.low + tensor.values - 1),
+                   number_text(value));
+  }
+  return static_cast<real>(value);
+}
+
+/// Distributes the feature columns over the inputs, in order of declaration.
+template <typename real>
+Dataset<real> encode_inputs(const Source<real>& source, const Encoding& encoding) {
+  Dataset<real> data;
+  data.file = source.file;
+  data.rows = source.rows;
+  data.values.resize(data_count);
+  const std::size_t count = source.feature_names.size();
+  if (static_cast<int>(count) != input_size()) {
+    throw Failure(exit_data, source.file,
+                  "Expected " + std::to_string(input_size()) +
+                      " feature columns for the inputs, found " + std::to_string(count) + ".",
+                  "Name the target columns with --target, or use other data.");
+  }
+  for (int row = 0; row < source.rows; ++row) {
+    std::size_t column = 0;
+    for (std::size_t t = 0; t < input_count; ++t) {
+      const TensorInfo& tensor = batch_info()[t];
+      for (int i = 0; i < tensor.size(); ++i, ++column) {
+        auto value =
+            static_cast<double>(source.features[static_cast<std::size_t>(row) * count + column]);
+        if (tensor.values == 0) value = (value - encoding.shift[column]) / encoding.divisor[column];
+        data.values[t].push_back(
+            checked<real>(tensor, value, source.file, row + 1, source.feature_names[column]));
+      }
+    }
+  }
+  return data;
+}
+
+/// Puts rows `order[begin], ..., order[end - 1]` of the data into a batch.
+template <typename real>
+void fill_batch(Batch<real>& batch, const Dataset<real>& data, const std::vector<int>& order,
+                int begin, int end) {
+  batch.resize(end - begin);
+  each_data(batch, [&](std::size_t t, auto& values) {
+    if (data.values[t].empty()) return;
+    const TensorInfo& tensor = batch_info()[t];
+    using value_type = typename std::decay_t<decltype(values)>::value_type;
+    const auto convert = [](real value) { return static_cast<value_type>(value); };
+    const int size = tensor.size();
+    for (int n = begin; n < end; ++n) {
+      const std::ptrdiff_t row = order[static_cast<std::size_t>(n)];
+      const real* const from = data.values[t].data() + row * size;
+      if (tensor.sample_axis == 0) {
+        std::transform(from, from + size, values.begin() + (n - begin) * size, convert);
+        continue;
+      }
+      for (int i = 0; i < size; ++i) {
+        values[tensor.place(n - begin, i, end - begin)] = convert(from[i]);
+      }
+    }
+  });
+}
+
+inline std::vector<int> rows_in_order(int count) {
+  std::vector<int> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
+/// Returns the position of the largest entry of sample `n`, the first one of equals.
+template <typename values_type>
+int winner(const values_type& values, const TensorInfo& tensor, int n, int samples) {
+  int best = 0;
+  for (int i = 1; i < tensor.size(); ++i) {
+    if (values[tensor.place(n, i, samples)] > values[tensor.place(n, best, samples)]) best = i;
+  }
+  return best;
+}
+
+constexpr int chunk_size = 1000;
+
+/// The values that the network's text gives for an input or target; none, if it gives none.
+inline const std::vector<double>& example_values(std::size_t number) {
+  static const std::vector<std::vector<double>> values = {
+      {},
+      {},
+  };
+  return values[number];
+}
+
+/// The samples written in the network's own text, if it gives any.
+template <typename real>
+Dataset<real> example_data() {
+  Dataset<real> data;
+  data.file = network_name;
+  data.rows = 1;
+  data.values.resize(data_count);
+  for (std::size_t t = 0; t < data_count; ++t) {
+    const std::vector<double> numbers = example_values(t);
+    if (numbers.empty()) {
+      throw Failure(exit_usage, "--data",
+                    "The network gives no values for " + batch_info()[t].name + ".",
+                    "Name the data: --data FILE.");
+    }
+    data.rows = std::max(data.rows, static_cast<int>(numbers.size()) / batch_info()[t].size());
+    for (const double value : numbers) data.values[t].push_back(static_cast<real>(value));
+  }
+  return data;
+}
+
+// --- from columns to targets ---------------------------------------------------------------------
 
 /// How a target takes its values from columns: one of labels, or one column for each number.
 enum class Labels { automatic, always, never };
@@ -1586,45 +1717,6 @@ int class_of(const Source<real>& source, std::size_t column, int row, const Enco
   std::string expected = "a label of the training data";
   if (encoding.classes.empty()) expected = "an integer from 0 to " + std::to_string(count - 1);
   throw bad_cell(source.file, row + 1, source.target_names[column], expected, quoted(text));
-}
-
-template <typename real>
-real checked(const TensorInfo& tensor, double value, const std::string& file, int row,
-             const std::string& column) {
-  const bool fits =
-      value == std::floor(value) && value >= tensor.low && value < tensor.low + tensor.values;
-  if (tensor.values > 0 && !fits) {
-    throw bad_cell(file, row, column,
-                   "an integer from " + std::to_string(tensor.low) + " to " +
-                       std::to_string(tensor.low + tensor.values - 1),
-                   number_text(value));
-  }
-  return static_cast<real>(value);
-}
-
-/// Distributes the feature columns over the inputs, in order of declaration.
-template <typename real>
-void encode_inputs(Dataset<real>& data, const Source<real>& source, const Encoding& encoding) {
-  const std::size_t count = source.feature_names.size();
-  if (static_cast<int>(count) != input_size()) {
-    throw Failure(exit_data, source.file,
-                  "Expected " + std::to_string(input_size()) +
-                      " feature columns for the inputs, found " + std::to_string(count) + ".",
-                  "Name the target columns with --target, or use other data.");
-  }
-  for (int row = 0; row < source.rows; ++row) {
-    std::size_t column = 0;
-    for (std::size_t t = 0; t < input_count; ++t) {
-      const TensorInfo& tensor = batch_info()[t];
-      for (int i = 0; i < tensor.size(); ++i, ++column) {
-        auto value =
-            static_cast<double>(source.features[static_cast<std::size_t>(row) * count + column]);
-        if (tensor.values == 0) value = (value - encoding.shift[column]) / encoding.divisor[column];
-        data.values[t].push_back(
-            checked<real>(tensor, value, source.file, row + 1, source.feature_names[column]));
-      }
-    }
-  }
 }
 
 template <typename real>
@@ -1694,14 +1786,9 @@ void encode_targets(Dataset<real>& data, const Source<real>& source, Encoding& e
 }
 
 template <typename real>
-Dataset<real> encode(const Source<real>& source, Encoding& encoding, Labels labels, bool learn,
-                     bool with_targets) {
-  Dataset<real> data;
-  data.file = source.file;
-  data.rows = source.rows;
-  data.values.resize(data_count);
-  encode_inputs(data, source, encoding);
-  if (with_targets) encode_targets(data, source, encoding, labels, learn);
+Dataset<real> encode(const Source<real>& source, Encoding& encoding, Labels labels, bool learn) {
+  Dataset<real> data = encode_inputs(source, encoding);
+  encode_targets(data, source, encoding, labels, learn);
   return data;
 }
 
@@ -1724,31 +1811,6 @@ Dataset<real> choose_rows(const Dataset<real>& data, int every, bool divisible) 
   return chosen;
 }
 
-/// Puts rows `order[begin], ..., order[end - 1]` of the data into a batch.
-template <typename real>
-void fill_batch(Batch<real>& batch, const Dataset<real>& data, const std::vector<int>& order,
-                int begin, int end) {
-  batch.resize(end - begin);
-  each_data(batch, [&](std::size_t t, auto& values) {
-    if (data.values[t].empty()) return;
-    const TensorInfo& tensor = batch_info()[t];
-    using value_type = typename std::decay_t<decltype(values)>::value_type;
-    for (int n = begin; n < end; ++n) {
-      const std::ptrdiff_t row = order[static_cast<std::size_t>(n)];
-      const real* const from = data.values[t].data() + row * tensor.size();
-      for (int i = 0; i < tensor.size(); ++i) {
-        values[tensor.place(n - begin, i, end - begin)] = static_cast<value_type>(from[i]);
-      }
-    }
-  });
-}
-
-inline std::vector<int> rows_in_order(int count) {
-  std::vector<int> order(static_cast<std::size_t>(count));
-  std::iota(order.begin(), order.end(), 0);
-  return order;
-}
-
 /// Draws the order of an epoch: rows sorted by a random number each.
 inline std::vector<int> shuffled_rows(int count, std::uint64_t seed, int epoch) {
   const std::uint64_t stream = 1000000u + static_cast<std::uint64_t>(epoch);
@@ -1759,47 +1821,6 @@ inline std::vector<int> shuffled_rows(int count, std::uint64_t seed, int epoch) 
     return key[static_cast<std::size_t>(a)] < key[static_cast<std::size_t>(b)];
   });
   return order;
-}
-
-/// Returns the position of the largest entry of sample `n`, the first one of equals.
-template <typename values_type>
-int winner(const values_type& values, const TensorInfo& tensor, int n, int samples) {
-  int best = 0;
-  for (int i = 1; i < tensor.size(); ++i) {
-    if (values[tensor.place(n, i, samples)] > values[tensor.place(n, best, samples)]) best = i;
-  }
-  return best;
-}
-
-constexpr int chunk_size = 1000;
-
-/// The values that the network's text gives for an input or target; none, if it gives none.
-inline const std::vector<double>& example_values(std::size_t number) {
-  static const std::vector<std::vector<double>> values = {
-      {},
-      {},
-  };
-  return values[number];
-}
-
-/// The samples written in the network's own text, if it gives any.
-template <typename real>
-Dataset<real> example_data() {
-  Dataset<real> data;
-  data.file = network_name;
-  data.rows = 1;
-  data.values.resize(data_count);
-  for (std::size_t t = 0; t < data_count; ++t) {
-    const std::vector<double> numbers = example_values(t);
-    if (numbers.empty()) {
-      throw Failure(exit_usage, "--data",
-                    "The network gives no values for " + batch_info()[t].name + ".",
-                    "Name the data: --data FILE.");
-    }
-    data.rows = std::max(data.rows, static_cast<int>(numbers.size()) / batch_info()[t].size());
-    for (const double value : numbers) data.values[t].push_back(static_cast<real>(value));
-  }
-  return data;
 }
 
 // --- command line -------------------------------------------------------------------------------
@@ -1846,27 +1867,31 @@ exit status: 0 fine, 1 the check failed or says nothing, 2 usage, 3 data, 5 file
 struct Options {
   std::string command;
   std::vector<std::string> data;
-  std::vector<std::string> test;
   std::vector<std::string> targets;
+  std::string scale;
+  std::string load;
+  std::string output;
+  std::uint64_t seed = 0;
+  std::string dtype = default_dtype;
+  bool json = false;
+  std::vector<std::string> test;
   double holdout = 0;
+  Labels labels = Labels::automatic;
+  bool shuffle = true;
   int epochs = default_epochs;
   int batch = default_batch;
   std::string optimiser = default_optimiser;
   std::vector<std::pair<std::string, double>> settings;
   std::vector<std::string> freeze;
   double stop_gradient_norm = 0;
-  std::uint64_t seed = 0;
-  std::string dtype = default_dtype;
   std::string save;
-  std::string load;
-  bool json = false;
-  std::string scale;
-  Labels labels = Labels::automatic;
   std::string values;
   double seconds = 1;
-  std::string output;
-  bool shuffle = true;
 };
+
+inline void append_names(std::vector<std::string>& names, const std::string& text) {
+  for (const std::string& name : split_fields(text)) names.push_back(name);
+}
 
 inline double number_option(const std::string& flag, const std::string& text) {
   double value = 0;
@@ -1881,10 +1906,6 @@ inline int count_option(const std::string& flag, const std::string& text) {
     throw Failure(exit_usage, flag, "Expected a whole number from 1, found " + quoted(text) + ".");
   }
   return static_cast<int>(value);
-}
-
-inline void append_names(std::vector<std::string>& names, const std::string& text) {
-  for (const std::string& name : split_fields(text)) names.push_back(name);
 }
 
 inline void set_setting(Options& options, const std::string& text) {
@@ -1915,24 +1936,24 @@ inline std::uint64_t seed_option(const std::string& text) {
 
 /// Takes a flag without a value; tells whether it is one.
 inline bool take_switch(Options& options, const std::string& flag) {
-  if (flag == "--json")
+  if (flag == "--json") {
     options.json = true;
-  else if (flag == "--one-hot")
-    options.labels = Labels::always;
-  else if (flag == "--no-one-hot")
-    options.labels = Labels::never;
-  else if (flag == "--no-shuffle")
+    return true;
+  }
+  if (flag == "--one-hot" || flag == "--no-one-hot") {
+    options.labels = flag == "--one-hot" ? Labels::always : Labels::never;
+    return true;
+  }
+  if (flag == "--no-shuffle") {
     options.shuffle = false;
-  else
-    return false;
-  return true;
+    return true;
+  }
+  return false;
 }
 
-/// Takes a flag with a value; tells whether it is one.
-inline bool take_valued(Options& options, const std::string& flag, const std::string& value) {
-  if (flag == "--target")
-    append_names(options.targets, value);
-  else if (flag == "--holdout")
+/// Takes a flag of training with its value; tells whether it is one.
+inline bool take_training(Options& options, const std::string& flag, const std::string& value) {
+  if (flag == "--holdout")
     options.holdout = number_option(flag, value);
   else if (flag == "--epochs")
     options.epochs = count_option(flag, value);
@@ -1948,24 +1969,33 @@ inline bool take_valued(Options& options, const std::string& flag, const std::st
     append_names(options.freeze, value);
   else if (flag == "--stop-gradient-norm")
     options.stop_gradient_norm = number_option(flag, value);
-  else if (flag == "--seed")
-    options.seed = seed_option(value);
-  else if (flag == "--dtype")
-    options.dtype = value;
   else if (flag == "--save")
     options.save = value;
-  else if (flag == "--load")
-    options.load = value;
-  else if (flag == "--scale")
-    options.scale = value;
   else if (flag == "--values")
     options.values = value;
   else if (flag == "--seconds")
     options.seconds = number_option(flag, value);
+  else
+    return false;
+  return true;
+}
+
+/// Takes a flag with a value; tells whether it is one.
+inline bool take_valued(Options& options, const std::string& flag, const std::string& value) {
+  if (flag == "--target")
+    append_names(options.targets, value);
+  else if (flag == "--seed")
+    options.seed = seed_option(value);
+  else if (flag == "--dtype")
+    options.dtype = value;
+  else if (flag == "--load")
+    options.load = value;
+  else if (flag == "--scale")
+    options.scale = value;
   else if (flag == "--output")
     options.output = value;
   else
-    return false;
+    return take_training(options, flag, value);
   return true;
 }
 
@@ -1982,6 +2012,13 @@ inline void check_options(const Options& options) {
   }
 }
 
+/// Returns the list that a flag fills with file names, if it is such a flag.
+inline std::vector<std::string>* file_list(Options& options, const std::string& flag) {
+  if (flag == "--data") return &options.data;
+  if (flag == "--test") return &options.test;
+  return nullptr;
+}
+
 inline Options parse_options(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -1993,11 +2030,10 @@ inline Options parse_options(const std::vector<std::string>& arguments) {
       continue;
     }
     if (take_switch(options, flag)) continue;
-    if (flag == "--data" || flag == "--test") {
-      auto& files = flag == "--data" ? options.data : options.test;
+    if (std::vector<std::string>* const files = file_list(options, flag)) {
       while (i + 1 < arguments.size() && arguments[i + 1].compare(0, 2, "--") != 0)
-        files.push_back(arguments[++i]);
-      if (files.empty()) throw Failure(exit_usage, flag, "Expected a file name after it.");
+        files->push_back(arguments[++i]);
+      if (files->empty()) throw Failure(exit_usage, flag, "Expected a file name after it.");
       continue;
     }
     const std::size_t equals = flag.find('=');
@@ -2215,7 +2251,7 @@ int run_predict(const Options& options) {
     if (encoding.shift.empty() || !options.scale.empty()) {
       fit_scale(encoding, source, options.scale.empty() ? "none" : options.scale, 0);
     }
-    data = encode(source, encoding, options.labels, false, false);
+    data = encode_inputs(source, encoding);
   }
   const std::string text = predictions(parameters, data, encoding, options.json);
   if (options.output.empty())
@@ -2253,9 +2289,9 @@ Accuracy accuracy_kind(const Dataset<real>& data) {
   return classes ? Accuracy::largest : Accuracy::none;
 }
 
-template <typename real>
+template <typename real, typename values_type>
 void count_right(Metrics& metrics, const Dataset<real>& data, Accuracy kind,
-                 const std::vector<real>& output, int begin, int end) {
+                 const values_type& output, int begin, int end) {
   const TensorInfo& target = batch_info()[input_count];
   TensorInfo row_major = target;
   row_major.sample_axis = 0;
@@ -2263,9 +2299,9 @@ void count_right(Metrics& metrics, const Dataset<real>& data, Accuracy kind,
     const real* const truth =
         data.values[input_count].data() + static_cast<std::ptrdiff_t>(begin + n) * target.size();
     if (kind == Accuracy::half) {
-      const real value = output[output_info().place(n, 0, end - begin)];
+      const auto value = output[output_info().place(n, 0, end - begin)];
       if (value < 0 || value > 1) metrics.classified = false;
-      metrics.right += (value > real(0.5)) == (truth[0] == 1);
+      metrics.right += (value > 0.5) == (truth[0] == 1);
     } else {
       const int wanted = target.values > 0 ? static_cast<int>(truth[0]) - target.low
                                            : winner(truth, row_major, 0, 1);
@@ -2496,7 +2532,7 @@ Samples<real> read_samples(const Options& options, const Encoding& loaded) {
     const int every = options.holdout > 0 ? static_cast<int>(std::lround(1 / options.holdout)) : 0;
     if (!keep)
       fit_scale(samples.encoding, source, options.scale.empty() ? "none" : options.scale, every);
-    samples.train = encode(source, samples.encoding, options.labels, loaded.classes.empty(), true);
+    samples.train = encode(source, samples.encoding, options.labels, loaded.classes.empty());
     if (every > 0) {
       samples.test = choose_rows(samples.train, every, true);
       samples.train = choose_rows(samples.train, every, false);
@@ -2504,7 +2540,7 @@ Samples<real> read_samples(const Options& options, const Encoding& loaded) {
   }
   if (!options.test.empty()) {
     const Source<real> source = read_source<real>(options.test, options.targets, true);
-    samples.test = encode(source, samples.encoding, options.labels, false, true);
+    samples.test = encode(source, samples.encoding, options.labels, false);
   }
   check_data(samples.train);
   check_data(samples.test);
@@ -2844,6 +2880,7 @@ inline void flatten(const Json& value, std::size_t axis, std::vector<int>& shape
         (value.kind != Json::Kind::number && value.kind != Json::Kind::boolean)) {
       throw Failure(exit_data, place, "Expected nested lists of numbers, all of equal length.");
     }
+    if (!std::isfinite(value.number)) throw Failure(exit_data, place, "Expected finite numbers.");
     numbers.push_back(value.number);
     return;
   }
@@ -2870,8 +2907,7 @@ inline int count_samples(const TensorInfo& tensor, std::vector<int> shape,
 
 /// Refuses a size other than the one this program was written for.
 inline void check_size(const std::string& name, double size, const std::string& file) {
-  static const std::vector<std::pair<std::string, int>> sizes = {
-  };
+  static const std::vector<std::pair<std::string, int>> sizes;
   for (const auto& [own, value] : sizes) {
     if (own != name || value == size) continue;
     throw Failure(exit_data, file + ", " + name,
@@ -3084,6 +3120,7 @@ inline int run_main(const std::vector<std::string>& arguments) {
 
 #ifndef DERIVGEN_NO_MAIN
 int main(int count, char** arguments) {
-  return mnist_mlp::run_main(std::vector<std::string>(arguments + 1, arguments + count));
+  const std::vector<std::string> words(arguments + 1, arguments + count);
+  return mnist_mlp::run_main(words);
 }
 #endif

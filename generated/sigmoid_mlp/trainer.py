@@ -15,6 +15,8 @@ import os
 import struct
 import sys
 import time
+import zipfile
+import zlib
 
 import numpy as np
 
@@ -48,6 +50,7 @@ SIZES = {
     "H": 5,
     "K": 3,
 }
+SAMPLES = "N"  # the letter for the number of samples, which no size fixes
 
 # Each trained tensor: its shape, the stream of its random numbers, how it starts.
 PARAMETERS = {
@@ -413,7 +416,7 @@ def read_bytes(file):
     try:
         with gzip.open(file) if file.endswith(".gz") else open(file, "rb") as stream:
             return stream.read()
-    except (OSError, EOFError) as problem:
+    except (OSError, EOFError, zlib.error) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise Failure(FILES, file, f"It cannot be read: {reason}.") from problem
 
@@ -433,7 +436,11 @@ def read_csv(file, columns, with_targets):
         lines = read_bytes(file).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as problem:
         raise Failure(DATA, file, f"It is not UTF-8 text: byte {problem.start}.") from problem
-    table = [row for row in csv.reader(lines, skipinitialspace=True) if any(map(str.strip, row))]
+    try:
+        table = list(csv.reader(lines, skipinitialspace=True))
+    except csv.Error as problem:
+        raise Failure(DATA, file, f"It is no table: {problem}.") from problem
+    table = [row for row in table if any(map(str.strip, row))]
     if not table:
         raise Failure(DATA, file, "The file is empty.", "Write a header line and rows.")
     header, *rows = [[field.strip() for field in row] for row in table]
@@ -524,13 +531,16 @@ def read_npz(file, with_targets):
     """Return the samples of an NPZ file: an array for every input and target, samples first."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError) as problem:
+            found = {name: np.atleast_1d(arrays[name]) for name in arrays.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as problem:
         raise Failure(FILES, file, f"It cannot be read as NPZ: {problem}.") from problem
     wanted = [*INPUTS, *(TARGETS if with_targets else ())]
     for name in wanted:
         if name not in found:
             raise Failure(DATA, file, f"There is no array {name}; it has: {', '.join(found)}.")
+    for name in INPUTS:
+        if found[name].dtype.kind not in "biuf":
+            raise Failure(DATA, f"{file}, {name}", f"Expected numbers, found {found[name].dtype}.")
     rows = len(found[wanted[0]])
     flat = {name: found[name].reshape(rows, -1) for name in wanted if len(found[name]) == rows}
     for name in wanted:
@@ -540,7 +550,7 @@ def read_npz(file, with_targets):
     features = np.concatenate([flat[name] for name in INPUTS], axis=1).astype(np.float64)
     names = [f"{name} {k}" for name in INPUTS for k in range(flat[name].shape[1])]
     columns = [(name, column) for name in wanted[len(INPUTS) :] for column in flat[name].T]
-    targets = [[repr(value) for value in column.tolist()] for _, column in columns]
+    targets = [[str(value) for value in column.tolist()] for _, column in columns]
     return Source(file, features, names, targets, [name for name, _ in columns])
 
 
@@ -800,14 +810,14 @@ def write_whole(file, content):
 def load_model(file, params):
     """Set parameters and states to those of a file and return how its data were encoded."""
     content = read_bytes(file)
-    length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
     try:
-        header = json.loads(content[8 : 8 + length]) if length else {}
-    except ValueError:
-        header = {}
-    if not isinstance(header, dict) or not header:
-        raise Failure(DATA, file, "Expected a safetensors file, found something else.")
-    metadata = header.get("__metadata__", {})
+        length = struct.unpack("<Q", content[:8])[0]
+        header = json.loads(content[8 : 8 + length])
+        metadata = header.get("__metadata__", {})
+        encoding = stored_encoding(metadata)
+    except (struct.error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        other = "Expected a safetensors file, found something else."
+        raise Failure(DATA, file, other) from None
     if metadata.get("hash", HASH) != HASH:
         found = f"found {metadata.get('network', '?')} with hash {metadata['hash']}"
         expected = f"expected {NETWORK} with hash {HASH}"
@@ -817,6 +827,11 @@ def load_model(file, params):
             raise Failure(DATA, file, f"There is no tensor {name} in it.")
         shape = params[name].shape
         params[name][...] = stored_tensor(file, content, 8 + length, name, header[name], shape)
+    return encoding
+
+
+def stored_encoding(metadata):
+    """Return how a model's data were encoded."""
     encoding = Encoding()
     encoding.classes = json.loads(metadata.get("classes") or "[]")
     scale = json.loads(metadata.get("scale") or "{}")
@@ -1095,6 +1110,9 @@ def read_samples(options, loaded, dtype):
     if options.data:
         source = read_source(options.data, options.target, with_targets=True)
         every = round(1 / options.holdout) if options.holdout else 0
+        if every and source.rows < 2:
+            few = "There is one row only, and it would be for testing."
+            raise Failure(DATA, source.file, few, "Leave out --holdout.")
         if loaded.shift is None or options.scale:
             fit_scale(encoding, source, options.scale or "none", every)
         data = encoded(source, encoding, options.one_hot, not loaded.classes, dtype)
@@ -1307,7 +1325,7 @@ def given_point(file, params, dtype):
     shapes = {**INPUTS, **TARGETS, **RANDOMS}
     arrays = {name: np.array(DECLARED[name]) for name in shapes if name in DECLARED}
     for name, size in values["dims"].items():
-        if SIZES.get(name) != size:
+        if name != SAMPLES and SIZES.get(name) != size:
             built = f"This program was made for {name} = {SIZES.get(name)}, found {size}."
             raise Failure(DATA, f"{file}, {name}", built, "Emit it again with that size.")
     for name, lists in {**values["params"], **values["inputs"]}.items():
@@ -1354,7 +1372,7 @@ def eval_command(options):
     batch = data.batch()
     batch = {**with_draws(params, batch, options.seed, 1), **batch}
     value, gradients, _ = loss_and_gradients(params, batch)
-    lists = {name: np.asarray(gradient).tolist() for name, gradient in gradients.items()}
+    lists = {name: np.asarray(g, dtype).tolist() for name, g in gradients.items()}
     print(json.dumps({"loss": float(value), "gradients": lists}))
     return 0
 
@@ -1407,7 +1425,7 @@ def fraction(text):
 
 def scaling(text):
     """Return a way of scaling: a word, or a number to divide by."""
-    if text not in ("none", "standard", "minmax") and not math.isfinite(1 / float(text)):
+    if text not in ("none", "standard", "minmax") and float(text) in (0, math.inf, -math.inf):
         raise ValueError
     return text
 
@@ -1466,6 +1484,11 @@ def main(arguments=None):
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return failure.code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
     except MemoryError:
         print("error: The memory does not suffice; use fewer samples.", file=sys.stderr)
         return FILES
