@@ -72,7 +72,11 @@ def fold(statements: Sequence[Statement], tensor: Tensor) -> tuple[Equality, ...
 def _fixed(statement: Statement) -> list[tuple[int, Affine]]:
     """Return the first place of the left side that holds no index, with what stands there."""
     forms = enumerate(statement.lhs.indices)
-    return [(p, form) for p, form in forms if not list(indices_of(form)) and _constant(form)][:1]
+    return [(p, form) for p, form in forms if _constant_place(form)][:1]
+
+
+def _constant_place(form: Affine) -> bool:
+    return not list(indices_of(form)) and _constant(form)
 
 
 def _constant(form: Affine) -> bool:
@@ -89,8 +93,8 @@ def _at(
     """Return the terms that arrive where the index at ``place`` has one value."""
     terms: list[Expr] = []
     for statement in statements:
-        fixed = _fixed(statement)
-        if fixed and fixed != [(place, value)]:
+        own = statement.lhs.indices[place]
+        if _constant_place(own) and own != value:
             continue
         gathered = _gathered(statement, targets, tensor)
         if isinstance(gathered, Statement):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import count
 
-from derivgen.algebra.affine import Affine, Index, affine
+from derivgen.algebra.affine import Affine, Index, affine, indices_of
 from derivgen.algebra.expressions import (
     Access,
     Condition,
@@ -13,6 +13,7 @@ from derivgen.algebra.expressions import (
     Node,
     Reduce,
     accesses,
+    affine_forms,
     replace_nodes,
     substitute,
     used_indices,
@@ -45,6 +46,8 @@ def recursions(view: View, equality: Equality) -> list[Recursion]:
         if adjoint is None or adjoint.is_delta or adjoint.quantity in view.derivation.gradients:
             continue
         cases = view.folded.get(access.tensor, ())
+        if len(cases) > 1 and not _parted_by_free(access, cases, equality):
+            continue  # the cases meet inside a sum: the derivative keeps its name
         found = [
             new
             for old in found
@@ -53,6 +56,23 @@ def recursions(view: View, equality: Equality) -> list[Recursion]:
         ]
     useful = any(_is_recursive(view, r.equality.rhs) for r in found)
     return [r for r in found if r.used] if useful else []
+
+
+def _parted_by_free(access: Access, cases: tuple[Equality, ...], equality: Equality) -> bool:
+    """Tell whether the cases differ by indices that are free on the left side."""
+    free = equality.indices
+    for case in cases:
+        for form, place in zip(access.indices, case.lhs.indices, strict=True):
+            if place.plain is None and form.plain not in free:
+                return False
+        targets = {p.plain: f for p, f in zip(case.lhs.indices, access.indices, strict=True)}
+        for condition in case.where:
+            for form in affine_forms(condition):
+                for index in indices_of(form):
+                    known = targets.get(index)
+                    if known is not None and known.plain not in free:
+                        return False
+    return True
 
 
 def _put_in(
