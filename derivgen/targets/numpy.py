@@ -14,7 +14,7 @@ from derivgen.algebra.expressions import Expr
 from derivgen.algebra.network import Role
 from derivgen.lowering.output import reads_of
 from derivgen.lowering.parts import part_for
-from derivgen.lowering.program import Block, Fill, Program, Random, Routine, nests
+from derivgen.lowering.program import Block, Fill, Program, Random, Routine, Start, nests
 from derivgen.lowering.recognise import written
 from derivgen.targets.numpy_expr import show
 from derivgen.targets.numpy_grid import Grid, Piece, Scope
@@ -22,6 +22,7 @@ from derivgen.targets.numpy_names import MODULE, TAKEN, Names
 from derivgen.targets.numpy_nest import INDENT, MARGIN, WIDTH, Body, fitted, print_blocks
 from derivgen.targets.numpy_optimiser import OptimiserView, optimiser_view
 from derivgen.targets.numpy_tables import (
+    entry,
     numbers_text,
     parameter_rows,
     shape_of,
@@ -117,8 +118,8 @@ def view_of(program: Program, dtype: str, file: str, trains: bool = True) -> Vie
         sizes=tuple(f"{names[name]} = {value}" for name, value in program.dims),
         all_sizes=table("SIZES", (((name, str(value)) for name, value in program.dims))),
         parameters=table_of("PARAMETERS", parameter_rows(program, names)),
-        states=table("STATES", _starts(program, program.states, names)),
-        constants=table("CONSTANTS", _starts(program, program.constants, names)),
+        states=table_of("STATES", _starts(program, program.states, names)),
+        constants=table_of("CONSTANTS", _starts(program, program.constants, names)),
         declared=table("DECLARED", _declared(program)),
         inputs=table("INPUTS", ((name, shape_of(arrays[name], names)) for name in program.inputs)),
         targets=table(
@@ -149,11 +150,9 @@ def view_of(program: Program, dtype: str, file: str, trains: bool = True) -> Vie
     )
 
 
-def _starts(
-    program: Program, starts: Mapping[str, object], names: Names
-) -> Iterable[tuple[str, str]]:
+def _starts(program: Program, starts: Mapping[str, Start], names: Names) -> Iterable[str]:
     for name, start in starts.items():
-        yield name, f"({shape_of(program.arrays[name], names)}, {start_text(start)})"  # type: ignore[arg-type]
+        yield entry(name, [shape_of(program.arrays[name], names), start_text(start)])
 
 
 def _declared(program: Program) -> Iterable[tuple[str, str]]:
@@ -302,7 +301,7 @@ class Printer:
         for name in read:
             role = program.arrays[name].role
             source = "params" if role in STORED else "batch" if role in GIVEN else "values"
-            head.append(f'{INDENT}{names[name]} = {source}["{name}"]')
+            head += _read_line(names[name], source, name)
         samples = names[str(program.samples)]
         if _mentions(text, samples):
             head.append(f"{INDENT}{samples} = {self.count()}")
@@ -396,6 +395,14 @@ def _never(index: Index, trailing: int) -> str:
 def _sentence(routine: Routine) -> str:
     words = f"Return {routine.text}."
     return words if len(words) < WIDTH - 12 else f"Return {routine.name} as the network defines it."
+
+
+def _read_line(target: str, source: str, name: str) -> list[str]:
+    """Return ``target = source["name"]``, on three lines where one would be too long."""
+    line = f'{INDENT}{target} = {source}["{name}"]'
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"{INDENT}{target} = {source}[", f'{INDENT * 2}"{name}"', f"{INDENT}]"]
 
 
 def _dictionary(head: str, names: list[str], body: Body) -> list[str]:

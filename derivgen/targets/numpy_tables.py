@@ -78,12 +78,20 @@ def parameter_rows(program: Program, names: Names) -> tuple[str, ...]:
     entries = []
     for parameter in program.parameters:
         shape = shape_of(program.arrays[parameter.name], names)
-        value = f"({shape}, {parameter.stream}, {start_text(parameter.start)})"
-        line = f'"{parameter.name}": {value},'
+        line = entry(parameter.name, [shape, str(parameter.stream), start_text(parameter.start)])
         note = f"  # {parameter.start.text}"
         fits = parameter.start.text and len(INDENT) + len(line + note) <= WIDTH
         entries.append(line + note if fits else line)
     return tuple(entries)
+
+
+def entry(name: str, parts: list[str]) -> str:
+    """Return ``"name": (parts),`` on one line if it fits, else one part a line."""
+    line = f'"{name}": ({", ".join(parts)}),'
+    if len(INDENT) + len(line) <= WIDTH:
+        return line
+    inner = [f"{INDENT * 2}{part}," for part in parts]
+    return "\n".join([f'"{name}": (', *inner, f"{INDENT}),"])
 
 
 __all__ = [
