@@ -148,7 +148,7 @@ def _different(values: tuple[Any, Any], context: Context) -> Outcome:
     shapes = [getattr(v, "shape", ()) for v in values]
     reason = ""
     if shapes[0] != shapes[1]:
-        reason = f"{_shape_text(shapes[0])} against {_shape_text(shapes[1])}"
+        reason = f"{_shape_text(shapes[0])} != {_shape_text(shapes[1])}"
     left, right = _first_difference(*values)
     return Outcome(
         False,

@@ -33,6 +33,7 @@ from derivgen.verify.numbers import (
 )
 from derivgen.verify.numeric import NoValue, mp
 from derivgen.verify.points import free_numbers, points
+from derivgen.verify.problems import translated
 from derivgen.verify.proofs import is_proved
 from derivgen.verify.report import Finding
 from derivgen.verify.stage import Stage
@@ -121,7 +122,8 @@ def judge_member(
     if outcome.equal:
         return _agreeing(outcome, anchor, member, claim, stage, text, notebook, relation)
     if outcome.equal is None:
-        return Finding("not_understood", text, member.span, reason=outcome.reason)
+        reason = translated(outcome.reason, notebook.lang)
+        return Finding("not_understood", text, member.span, reason=reason)
     return _disagreeing(anchor, previous, member, claim, stage, source, notebook, outcome)
 
 
@@ -416,7 +418,8 @@ def _without_first(findings: list[Finding], members: Sequence[Member]) -> list[F
 
 def unread(error: FormulaError, notebook: Notebook, source: str = "") -> Finding:
     """Return the finding for a member that could not be read."""
-    words = notebook.say("unread", text=error.subject, problem=error.problem)
+    problem = translated(error.problem, notebook.lang)
+    words = notebook.say("unread", text=error.subject, problem=problem)
     if error.problem == "Nothing declares this name.":
         words = notebook.say("unknown-name", text=error.subject)
     text = source[error.span[0] : error.span[1]] if source else error.subject

@@ -121,7 +121,7 @@ def multiplied(a: Value, b: Value, operator: str, reading: Reading) -> Value:
         return found[0, 0] if found.shape == (1, 1) else found
     if operator in ("*", r"\cdot") and a.shape == b.shape and reading.dot == "hadamard":
         return _hadamard(a, b)
-    raise ShapeMismatch(f"{_sizes_text(a)} times {_sizes_text(b)} does not fit")
+    raise ShapeMismatch(f"{_sizes_text(a)} · {_sizes_text(b)}")
 
 
 def _sizes_text(a: Any) -> str:
@@ -130,7 +130,7 @@ def _sizes_text(a: Any) -> str:
 
 def _hadamard(a: Any, b: Any) -> Any:
     if a.shape != b.shape:
-        raise ShapeMismatch(f"{_sizes_text(a)} elementwise {_sizes_text(b)} does not fit")
+        raise ShapeMismatch(f"{_sizes_text(a)} ⊙ {_sizes_text(b)}")
     return a * b
 
 
@@ -145,7 +145,7 @@ def added(a: Value, b: Value) -> Value:
         )
         one_vector = sum(1 in s and max(s) > 1 for s in (a.shape, b.shape)) == 1
         if not (bias and one_vector):
-            raise ShapeMismatch(f"{_sizes_text(a)} plus {_sizes_text(b)} does not fit")
+            raise ShapeMismatch(f"{_sizes_text(a)} + {_sizes_text(b)}")
     return a + b
 
 

@@ -25,7 +25,7 @@ from derivgen.verify.claims import (
 from derivgen.verify.context import Reading
 from derivgen.verify.judge import Member, Notebook, judge_terms, unread
 from derivgen.verify.remarks import with_notices, with_structure
-from derivgen.verify.report import Finding, Item, Mention, Report
+from derivgen.verify.report import Finding, Item, Mention, Report, weight
 from derivgen.verify.scanner import Block, has_mathematics, line_starts, place_of, scan, whole
 from derivgen.verify.session import NOTATION, Desk, notice_text
 from derivgen.verify.stage import GENERIC, Stage, generic_stage, make_stage
@@ -185,7 +185,7 @@ def _add_item(
 ) -> None:
     if not findings:
         return
-    worst = max(findings, key=lambda f: _ORDER[f.verdict])
+    worst = max(findings, key=weight)
     marked = worst if worst.span != (0, 0) else replace(worst, span=span)
     offset = block.offset + marked.span[0]
     line, column = place_of(min(offset, len(desk.text) - 1), desk.starts)
@@ -196,9 +196,6 @@ def _add_item(
     desk.items.append(
         Item(desk.file, line, column, tag, " ".join(latex.split()), tuple(findings), source, length)
     )
-
-
-_ORDER = {"proved": 0, "agrees": 1, "holds_if": 2, "not_understood": 3, "wrong": 4}
 
 
 def _plain(desk: Desk) -> int:

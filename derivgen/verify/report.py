@@ -43,7 +43,8 @@ class Finding:
     reason: str = ""
 
 
-def _weight(finding: Finding) -> tuple[int, bool]:
+def weight(finding: Finding) -> tuple[int, bool]:
+    """Return how bad a finding is; of two alike, the one that says more is the worse."""
     return _RANK[finding.verdict], bool(finding.mistake or finding.hint or finding.reason)
 
 
@@ -63,7 +64,7 @@ class Item:
     @property
     def worst(self) -> Finding:
         """Return the first of the worst findings."""
-        return max(self.members, key=_weight, default=Finding("not_understood"))
+        return max(self.members, key=weight, default=Finding("not_understood"))
 
     @property
     def verdict(self) -> str:
