@@ -103,8 +103,10 @@ def renamed(text, names):
 
     def letters(found):
         word = found[0]
-        return names.get(word, word) if len(word) == 1 or word.startswith("\\") else (
-            "".join(names.get(c, c) for c in word) if word in ("ks", "sd", "hk") else word
+        return (
+            names.get(word, word)
+            if len(word) == 1 or word.startswith("\\")
+            else ("".join(names.get(c, c) for c in word) if word in ("ks", "sd", "hk") else word)
         )
 
     def mathematics(found):
@@ -120,7 +122,11 @@ def renamed(text, names):
 def test_renaming_every_letter_changes_no_verdict(notes, names):
     text = note(notes, "001").split("# 3.")[0]
     source = TWO_LAYER
-    for old, new in [("alpha", "mu"), ("beta", "nu"), *[(o, n) for o, n in names.items() if len(o) == 1]]:
+    for old, new in [
+        ("alpha", "mu"),
+        ("beta", "nu"),
+        *[(o, n) for o, n in names.items() if len(o) == 1],
+    ]:
         source = re.sub(rf"(?<![A-Za-z]){old}(?![A-Za-z])", f"@{new}@", source)
     source = source.replace("@", "")
 
