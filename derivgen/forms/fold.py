@@ -14,6 +14,7 @@ from itertools import chain, count
 
 from derivgen.algebra.affine import Affine, Index, affine, indices_of, make_index
 from derivgen.algebra.expressions import (
+    ONE,
     ZERO,
     Access,
     And,
@@ -25,6 +26,7 @@ from derivgen.algebra.expressions import (
     Iverson,
     Mul,
     Number,
+    Position,
     Reduce,
     add,
     div,
@@ -32,6 +34,7 @@ from derivgen.algebra.expressions import (
     mul,
     substitute,
     used_indices,
+    walk,
 )
 from derivgen.algebra.network import Axis, Tensor
 from derivgen.algebra.statements import Statement
@@ -97,12 +100,23 @@ def _at(
         if _constant_place(own) and own != value:
             continue
         gathered = _gathered(statement, targets, tensor)
-        if isinstance(gathered, Statement):
+        if isinstance(gathered, Statement) and _tells_place(gathered, targets[place]):
+            here = Compare("=", index_value(affine(targets[place])), index_value(value))
+            kept = tuple(i for i in gathered.indices if i not in targets or i == targets[place])
+            terms.append(_sum_of(gathered.body, (*gathered.guard, here), kept))
+        elif isinstance(gathered, Statement):
             moved = _specialised(gathered, targets[place], value)
             terms += [] if moved is None else [_term(moved, targets)]
         else:
             terms.append(substitute(gathered, {targets[place]: value}))
     return terms
+
+
+def _tells_place(statement: Statement, index: Index) -> bool:
+    """Tell whether an index's position is compared with a winner's: it then stays a letter."""
+    parts = (*statement.guard, statement.body)
+    positions = (p for part in parts for p in walk(part) if isinstance(p, Position))
+    return any(index in position.indices for position in positions)
 
 
 def _specialised(statement: Statement, index: Index, value: Affine) -> Statement | None:
@@ -317,8 +331,12 @@ def _product(factors: list[Expr]) -> Expr:
     """Return a product, reciprocals gathered into one fraction."""
     below = [f.denominator for f in factors if isinstance(f, Div) and _is_one(f.numerator)]
     above = [f for f in factors if not (isinstance(f, Div) and _is_one(f.numerator))]
-    top = mul(*above) if above else Number(ZERO.value + 1)
-    return div(top, mul(*below)) if below else top
+    if not below:
+        return mul(*above) if above else ONE
+    # A bracket stays in front of the fraction: where it fails, nothing in it is read.
+    brackets = [f for f in above if isinstance(f, Iverson)]
+    rest = [f for f in above if not isinstance(f, Iverson)]
+    return mul(*brackets, div(mul(*rest) if rest else ONE, mul(*below)))
 
 
 def _is_one(expr: Expr) -> bool:

@@ -90,6 +90,8 @@ def matrix_form(expr: Expr, free: tuple[Index, ...], shapes: Shapes) -> Matrix:
     An index that counts layers or steps is no axis: it stays a label of the tensors that carry it.
     Raises: NoMatrixForm.
     """
+    if any(shapes.is_label(index) for index in free):
+        raise NoMatrixForm("cases", ",".join(i.name for i in free))
     if len(free) > 2:
         raise NoMatrixForm("rank", ",".join(i.name for i in free))
     return _spread(_convert(expr, shapes), free).tree
@@ -114,6 +116,8 @@ def _access(expr: Access, shapes: Shapes) -> Shaped:
         raise NoMatrixForm("arithmetic", expr.tensor)
     if len(plain) > 2:
         raise NoMatrixForm("rank", expr.tensor)
+    if any(shapes.is_label(index) for index in plain):
+        raise NoMatrixForm("part", expr.tensor)  # a step elsewhere, an axis here
     if len(set(plain)) < len(plain):
         raise NoMatrixForm("diagonal", expr.tensor)
     if any((i.low, i.high) != r for i, r in zip(plain, ranges, strict=True)):

@@ -11,6 +11,7 @@ from derivgen.algebra.expressions import (
     Condition,
     Expr,
     Node,
+    Position,
     Reduce,
     accesses,
     affine_forms,
@@ -19,6 +20,7 @@ from derivgen.algebra.expressions import (
     used_indices,
     walk,
 )
+from derivgen.calculus.gather import excluded, needed
 from derivgen.forms.fold import Equality
 from derivgen.notes.view import View
 
@@ -48,6 +50,8 @@ def recursions(view: View, equality: Equality) -> list[Recursion]:
         cases = view.folded.get(access.tensor, ())
         if len(cases) > 1 and not _parted_by_free(access, cases, equality):
             continue  # the cases meet inside a sum: the derivative keeps its name
+        if any(isinstance(part, Position) for case in cases for part in walk(case.rhs)):
+            continue  # a winner's place is told by its own letters
         found = [
             new
             for old in found
@@ -91,7 +95,10 @@ def _put_in(
         where = tuple(substitute(c, moved) for c in case.where)
     rhs = replace_nodes(old.equality.rhs, {access: unfolded(case, access, old.equality)})
     lhs = substitute(old.equality.lhs, fixed)
-    equality = Equality(lhs, substitute(rhs, fixed), (*old.equality.where, *where))
+    conditions = (*(substitute(c, fixed) for c in old.equality.where), *where)
+    if any(excluded(c) for c in conditions):
+        return None
+    equality = Equality(lhs, substitute(rhs, fixed), needed(conditions))
     return Recursion(equality, tuple(dict.fromkeys((*old.used, source))))
 
 
