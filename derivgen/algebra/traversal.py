@@ -1,0 +1,287 @@
+"""Looking at expressions and rebuilding them: parts, accesses, indices, substitution.
+
+Invariant: `children` and `rebuild` see all of an expression except the affine forms inside
+accesses, which `map_affine` reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from derivgen.algebra.affine import (
+    Affine,
+    Index,
+    Lookup,
+    affine,
+    indices_of,
+    lookups_of,
+    substitute_affine,
+)
+from derivgen.algebra.construct import (
+    add,
+    div,
+    mul,
+    number,
+    power,
+    where,
+)
+from derivgen.algebra.nodes import (
+    Access,
+    Add,
+    Along,
+    And,
+    Call,
+    Compare,
+    Derivative,
+    Div,
+    Expr,
+    IndexValue,
+    Iverson,
+    Mul,
+    N,
+    Node,
+    Not,
+    Or,
+    Position,
+    Pow,
+    Reduce,
+    Where,
+)
+
+
+def children(expr: Node) -> tuple[Any, ...]:
+    """Return the direct parts of a node, conditions included."""
+    kept = expr.__dict__
+    found = kept.get("_children")
+    if found is None:
+        found = kept["_children"] = _PARTS.get(type(expr), _no_parts)(expr)
+    return found
+
+
+def _no_parts(expr: Node) -> tuple[Node, ...]:
+    return ()
+
+
+_PARTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {
+    Add: lambda e: e.terms,
+    Mul: lambda e: e.factors,
+    And: lambda e: e.parts,
+    Or: lambda e: e.parts,
+    Div: lambda e: (e.numerator, e.denominator),
+    Pow: lambda e: (e.base, e.exponent),
+    Compare: lambda e: (e.left, e.right),
+    Derivative: lambda e: (e.of, e.by),
+    Call: lambda e: e.args,
+    Along: lambda e: e.args,
+    Reduce: lambda e: (e.body,),
+    Where: lambda e: (e.condition, e.yes, e.no),
+    Iverson: lambda e: (e.condition,),
+    Not: lambda e: (e.part,),
+    Access: lambda e: () if e.outside is None else (e.outside,),
+}
+
+
+def rebuild(expr: N, parts: tuple[Any, ...]) -> N:
+    """Return ``expr`` with its direct parts exchanged; trivial laws are applied on the way."""
+    made: N = _rebuilt(expr, parts)
+    return made
+
+
+def _rebuilt(expr: Any, parts: tuple[Any, ...]) -> Any:
+    match expr:
+        case Add():
+            return add(*parts)
+        case Mul():
+            return mul(*parts)
+        case Div():
+            return div(*parts)
+        case Pow():
+            return power(*parts)
+        case Compare(op, _, _):
+            return Compare(op, *parts)
+        case And() | Or():
+            return type(expr)(parts)
+        case Call(name, _, order):
+            return Call(name, parts, order)
+        case Along(name, indices, _):
+            return Along(name, indices, parts)
+        case Reduce(op, bound, _):
+            return Reduce(op, bound, parts[0])
+        case Where():
+            return where(*parts)
+        case Iverson() | Not():
+            return type(expr)(parts[0])
+        case Derivative():
+            return Derivative(*parts)
+        case Access(tensor, indices, outside) if outside is not None:
+            return Access(tensor, indices, parts[0])
+        case _:
+            return expr
+
+
+def transform(expr: N, visit: Callable[[Any], Any]) -> N:
+    """Rebuild ``expr`` bottom-up, each node passed through ``visit``."""
+    parts = children(expr)
+    if parts:
+        new = tuple(transform(part, visit) for part in parts)
+        if any(a is not b for a, b in zip(new, parts, strict=False)):
+            rebuilt: N = rebuild(expr, new)
+            if any(rebuilt is part for part in new):  # x + 0 became x, which has been visited
+                return rebuilt
+            expr = rebuilt
+    made: N = visit(expr)
+    return made
+
+
+def replace_nodes(expr: N, mapping: Mapping[Any, Any]) -> N:
+    """Replace whole nodes, outermost first; what was put in is not searched again."""
+    if expr in mapping:
+        found: N = mapping[expr]
+        return found
+    parts = children(expr)
+    new = tuple(replace_nodes(part, mapping) for part in parts)
+    return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts, strict=False)) else expr
+
+
+def walk(expr: Node) -> tuple[Node, ...]:
+    """Return the node and all nodes below it, parents first, left to right.
+
+    The list is kept beside the node: every rule and check of a derivation asks for it.
+    """
+    kept = expr.__dict__
+    found = kept.get("_below")
+    if found is None:
+        order = []
+        waiting = [expr]
+        while waiting:
+            part = waiting.pop()
+            order.append(part)
+            waiting.extend(reversed(children(part)))
+        found = kept["_below"] = tuple(order)
+    return found
+
+
+def accesses(expr: Node) -> list[Access]:
+    """Return the distinct accesses in order of first occurrence."""
+    return list(dict.fromkeys(part for part in walk(expr) if isinstance(part, Access)))
+
+
+def affine_forms(expr: Node) -> Iterator[Affine]:
+    """Yield the affine forms of every node below ``expr``."""
+    for part in walk(expr):
+        if isinstance(part, Access):
+            yield from part.indices
+        elif isinstance(part, IndexValue):
+            yield part.form
+        elif isinstance(part, Position):
+            yield from (affine(i) for i in part.indices)
+
+
+def tensors_read(expr: Node) -> dict[str, None]:
+    """Return the names of the tensors read, lookups included, in order of occurrence."""
+    kept = expr.__dict__
+    found = kept.get("_tensors")
+    if found is None:
+        names: dict[str, None] = {}
+        for part in walk(expr):
+            if isinstance(part, Access):
+                names[part.tensor] = None
+        for form in affine_forms(expr):
+            names.update((lookup.tensor, None) for lookup in lookups_of(form))
+        found = kept["_tensors"] = tuple(names)
+    return dict.fromkeys(found)
+
+
+def used_indices(expr: Node) -> tuple[Index, ...]:
+    """Return the indices that occur in affine forms, in order of first occurrence."""
+    kept = expr.__dict__
+    found = kept.get("_indices")
+    if found is None:
+        names: dict[Index, None] = {}
+        for form in affine_forms(expr):
+            names.update((index, None) for index in indices_of(form))
+        found = kept["_indices"] = tuple(names)
+    return found
+
+
+def free_indices(expr: Node) -> list[Index]:
+    """Return the indices that occur and are not bound by a reduction around them."""
+    found: dict[Index, None] = {}
+    _collect_free(expr, frozenset(), found)
+    return list(found)
+
+
+def _collect_free(expr: Node, bound: frozenset[Index], found: dict[Index, None]) -> None:
+    if isinstance(expr, Reduce):
+        bound = bound | set(expr.bound)
+    if isinstance(expr, Along):
+        found.update((i, None) for i in expr.indices if i not in bound)
+    own: tuple[Affine, ...] = ()
+    if isinstance(expr, Access):
+        own = expr.indices
+    elif isinstance(expr, IndexValue):
+        own = (expr.form,)
+    elif isinstance(expr, Position):
+        own = tuple(affine(i) for i in expr.indices)
+    for form in own:
+        found.update((i, None) for i in indices_of(form) if i not in bound)
+    for part in children(expr):
+        _collect_free(part, bound, found)
+
+
+def map_affine(expr: N, change: Callable[[Affine], Affine]) -> N:
+    """Rebuild ``expr`` with every affine form changed; bound index lists are left as they are."""
+
+    def visit(part: Node) -> Node:
+        if isinstance(part, Access) and part.indices:
+            return Access(part.tensor, tuple(change(i) for i in part.indices), part.outside)
+        if isinstance(part, IndexValue):
+            return index_value(change(part.form))
+        return part
+
+    return transform(expr, visit)
+
+
+def index_value(form: Affine) -> Expr:
+    """Return an index expression as a number."""
+    return number(form.constant) if form.is_constant else IndexValue(form)
+
+
+def substitute(expr: N, mapping: Mapping[Index, Affine]) -> N:
+    """Replace indices by affine forms, in accesses, conditions, and lists of bound indices.
+
+    Bound indices carry unique names in normal form, so no capture can happen there; in explicit
+    form the caller renames first (`derivgen.calculus.normalise` does).
+    """
+    if not mapping:
+        return expr
+    renamed = map_affine(expr, lambda form: substitute_affine(form, mapping))
+    plain = {old: new.plain for old, new in mapping.items() if new.plain is not None}
+
+    def visit(part: Node) -> Node:
+        if isinstance(part, Reduce):
+            return Reduce(part.op, tuple(plain.get(i) or i for i in part.bound), part.body)
+        if isinstance(part, Along):
+            return Along(part.name, tuple(plain.get(i) or i for i in part.indices), part.args)
+        if isinstance(part, Position):
+            return Position(tuple(plain.get(i) or i for i in part.indices))
+        return part
+
+    return transform(renamed, visit)
+
+
+def is_index_only(condition: Node) -> bool:
+    """Tell whether a condition depends on indices and sizes alone, not on tensor values."""
+    return is_guard(condition) and not any(
+        isinstance(part, Lookup) for form in affine_forms(condition) for part in lookups_of(form)
+    )
+
+
+def is_guard(condition: Node) -> bool:
+    """Tell whether a condition can guard a loop nest: on indices, sizes and index values only.
+
+    Such a condition is the same whatever real numbers the tensors hold; unlike `is_index_only` it
+    may look up index-valued tensors, as ``[y = k]`` does. A reduction is a loop of its own.
+    """
+    return not any(isinstance(part, (Access, Reduce)) for part in walk(condition))
