@@ -45,6 +45,8 @@ def range_of(bound: Bound, context: Context) -> range:
         return _written_only(bound, context)
     whole = span_of(bound.letter, context)
     low, high = bound.low, bound.high
+    if low is not None and high is not None and not low.written:
+        return range(at_value(low, context), at_value(high, context) + 1)  # a plain claim's own
     if low is None:
         return whole
     start = whole.start

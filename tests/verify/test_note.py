@@ -145,7 +145,8 @@ $z_j = \sum_{i=1}^{n} w_{ji} x_i + b_j$, $a_j = \sigma(z_j)$
 $$o_k = \sum_j v_{kj} a_j, \quad \hat y_k = \sigma(o_k)$$
 $$E = \frac{1}{2} \sum_k (\hat{y}_k - y_k)^2$$
 $$\frac{\partial E}{\partial v_{kj}} = (\hat y_k - y_k) \hat y_k (1-\hat y_k) a_j$$
-$$\frac{\partial E}{\partial w_{ji}} = \sum_k (\hat y_k - y_k) \hat y_k (1-\hat y_k) v_{jk} a_j (1-a_j) x_i$$
+$$\frac{\partial E}{\partial w_{ji}}
+= \sum_k (\hat y_k - y_k) \hat y_k (1-\hat y_k) v_{jk} a_j (1-a_j) x_i$$
 """
 
 
