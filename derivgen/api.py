@@ -63,12 +63,10 @@ class Net:
 
         ``dims`` gives or overrides sizes by their letters.
         """
-        from derivgen.algebra.pause import no_collection
         from derivgen.lowering import lower
         from derivgen.targets.emit import emit
 
-        with no_collection():
-            return emit(lower(self._derivation, dims), target, dtype, predict_only)
+        return emit(lower(self._derivation, dims), target, dtype, predict_only)
 
     def emit(
         self, target: str = "numpy", dtype: str = "float32", predict_only: bool = False

@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+from derivgen.algebra.pause import no_collection
 from derivgen.errors import NameProblem
 from derivgen.lowering.program import Program
 from derivgen.targets import templates_folder
@@ -23,7 +24,8 @@ def emit(
     """
     if target not in TARGETS:
         raise NameProblem(target, "There is no such target.", f"Targets: {', '.join(TARGETS)}.")
-    return TARGETS[target](program, dtype, predict_only)
+    with no_collection():
+        return TARGETS[target](program, dtype, predict_only)
 
 
 def _numpy(program: Program, dtype: str, predict_only: bool) -> dict[str, str]:
