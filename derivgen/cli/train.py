@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,13 +193,22 @@ def run(runnable: Runnable, flags: Sequence[str]) -> int:
     if not sys.stderr.isatty():
         return subprocess.run(command, check=False).returncode
     environment = os.environ | {"DERIVGEN_PROGRESS": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    # Results wait for the bar to go: both are drawn on the same lines of the terminal.
+    with (
+        tempfile.TemporaryFile("w+") as results,
+        subprocess.Popen(
+            command, stdout=results, stderr=subprocess.PIPE, text=True, env=environment
+        ) as process,
+    ):
         assert process.stderr is not None, "stderr is piped"
         try:
             _follow(process.stderr)
+            process.wait()
         except KeyboardInterrupt:
             process.terminate()
             raise
+        results.seek(0)
+        sys.stdout.write(results.read())
     return process.returncode
 
 
