@@ -200,7 +200,9 @@ def _family_candidates(
             # out_o stands for out_o1, out_o2: the letter is the number.
             yield from _fits(stem + "{}", sub[0].at, (), (), 1, name, symbols, letters)
         for member, rest_sub, rest_sup, used in _members(own_sub, own_sup):
-            if stem in symbols.conventional and not _names_layer(name, stem, member, used, symbols):
+            alone = used >= 6 or not rest_sub and stem == family  # W_2, but not net_{h1}
+            layered = alone and _names_layer(name, stem, member, used, symbols)
+            if stem in symbols.conventional and not layered:
                 continue
             literal = symbols.families[stem].get(member.constant) if not member.letters else None
             tensor, at = (literal, None) if literal else (stem + "{}", member)
