@@ -16,6 +16,7 @@ from derivgen.formulas.repair import (
     argument_end,
     balanced,
     gaps_to_commas,
+    joined_rows,
     plain_relations,
     without_prose,
 )
@@ -30,7 +31,9 @@ def parse(text: str, vocabulary: Vocabulary, macros: Macros | None = None) -> li
     Raises: FormulaError, with the token and its place.
     """
     tokens, notices = tokenize(text, macros)
-    tokens, repaired = balanced(plain_relations(gaps_to_commas(without_prose(tokens, text))))
+    tokens, repaired = balanced(
+        plain_relations(gaps_to_commas(without_prose(joined_rows(tokens), text)))
+    )
     return _Parser(tokens, vocabulary, notices + repaired, len(text)).chains()
 
 

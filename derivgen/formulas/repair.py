@@ -197,6 +197,43 @@ def _parts(before: list[Token], tokens: list[Token], place: int) -> bool:
     return True
 
 
+def joined_rows(tokens: list[Token]) -> list[Token]:
+    """Drop empty braces, and row breaks inside brackets or before a product sign."""
+    kept = [t for place, t in enumerate(tokens) if not _is_empty_brace(tokens, place)]
+    found: list[Token] = []
+    inside: list[str] = []  # the brackets and matrices a token stands in
+    for place, token in enumerate(kept):
+        if token.text in OPEN and token.kind in ("command", token.text):
+            inside.append(token.text)
+        elif inside and (token.text in CLOSE and token.kind in ("command", token.text)):
+            inside.pop()
+        elif token.kind == "begin" and _holds_entries(token):
+            inside.append(token.text)
+        elif inside and token.kind == "end" and _holds_entries(token):
+            inside.pop()
+        broken = token.kind in ("row", "&", "gap")
+        if broken and (_goes_on(kept, place) or (inside and inside[-1] in ("(", "["))):
+            continue
+        found.append(token)
+    return found
+
+
+def _is_empty_brace(tokens: list[Token], place: int) -> bool:
+    """Tell whether a token is one of the two of ``{}`` that group nothing."""
+    for opened in (place, place - 1):
+        pair = tokens[max(opened, 0) : opened + 2]
+        if len(pair) == 2 and pair[0].kind == "{" and pair[1].kind == "}":
+            return _is_grouping(tokens, opened)
+    return False
+
+
+def _goes_on(tokens: list[Token], place: int) -> bool:
+    while place < len(tokens) and tokens[place].kind in ("row", "&", "gap"):
+        place += 1
+    following = tokens[place] if place < len(tokens) else None
+    return following is not None and following.kind == "operator" and following.text not in "+-"
+
+
 PROSE = frozenset(
     ("for", "if", "where", "when", "because", "since", "by", "with", "using", "and", "or", "so",
      "hence", "thus", "then", "from", "let", "chain", "else", "otherwise", "s.t.", "i.e.", "as")
