@@ -29,9 +29,12 @@ from derivgen.formulas.terms import (
     Ref,
     Slope,
     Term,
+    free_letters,
     letter,
 )
 from derivgen.formulas.tree import FormulaError, Name, Span, Token, Tree
+
+PARAMETERS = ("theta", "w", "W", "w,b", "W,b", "wb", "Wb", "Theta", "beta", "omega")
 
 
 def product(node: tree.Product, reader: Reader) -> Term:
@@ -113,6 +116,8 @@ def _named_factor(
     node = layer_function(node)
     following = factors[place + 1] if place + 1 < len(factors) else None
     adjacent = following is not None and operators[place] == ""
+    if adjacent and (output := _hypothesis(node, following)) is not None:
+        return name(output, reader), 2
     if node.base == "nabla":
         return _nabla(node, following if adjacent else None, reader)
     if adjacent and _is_step_prefix(node, following, reader):
@@ -123,12 +128,24 @@ def _named_factor(
     return name(node, reader), 1
 
 
+def _hypothesis(node: Name, following: Tree | None) -> Name | None:
+    r"""Return the output that ``h_\theta(x^{(i)})`` names, of the sample of its argument."""
+    if node.base not in ("h", "f") or plain_text(node.sub) not in PARAMETERS or node.sup:
+        return None
+    if not isinstance(following, tree.Group) or len(following.items) != 1:
+        return None
+    given = following.items[0]
+    if not isinstance(given, Name) or given.base not in ("x", "X") or given.sub:
+        return None
+    return Name("yhat", (), given.sup, 0, (node.span[0], following.span[1]))
+
+
 def _is_step_prefix(node: Name, following: Tree | None, reader: Reader) -> bool:
     if node.sub or node.sup or node.primes or not isinstance(following, Name):
         return False
     if node.base == "Delta":
         return True
-    taken = node.base in reader.symbols.tensors or node.base in reader.letters.known
+    taken = node.base in reader.symbols.tensors  # an index d before a name is no factor
     if node.base == "delta":
         timed = any(atom.text.startswith("t") for atom in atoms(following.sub))
         return timed and not taken and "delta" not in reader.symbols.aliases
@@ -279,6 +296,15 @@ def _apply(node: Name, args: tuple[Term, ...], span: Span, reader: Reader) -> Te
         exponent = script_term(scripts, reader)
         term = Term("power", (term, exponent), None, span)
     if name in ("softmax", "norm") and node.sub and function_name(replace(node, sub=()), reader):
-        slots = tuple(a.at for a in atoms(node.sub))
-        term = Term("item", (term,), slots, span)
+        return _with_subscript(term, node, span)
     return term
+
+
+def _with_subscript(term: Term, node: Name, span: Span) -> Term:
+    """Read ``softmax_k(z_k)`` as a function along k, ``softmax_k(z)`` as an entry of a vector."""
+    slots = tuple(a.at for a in atoms(node.sub))
+    names = [slot.letters[0][0] for slot in slots if slot is not None and slot.letters]
+    along = [name for name in names if name in free_letters(term.args[0])]
+    if term.op == "call" and names and along == names:
+        return Term("along", term.args, (term.data[0], tuple(names)), span)
+    return Term("item", (term,), slots, span)
