@@ -42,6 +42,7 @@ from derivgen.algebra.nodes import (
     N,
     Node,
     Not,
+    Number,
     Or,
     Position,
     Pow,
@@ -230,17 +231,45 @@ def _collect_free(expr: Node, bound: frozenset[Index], found: dict[Index, None])
         _collect_free(part, bound, found)
 
 
+def map_leaves(expr: N, change: Callable[[Any], Any]) -> N:
+    """Rebuild ``expr`` with its accesses, index values and positions changed, one for one.
+
+    The tree keeps its form, so no law is applied again - unless a leaf became a number.
+    """
+    parts = children(expr)
+    if isinstance(expr, Access) or not parts:
+        made: N = change(expr)
+        return made
+    new = tuple(map_leaves(part, change) for part in parts)
+    if all(a is b for a, b in zip(new, parts)):
+        return expr
+    if any(isinstance(part, Number) and part is not old for part, old in zip(new, parts)):
+        return rebuild(expr, new)
+    again: N = _SAME_FORM.get(type(expr), _rebuilt)(expr, new)
+    return again
+
+
+_SAME_FORM: Mapping[type, Callable[[Any, tuple[Any, ...]], Any]] = {
+    Add: lambda e, parts: Add(parts),
+    Mul: lambda e, parts: Mul(parts),
+    Div: lambda e, parts: Div(*parts),
+    Pow: lambda e, parts: Pow(*parts),
+    Call: lambda e, parts: Call(e.name, parts, e.order),
+}
+
+
 def map_affine(expr: N, change: Callable[[Affine], Affine]) -> N:
     """Rebuild ``expr`` with every affine form changed; bound index lists are left as they are."""
 
-    def visit(part: Node) -> Node:
-        if isinstance(part, Access) and part.indices:
-            return Access(part.tensor, tuple(change(i) for i in part.indices), part.outside)
+    def leaf(part: Any) -> Any:
+        if isinstance(part, Access):
+            outside = None if part.outside is None else map_leaves(part.outside, leaf)
+            return Access(part.tensor, tuple(change(i) for i in part.indices), outside)
         if isinstance(part, IndexValue):
             return index_value(change(part.form))
         return part
 
-    return transform(expr, visit)
+    return map_leaves(expr, leaf)
 
 
 def index_value(form: Affine) -> Expr:
@@ -257,6 +286,8 @@ def substitute(expr: N, mapping: Mapping[Index, Affine]) -> N:
     if not mapping:
         return expr
     renamed = map_affine(expr, lambda form: substitute_affine(form, mapping))
+    if not any(isinstance(part, (Reduce, Along, Position)) for part in walk(renamed)):
+        return renamed
     plain = {old: new.plain for old, new in mapping.items() if new.plain is not None}
 
     def visit(part: Node) -> Node:

@@ -21,7 +21,7 @@ from derivgen.algebra.expressions import (
     Node,
     div,
     index_value,
-    transform,
+    map_leaves,
 )
 from derivgen.algebra.network import Axis, Network, Role, Tensor
 from derivgen.algebra.pause import no_collection
@@ -141,7 +141,7 @@ class _Lifter:
 
     def _expr(self, expr: N) -> N:
         if expr not in self.done:
-            self.done[expr] = transform(expr, self._visit)
+            self.done[expr] = map_leaves(expr, self._visit)
         found: N = self.done[expr]
         return found
 
