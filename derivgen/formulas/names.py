@@ -40,7 +40,10 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
         if tensor is None and stem == name.base and _only_other_case(stem, symbols):
             tensor, used = stem.swapcase(), used - 3
         if tensor is not None:
-            yield from _fits(tensor, None, rest_sub, rest_sup, used, name, symbols, letters)
+            found = _fits(tensor, None, rest_sub, rest_sup, used, name, symbols, letters)
+            # W_{ho} is no row o of W_h: a name with one letter of a script is read whole.
+            split = bool(used > 0 and rest_sub and rest_sub != sub)
+            yield from (c for c in found if not split or c.term.data.whole_axes == 0)
     yield from _family_candidates(name, sub, sup, symbols, letters)
     yield from _role_candidates(name, sub, sup, symbols, letters)
     yield from _loss_candidates(name, sub, sup, symbols, letters)
@@ -138,6 +141,8 @@ def _role_candidates(
     numbered = name.base in symbols.families and name.base not in symbols.conventional
     if name.base in symbols.by_canonical or numbered:
         return
+    if name.base in symbols.conventional and any(a.bracketed and a.text.isdigit() for a in sup):
+        return  # a layer that does not exist
     tensor = symbols.roles.get(name.base)
     if tensor is None and len(name.base) == 1:
         tensor = symbols.roles.get(name.base.swapcase())
@@ -236,6 +241,8 @@ def _names_layer(name: Name, stem: str, member: At, used: int, symbols: Symbols)
     if used < 6:
         return not declared
     bracketed = any(atom.bracketed for atom in atoms(name.sup))
+    if not bracketed and not member.letters and plain_text(name.sub).isdigit():
+        return False  # a_1^2 is the square of a_1
     return bracketed or bool(member.letters) or not declared or stem in WEIGHTS
 
 

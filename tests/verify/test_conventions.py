@@ -77,6 +77,16 @@ q[t,j] = tanh(sum[d](Wn[j,d]*x[t,d]) + r[t,j]*(sum[k](Rn[j,k]*h[t-1,k; 0]) + bn[
 h[t,j] = (1 - z[t,j])*q[t,j] + z[t,j]*h[t-1,j; 0]
 loss E = sum[j](h[T-1,j])^2
 """
+LOGISTIC = """network logistic
+dim D = 3
+index j: D
+input x[j]
+target y
+param w[j], b
+z = sum[j](w[j]*x[j]) + b
+yhat = sigmoid(z)
+loss J = -(y*log(yhat) + (1 - y)*log(1 - yhat))
+"""
 SOFTMAX = """network softmax_layer
 dim D = 3, K = 4
 index d: D, k: K
@@ -125,8 +135,8 @@ loss E = 1/2*sum[f,i]((a[f,i] - t[f,i])^2)
 """
 NETWORKS = {
     "two_weights": TWO_WEIGHTS, "hidden_a": HIDDEN_A, "one_unit": ONE_UNIT, "unnamed": UNNAMED,
-    "recurrent": RECURRENT, "gru": GRU, "softmax": SOFTMAX, "attention": ATTENTION,
-    "batch_norm": BATCH_NORM, "convolution": CONVOLUTION,
+    "recurrent": RECURRENT, "gru": GRU, "logistic": LOGISTIC, "softmax": SOFTMAX,
+    "attention": ATTENTION, "batch_norm": BATCH_NORM, "convolution": CONVOLUTION,
 }  # fmt: skip
 LAYERS = r"""
 @ iris
@@ -148,6 +158,8 @@ right \nabla_{W^{(l)}} J = \delta^{(l)} (a^{(l-1)})^T
 right \frac{\partial J}{\partial W^{[l]}_{ij}} = \delta^{[l]}_i a^{[l-1]}_j
 right \delta^{(L)} = \hat{y} - y
 wrong:order \frac{\partial E}{\partial W^{(2)}} = h (\hat y - y)^T
+right \delta_1 = W_2^T \delta_2 \odot (1 - a_1^2)
+unread a^{[3]} = g(z^{[3]}) + \frac{\partial E}{\partial a^{[3]}}
 @ digits_mlp
 right \delta^{[1]} = W^{[2]T}\delta^{[2]} \odot 1\{z^{[1]} > 0\}
 @ two_weights
@@ -176,11 +188,14 @@ right z_t = \sigma(W_z x_t + U_z h_{t-1})
 right h_t = (1-z_t) \odot \tilde h_t + z_t \odot h_{t-1}
 right \frac{\partial E}{\partial \tilde h_t} = \frac{\partial E}{\partial h_t} \odot (1-z_t)
 wrong:sign \frac{\partial E}{\partial z_t} = \frac{\partial E}{\partial h_t} \odot (\tilde h_t - h_{t-1})
-"""
+"""  # noqa: E501
 ROLES = r"""
 @ hidden_a
 right \frac{\partial E}{\partial W_{ks}} = (\hat{y}_k-y_k)\hat{y}_k(1-\hat{y}_k) h_s
 unread \frac{\partial E}{\partial W_{ks}} = (\hat{y}_k-y_k)\hat{y}_k(1-\hat{y}_k) q_s
+@ logistic
+right \frac{\partial J}{\partial w_j} = \frac{1}{m}\sum_{i=1}^{m} (h_\theta(x^{(i)}) - y^{(i)}) x_j^{(i)}
+wrong:sign \frac{\partial J}{\partial w_j} = \frac{1}{m}\sum_{i=1}^{m} (y^{(i)} - h_\theta(x^{(i)})) x_j^{(i)}
 @ softmax
 right \frac{\partial \hat y_i}{\partial o_j} = \hat y_i(1\{i=j\} - \hat y_j)
 right \frac{\partial L}{\partial o_i} = p_i - y_i
