@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from derivgen.algebra.network import Network
+from derivgen.algebra.pause import no_collection
 from derivgen.language.elaborate import elaborate
 from derivgen.language.include import with_included
 from derivgen.language.library import (
@@ -15,7 +16,6 @@ from derivgen.language.library import (
     reference,
 )
 from derivgen.language.loose import loose_statements
-from derivgen.language.pause import collection_paused
 from derivgen.language.source import make_source
 from derivgen.language.statements import read_statements
 
@@ -37,7 +37,7 @@ def parse(text: str, file: str = "<text>") -> Network:
     Raises: a `DerivgenError` with the place of the first thing that is wrong.
     """
     source = make_source(text, file)
-    with collection_paused():
+    with no_collection():
         return elaborate(with_included(read_statements(source)), new_draft(), source)
 
 
@@ -48,5 +48,5 @@ def parse_equations(text: str, file: str = "<equations>") -> Network:
     equation is the loss unless one says ``loss``.
     """
     source = make_source(text, file)
-    with collection_paused():
+    with no_collection():
         return elaborate(loose_statements(read_statements(source)), new_draft(), source)

@@ -56,12 +56,16 @@ def declare_sizes(draft: Draft, lines: Sequence[Line]) -> None:
         elif isinstance(line, DimLine):
             for name, value in line.items:
                 declare_size(draft, line.span, name, value)
+    given = {i.name for line in lines if isinstance(line, IndexLine) for i in line.items}
     for line in lines:
-        if isinstance(line, BatchLine):
+        if isinstance(line, BatchLine) and line.name.name not in given:
             declare_batch(draft, line)
         elif isinstance(line, IndexLine):
             for item in line.items:
                 declare_range(draft, line, item)
+    for line in lines:
+        if isinstance(line, BatchLine) and line.name.name in given:
+            declare_batch(draft, line)
     for line in lines:
         if isinstance(line, FunctionLine):
             for unknown in line.items:

@@ -7,6 +7,7 @@ From loose to tight: ``or``, ``and``, ``not``, comparisons, ``+ -``, ``* / // %`
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -308,6 +309,7 @@ def read_ranged(reader: Reader) -> Ranged:
     return Ranged(name.at, name.text, None, first)
 
 
+LARGEST = Fraction(sys.float_info.max)
 NUMBER = re.compile(r"([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?$")
 
 
@@ -327,5 +329,12 @@ def number_value(reader: Reader, token: Token) -> Fraction:
             "Write a shorter number.",
             reader.source.position(token.at),
         )
-    value = Fraction(int(whole + part or "0"), 10 ** len(part))
-    return value * Fraction(10) ** int(power)
+    value = Fraction(int(whole + part or "0"), 10 ** len(part)) * Fraction(10) ** int(power)
+    if value > LARGEST:
+        raise LimitError(
+            shorten(token.text, 40),
+            "The number is larger than a double-precision number can be.",
+            "Write a number below 1.8e308.",
+            reader.source.position(token.at),
+        )
+    return value

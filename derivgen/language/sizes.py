@@ -79,6 +79,8 @@ def declare_batch(draft: Draft, line: BatchLine) -> None:
         index = range_index(
             line.size, lambda part: size_form(part, draft, line.span), draft.indices
         )
+    elif line.name.name in draft.indices:  # index n: N stands as well
+        index = draft.indices[line.name.name]
     else:
         dim = declare_dim(draft, _fresh_size(draft, line.name.name), line.span, line.name.at)
         index = Index(line.name.name, affine(0), affine(dim))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from derivgen.errors import DerivgenError
+from derivgen.errors import DerivgenError, LimitError
 from derivgen.language import parse
 
 BASE = "network n\ndim D = 3, H = 4\nindex i: D, h: H\ninput x[i]\nparam W[h,i], c[h]\n"
@@ -294,3 +294,16 @@ def test_a_sensible_name_may_be_used(name: str) -> None:
 def test_a_hostile_name_is_refused(name: str) -> None:
     with pytest.raises(DerivgenError):
         parse(f"param {name}\nloss J = {name}^2")
+
+
+def test_a_batch_may_number_samples_by_a_declared_index():
+    text = "dim N\nindex n: N, k: 3\nbatch n\ninput x[n,k]\nparam w[k]\nloss E = mean[n,k](w[k]*x[n,k])\n"
+
+    network = parse(text)
+
+    assert network.batch == next(index for index in network.indices if index.name == "n")
+
+
+def test_a_number_beyond_double_precision_is_refused():
+    with pytest.raises(LimitError, match="larger than a double"):
+        parse("param w = 1e400\nloss E = w\n")
