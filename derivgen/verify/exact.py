@@ -254,9 +254,9 @@ class Exact:
         if isinstance(made, tuple) and made[0] == "access" and self.level < 2:
             for equation in self.defined.values():
                 rhs = equation.rhs
-                if isinstance(rhs, Call) and rhs.name == name and not any(rhs.order):
-                    if rhs.args == (Access(made[1], equation.lhs.indices),):
-                        return poly.generator(("access", equation.lhs.tensor, made[2]))
+                place = Access(made[1], equation.lhs.indices)
+                if rhs == Call(name, (place,)):
+                    return poly.generator(("access", equation.lhs.tensor, made[2]))
         return poly.generator(("call", name, 0, poly.canonical(argument, self.facts)))
 
     def _slope(self, name: str, argument: Poly) -> Poly:

@@ -297,7 +297,8 @@ def test_a_hostile_name_is_refused(name: str) -> None:
 
 
 def test_a_batch_may_number_samples_by_a_declared_index():
-    text = "dim N\nindex n: N, k: 3\nbatch n\ninput x[n,k]\nparam w[k]\nloss E = mean[n,k](w[k]*x[n,k])\n"
+    sizes = "dim N\nindex n: N, k: 3\nbatch n\n"
+    text = sizes + "input x[n,k]\nparam w[k]\nloss E = mean[n,k](w[k]*x[n,k])\n"
 
     network = parse(text)
 
