@@ -25,7 +25,7 @@ from derivgen.verify.claims import (
     numbered_update,
     updated,
 )
-from derivgen.verify.guesses import on_guesses
+from derivgen.verify.guesses import on_guesses, with_layers
 from derivgen.verify.judge import Member, judge_terms, resolve_members, unread
 from derivgen.verify.report import Finding
 from derivgen.verify.scanner import Block
@@ -125,6 +125,7 @@ def _on_stage(chain: tree.Chain, source: str, stage: Stage, desk: Desk) -> list[
         if found is not None:
             return found
     findings = judge_terms(members, claim, stage, source, desk.notebook)
+    findings = with_layers(findings, chain, stage, desk)
     if rate:
         words = desk.notebook.say("rate-one")
         findings[-1] = replace(

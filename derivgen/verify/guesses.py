@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from derivgen.formulas import tree
+from derivgen.formulas.conventions import table_rows
 from derivgen.formulas.terms import Ref, Term, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.formulas.usual import guesses
@@ -52,6 +53,20 @@ def on_guesses(chain: tree.Chain, source: str, desk: Desk, judge: Judge) -> list
             failed.append((stage, words))
             shapeless += 1
     return _mended(chain, source, desk, judge, failed)
+
+
+def with_layers(
+    findings: list[Finding], chain: tree.Chain, stage: Stage, desk: Desk
+) -> list[Finding]:
+    """Say which tensors the layered names of a chain were read as, where the network has others."""
+    names = [n for m in chain.members for n in names_of(m) if n.sup or n.sub]
+    letters = {n.base.lower() for n in names} & {s.lower() for s in stage.symbols.conventional}
+    rows = [r for r in table_rows(stage.network) if r[0].lower() in letters] if letters else []
+    if not rows:
+        return findings
+    words = desk.notebook.say("guess", text=", ".join(rows))
+    read = ("agrees", "proved", "holds_if")
+    return [f if f.reason or f.verdict not in read else replace(f, reason=words) for f in findings]
 
 
 def _tables(chain: tree.Chain, desk: Desk) -> Iterator[Mapping[str, str]]:
