@@ -1887,10 +1887,10 @@ inline double number_option(const std::string& flag, const std::string& text) {
   return value;
 }
 
-inline int count_option(const std::string& flag, const std::string& text) {
+inline int count_option(const std::string& flag, const std::string& text, int least = 1) {
   const double value = number_option(flag, text);
-  if (value < 1 || value != std::floor(value) || value > std::numeric_limits<int>::max()) {
-    throw Failure(exit_usage, flag, "Expected a whole number from 1, found " + quoted(text) + ".");
+  if (value < least || value != std::floor(value) || value > std::numeric_limits<int>::max()) {
+    throw Failure(exit_usage, flag, "Expected a whole number from " + std::to_string(least) + ", found " + quoted(text) + ".");
   }
   return static_cast<int>(value);
 }
@@ -1943,7 +1943,7 @@ inline bool take_training(Options& options, const std::string& flag, const std::
   if (flag == "--holdout")
     options.holdout = number_option(flag, value);
   else if (flag == "--epochs")
-    options.epochs = count_option(flag, value);
+    options.epochs = count_option(flag, value, 0);
   else if (flag == "--batch")
     options.batch = count_option(flag, value);
   else if (flag == "--lr")

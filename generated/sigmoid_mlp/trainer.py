@@ -1409,6 +1409,14 @@ def positive(text):
     return value
 
 
+def count(text):
+    """Return a whole number from 0."""
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 def setting(text):
     """Return the name and the number of NAME=VALUE."""
     name, _, value = text.partition("=")
@@ -1449,7 +1457,7 @@ def parser():
     add("--output", metavar="FILE", help="write predictions there")
     add("--test", nargs="+", metavar="FILE", help="data to test on")
     add("--holdout", type=fraction, metavar="X", help="every round(1/X)-th row, from 0, is a test")
-    add("--epochs", type=positive, default=EPOCHS, help=f"passes over the data ({EPOCHS})")
+    add("--epochs", type=count, default=EPOCHS, help=f"passes over the data ({EPOCHS})")
     add("--batch", type=positive, default=BATCH, help=f"samples a step ({BATCH})")
     add("--lr", type=float, help="learning rate")
     add("--optimiser", default=OPTIMISER, metavar="NAME", help=", ".join(OPTIMISERS))
