@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from derivgen.verify import Report as Verdicts
 
 
+# The comments of emitted code cite the notes' equations for networks of up to so many.
+LONGEST_NUMBERED = 40
+
+
 @dataclass(frozen=True)
 class Net:
     """A network and what can be done with it; make one with `network` or `load`."""
@@ -66,7 +70,18 @@ class Net:
         from derivgen.lowering import lower
         from derivgen.targets.emit import emit
 
-        return emit(lower(self._derivation, dims), target, dtype, predict_only)
+        numbers = self._equation_numbers()
+        return emit(lower(self._derivation, dims, numbers=numbers), target, dtype, predict_only)
+
+    def _equation_numbers(self) -> dict[str, int]:
+        """Return the notes' equation numbers, which emitted comments cite.
+
+        Laying out the notes costs more than emitting; of a deep network nobody reads them.
+        """
+        from derivgen.notes.render import equation_numbers
+
+        short = len(self.network.equations) <= LONGEST_NUMBERED
+        return equation_numbers(self._derivation) if short else {}
 
     def emit(
         self, target: str = "numpy", dtype: str = "float32", predict_only: bool = False

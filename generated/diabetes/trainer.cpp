@@ -345,21 +345,21 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   real* __restrict const h = work.h.data();
   const real* const c = parameters.c.data();
   real* __restrict const yhat = work.yhat.data();
-  // z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
+  // (1) z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
   multiply<real>(N, 8, 10, {x, 10, 1}, {W_h, 1, 10}, {z_h, 8, 1}, real(1), false);
-  // z_h[n,o] += b_h[o]
+  // (1) z_h[n,o] += b_h[o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 8; ++o) {
       z_h[n * 8 + o] += b_h[o];
     }
   }
-  // h[n,o] = tanh(z_h[n,o])
+  // (3) h[n,o] = tanh(z_h[n,o])
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 8; ++o) {
       h[n * 8 + o] = std::tanh(z_h[n * 8 + o]);
     }
   }
-  // yhat[n] = sum[j](50*w[j]*h[n,j])
+  // (5) yhat[n] = sum[j](50*w[j]*h[n,j])
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int j = 0; j < 8; ++j) {
@@ -367,7 +367,7 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
     }
     yhat[n] = sum;
   }
-  // yhat[n] += c
+  // (5) yhat[n] += c
   for (int n = 0; n < N; ++n) {
     yhat[n] += c[0];
   }
@@ -381,7 +381,7 @@ void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Bat
   const real* const yhat = work.yhat.data();
   const real* const y = batch.y.data();
   real* __restrict const E = work.E.data();
-  // E[n] = (yhat[n] - y[n])^2
+  // (6) E[n] = (yhat[n] - y[n])^2
   for (int n = 0; n < N; ++n) {
     E[n] = square(yhat[n] - y[n]);
   }
@@ -442,23 +442,23 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   real* __restrict const adj_w = gradients.w.data();
   real* __restrict const adj_b_h = gradients.b_h.data();
   real* __restrict const adj_W_h = gradients.W_h.data();
-  // adj_yhat[n] = 2*(yhat[n] - y[n])
+  // (7) adj_yhat[n] = 2*(yhat[n] - y[n])
   for (int n = 0; n < N; ++n) {
     adj_yhat[n] = 2 * (yhat[n] - y[n]);
   }
-  // adj_h[n,o] = 50*adj_yhat[n]*w[o]
+  // (9) adj_h[n,o] = 50*adj_yhat[n]*w[o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 8; ++o) {
       adj_h[n * 8 + o] = 50 * adj_yhat[n] * w[o];
     }
   }
-  // adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
+  // (12) adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 8; ++o) {
       adj_z_h[n * 8 + o] = adj_h[n * 8 + o] * (1 - square(h[n * 8 + o]));
     }
   }
-  // adj_c = sum[n](adj_yhat[n]/N)
+  // (15) adj_c = sum[n](adj_yhat[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -466,7 +466,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_c[0] = sum / real(N);
   }
-  // adj_w[j] = sum[n](50*adj_yhat[n]*h[n,j]/N)
+  // (17) adj_w[j] = sum[n](50*adj_yhat[n]*h[n,j]/N)
   for (int j = 0; j < 8; ++j) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -474,7 +474,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w[j] = sum / real(N);
   }
-  // adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+  // (20) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
   for (int o = 0; o < 8; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -482,7 +482,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b_h[o] = sum / real(N);
   }
-  // adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+  // (23) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
   multiply<real>(8, 10, N, {adj_z_h, 1, 8}, {x, 10, 1}, {adj_W_h, 10, 1}, 1 / real(N), false);
 }
 

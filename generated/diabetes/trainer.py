@@ -145,15 +145,15 @@ def forward(params, batch):
     b_h = params["b_h"]
     w = params["w"]
     c = params["c"]
-    # z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
+    # (1) z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
     z_h = x @ W_h.T
-    # z_h[n,o] += b_h[o]
+    # (1) z_h[n,o] += b_h[o]
     z_h += b_h
-    # h[n,o] = tanh(z_h[n,o])
+    # (3) h[n,o] = tanh(z_h[n,o])
     h = np.tanh(z_h)
-    # yhat[n] = sum[j](50*w[j]*h[n,j])
+    # (5) yhat[n] = sum[j](50*w[j]*h[n,j])
     yhat = h @ (50 * w)
-    # yhat[n] += c
+    # (5) yhat[n] += c
     yhat += c
     return {
         "h": h,
@@ -166,7 +166,7 @@ def loss(params, batch, values):
     """Return the mean loss of a batch; what the gradients need of it is added to ``values``."""
     yhat = values["yhat"]
     y = batch["y"]
-    # E[n] = (yhat[n] - y[n])^2
+    # (6) E[n] = (yhat[n] - y[n])^2
     E = (yhat - y) ** 2
     values |= {
         "E": E,
@@ -194,19 +194,19 @@ def backward(params, batch, values):
     h = values["h"]
     x = batch["x"]
     N = len(batch["x"])
-    # adj_yhat[n] = 2*(yhat[n] - y[n])
+    # (7) adj_yhat[n] = 2*(yhat[n] - y[n])
     adj_yhat = 2 * (yhat - y)
-    # adj_h[n,o] = 50*adj_yhat[n]*w[o]
+    # (9) adj_h[n,o] = 50*adj_yhat[n]*w[o]
     adj_h = 50 * adj_yhat[:, None] * w
-    # adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
+    # (12) adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
     adj_z_h = adj_h * (1 - h**2)
-    # adj_c = sum[n](adj_yhat[n]/N)
+    # (15) adj_c = sum[n](adj_yhat[n]/N)
     adj_c = adj_yhat.sum() / N
-    # adj_w[j] = sum[n](50*adj_yhat[n]*h[n,j]/N)
+    # (17) adj_w[j] = sum[n](50*adj_yhat[n]*h[n,j]/N)
     adj_w = 50 * (h.T @ adj_yhat) / N
-    # adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+    # (20) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
     adj_b_h = adj_z_h.sum(axis=0) / N
-    # adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+    # (23) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
     adj_W_h = adj_z_h.T @ x / N
     return {
         "w": adj_w,

@@ -234,9 +234,9 @@ void forward(const Parameters<real>& parameters, [[maybe_unused]] const Batch<re
   const real* const a = parameters.a.data();
   real* __restrict const u = work.u.data();
   real* __restrict const v = work.v.data();
-  // u = b*c
+  // (1) u = b*c
   u[0] = b[0] * c[0];
-  // v = a + u
+  // (2) v = a + u
   v[0] = a[0] + u[0];
 }
 
@@ -246,7 +246,7 @@ void forward_loss([[maybe_unused]] const Parameters<real>& parameters,
                   [[maybe_unused]] const Batch<real>& batch, Workspace<real>& work) {
   const real* const v = work.v.data();
   real* __restrict const J = work.J.data();
-  // J = 3*v
+  // (3) J = 3*v
   J[0] = 3 * v[0];
 }
 
@@ -295,11 +295,11 @@ void backward(const Parameters<real>& parameters, [[maybe_unused]] const Batch<r
   real* __restrict const adj_a = gradients.a.data();
   real* __restrict const adj_b = gradients.b.data();
   real* __restrict const adj_c = gradients.c.data();
-  // adj_a = 3
+  // (8) adj_a = 3
   adj_a[0] = 3;
-  // adj_b = 3*c
+  // (10) adj_b = 3*c
   adj_b[0] = 3 * c[0];
-  // adj_c = 3*b
+  // (12) adj_c = 3*b
   adj_c[0] = 3 * b[0];
 }
 

@@ -133,9 +133,9 @@ def forward(params, batch):
     b = params["b"]
     c = params["c"]
     a = params["a"]
-    # u = b*c
+    # (1) u = b*c
     u = b * c
-    # v = a + u
+    # (2) v = a + u
     v = a + u
     return {
         "v": v,
@@ -146,7 +146,7 @@ def forward(params, batch):
 def loss(params, batch, values):
     """Return the loss; what the gradients need of it is added to ``values``."""
     v = values["v"]
-    # J = 3*v
+    # (3) J = 3*v
     J = 3 * v
     values |= {
         "J": J,
@@ -170,11 +170,11 @@ def backward(params, batch, values):
     """Return the gradient of the loss by every parameter; ``adj_A`` is the derivative by ``A``."""
     c = params["c"]
     b = params["b"]
-    # adj_a = 3
+    # (8) adj_a = 3
     adj_a = 3
-    # adj_b = 3*c
+    # (10) adj_b = 3*c
     adj_b = 3 * c
-    # adj_c = 3*b
+    # (12) adj_c = 3*b
     adj_c = 3 * b
     return {
         "a": adj_a,

@@ -364,23 +364,23 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   real* __restrict const exp_yhat = work.exp_yhat.data();
   real* __restrict const sum_yhat = work.sum_yhat.data();
   real* __restrict const yhat = work.yhat.data();
-  // z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
+  // (1) z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
   multiply<real>(N, 16, 4, {x, 4, 1}, {W_h, 1, 4}, {z_h, 16, 1}, real(1), false);
-  // z_h[n,o] += b_h[o]
+  // (1) z_h[n,o] += b_h[o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 16; ++o) {
       z_h[n * 16 + o] += b_h[o];
     }
   }
-  // h[n,o] = tanh(z_h[n,o])
+  // (3) h[n,o] = tanh(z_h[n,o])
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 16; ++o) {
       h[n * 16 + o] = std::tanh(z_h[n * 16 + o]);
     }
   }
-  // z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
+  // (5) z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
   multiply<real>(N, 3, 16, {h, 16, 1}, {W_yhat, 1, 16}, {z_yhat, 3, 1}, real(1), false);
-  // z_yhat[n,o] += b_yhat[o]
+  // (5) z_yhat[n,o] += b_yhat[o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 3; ++o) {
       z_yhat[n * 3 + o] += b_yhat[o];
@@ -400,7 +400,7 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
       exp_yhat[n * 3 + o2] = std::exp(z_yhat[n * 3 + o2] - max_yhat[n]);
     }
   }
-  // sum_yhat[n] = sum[o2](exp_yhat[n,o2])
+  // (7) sum_yhat[n] = sum[o2](exp_yhat[n,o2])
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int o2 = 0; o2 < 3; ++o2) {
@@ -408,7 +408,7 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
     }
     sum_yhat[n] = sum;
   }
-  // yhat[n,o] = exp_yhat[n,o]/sum_yhat[n]
+  // (8) yhat[n,o] = exp_yhat[n,o]/sum_yhat[n]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 3; ++o) {
       yhat[n * 3 + o] = exp_yhat[n * 3 + o] / sum_yhat[n];
@@ -426,7 +426,7 @@ void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Bat
   const real* const max_yhat = work.max_yhat.data();
   const real* const sum_yhat = work.sum_yhat.data();
   real* __restrict const E = work.E.data();
-  // E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_yhat[n] - log(sum_yhat[n])))
+  // (10) E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_yhat[n] - log(sum_yhat[n])))
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int k = 0; k < 3; ++k) {
@@ -491,21 +491,21 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   real* __restrict const adj_W_yhat = gradients.W_yhat.data();
   real* __restrict const adj_b_h = gradients.b_h.data();
   real* __restrict const adj_W_h = gradients.W_h.data();
-  // adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
+  // (16) adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 3; ++o) {
       adj_z_yhat[n * 3 + o] = yhat[n * 3 + o] - y[n * 3 + o];
     }
   }
-  // adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
+  // (19) adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
   multiply<real>(N, 16, 3, {adj_z_yhat, 3, 1}, {W_yhat, 16, 1}, {adj_h, 16, 1}, real(1), false);
-  // adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
+  // (22) adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 16; ++o) {
       adj_z_h[n * 16 + o] = adj_h[n * 16 + o] * (1 - square(h[n * 16 + o]));
     }
   }
-  // adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
+  // (25) adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
   for (int o = 0; o < 3; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -513,9 +513,9 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b_yhat[o] = sum / real(N);
   }
-  // adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
+  // (28) adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
   multiply<real>(3, 16, N, {adj_z_yhat, 1, 3}, {h, 16, 1}, {adj_W_yhat, 16, 1}, 1 / real(N), false);
-  // adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+  // (31) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
   for (int o = 0; o < 16; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -523,7 +523,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b_h[o] = sum / real(N);
   }
-  // adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+  // (34) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
   multiply<real>(16, 4, N, {adj_z_h, 1, 16}, {x, 4, 1}, {adj_W_h, 4, 1}, 1 / real(N), false);
 }
 

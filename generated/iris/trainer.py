@@ -143,23 +143,23 @@ def forward(params, batch):
     b_h = params["b_h"]
     W_yhat = params["W_yhat"]
     b_yhat = params["b_yhat"]
-    # z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
+    # (1) z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
     z_h = x @ W_h.T
-    # z_h[n,o] += b_h[o]
+    # (1) z_h[n,o] += b_h[o]
     z_h += b_h
-    # h[n,o] = tanh(z_h[n,o])
+    # (3) h[n,o] = tanh(z_h[n,o])
     h = np.tanh(z_h)
-    # z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
+    # (5) z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
     z_yhat = h @ W_yhat.T
-    # z_yhat[n,o] += b_yhat[o]
+    # (5) z_yhat[n,o] += b_yhat[o]
     z_yhat += b_yhat
     # max_yhat[n] = max[o2](z_yhat[n,o2])
     max_yhat = z_yhat.max(axis=1)
     # exp_yhat[n,o2] = exp(z_yhat[n,o2] - max_yhat[n])
     exp_yhat = np.exp(z_yhat - max_yhat[:, None])
-    # sum_yhat[n] = sum[o2](exp_yhat[n,o2])
+    # (7) sum_yhat[n] = sum[o2](exp_yhat[n,o2])
     sum_yhat = exp_yhat.sum(axis=1)
-    # yhat[n,o] = exp_yhat[n,o]/sum_yhat[n]
+    # (8) yhat[n,o] = exp_yhat[n,o]/sum_yhat[n]
     yhat = exp_yhat / sum_yhat[:, None]
     return {
         "h": h,
@@ -177,7 +177,7 @@ def loss(params, batch, values):
     z_yhat = values["z_yhat"]
     max_yhat = values["max_yhat"]
     sum_yhat = values["sum_yhat"]
-    # E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_yhat[n] - log(sum_yhat[n])))
+    # (10) E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_yhat[n] - log(sum_yhat[n])))
     part1 = y * (z_yhat - max_yhat[:, None] - np.log(sum_yhat[:, None]))
     E = -part1.sum(axis=1)
     values |= {
@@ -206,19 +206,19 @@ def backward(params, batch, values):
     h = values["h"]
     x = batch["x"]
     N = len(batch["x"])
-    # adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
+    # (16) adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
     adj_z_yhat = yhat - y
-    # adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
+    # (19) adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
     adj_h = adj_z_yhat @ W_yhat
-    # adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
+    # (22) adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
     adj_z_h = adj_h * (1 - h**2)
-    # adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
+    # (25) adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
     adj_b_yhat = adj_z_yhat.sum(axis=0) / N
-    # adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
+    # (28) adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
     adj_W_yhat = adj_z_yhat.T @ h / N
-    # adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+    # (31) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
     adj_b_h = adj_z_h.sum(axis=0) / N
-    # adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+    # (34) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
     adj_W_h = adj_z_h.T @ x / N
     return {
         "W_h": adj_W_h,

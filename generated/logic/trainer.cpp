@@ -331,11 +331,11 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   const real* const q = batch.q.data();
   real* __restrict const z_a_and = work.z_a_and.data();
   real* __restrict const a_and = work.a_and.data();
-  // z_a_and[n] = theta_and[0] + theta_and[1]*q[n,0] + theta_and[2]*q[n,1]
+  // (1) z_a_and[n] = theta_and[0] + theta_and[1]*q[n,0] + theta_and[2]*q[n,1]
   for (int n = 0; n < N; ++n) {
     z_a_and[n] = theta_and[0] + theta_and[1] * q[n * 2] + theta_and[2] * q[n * 2 + 1];
   }
-  // a_and[n] = sigmoid(z_a_and[n])
+  // (2) a_and[n] = sigmoid(z_a_and[n])
   for (int n = 0; n < N; ++n) {
     a_and[n] = sigmoid(z_a_and[n]);
   }
@@ -365,15 +365,15 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
   const real* const y_in = batch.y_in.data();
   real* __restrict const inside = work.inside.data();
   real* __restrict const E = work.E.data();
-  // z_a_or[n] = theta_or[0] + theta_or[1]*q[n,0] + theta_or[2]*q[n,1]
+  // (3) z_a_or[n] = theta_or[0] + theta_or[1]*q[n,0] + theta_or[2]*q[n,1]
   for (int n = 0; n < N; ++n) {
     z_a_or[n] = theta_or[0] + theta_or[1] * q[n * 2] + theta_or[2] * q[n * 2 + 1];
   }
-  // a_or[n] = sigmoid(z_a_or[n])
+  // (4) a_or[n] = sigmoid(z_a_or[n])
   for (int n = 0; n < N; ++n) {
     a_or[n] = sigmoid(z_a_or[n]);
   }
-  // z_half[n,r,h] = sum[c](sharp*A[r,h,c]*p[n,c])
+  // (5) z_half[n,r,h] = sum[c](sharp*A[r,h,c]*p[n,c])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       for (int h = 0; h < H; ++h) {
@@ -385,7 +385,7 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
       }
     }
   }
-  // z_half[n,r,h] += sharp*o[r,h]
+  // (5) z_half[n,r,h] += sharp*o[r,h]
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       for (int h = 0; h < H; ++h) {
@@ -393,7 +393,7 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
       }
     }
   }
-  // half[n,r,h] = sigmoid(z_half[n,r,h])
+  // (6) half[n,r,h] = sigmoid(z_half[n,r,h])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       for (int h = 0; h < H; ++h) {
@@ -401,7 +401,7 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
       }
     }
   }
-  // z_region[n,r] = sum[h](20*half[n,r,h])
+  // (8) z_region[n,r] = sum[h](20*half[n,r,h])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       real sum = 0;
@@ -411,19 +411,19 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
       z_region[n * R + r] = sum;
     }
   }
-  // z_region[n,r] += -50
+  // (8) z_region[n,r] += -50
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       z_region[n * R + r] -= 50;
     }
   }
-  // region[n,r] = sigmoid(z_region[n,r])
+  // (10) region[n,r] = sigmoid(z_region[n,r])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       region[n * R + r] = sigmoid(z_region[n * R + r]);
     }
   }
-  // z_inside[n] = sum[r](20*region[n,r])
+  // (12) z_inside[n] = sum[r](20*region[n,r])
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int r = 0; r < R; ++r) {
@@ -431,15 +431,16 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
     }
     z_inside[n] = sum;
   }
-  // z_inside[n] += -10
+  // (12) z_inside[n] += -10
   for (int n = 0; n < N; ++n) {
     z_inside[n] -= 10;
   }
-  // inside[n] = sigmoid(z_inside[n])
+  // (13) inside[n] = sigmoid(z_inside[n])
   for (int n = 0; n < N; ++n) {
     inside[n] = sigmoid(z_inside[n]);
   }
-  // E[n] = 1/2*((y_and[n] - a_and[n])^2 + (y_or[n] - a_or[n])^2 + (y_in[n] - inside[n])^2)
+  // (14) E[n] = 1/2*((y_and[n] - a_and[n])^2 + (y_or[n] - a_or[n])^2 + (y_in[n] -
+  //     inside[n])^2)
   for (int n = 0; n < N; ++n) {
     E[n] = real(0.5)
         * (square(y_and[n] - a_and[n]) + square(y_or[n] - a_or[n]) + square(y_in[n] - inside[n]));
@@ -514,27 +515,27 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
   real* __restrict const adj_A = gradients.A.data();
   real* __restrict const adj_theta_or = gradients.theta_or.data();
   real* __restrict const adj_theta_and = gradients.theta_and.data();
-  // adj_inside[n] = inside[n] - y_in[n]
+  // (17) adj_inside[n] = inside[n] - y_in[n]
   for (int n = 0; n < N; ++n) {
     adj_inside[n] = inside[n] - y_in[n];
   }
-  // adj_z_inside[n] = adj_inside[n]*inside[n]*(1 - inside[n])
+  // (19) adj_z_inside[n] = adj_inside[n]*inside[n]*(1 - inside[n])
   for (int n = 0; n < N; ++n) {
     adj_z_inside[n] = adj_inside[n] * inside[n] * (1 - inside[n]);
   }
-  // adj_region[n,r] = 20*adj_z_inside[n]
+  // (21) adj_region[n,r] = 20*adj_z_inside[n]
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       adj_region[n * R + r] = 20 * adj_z_inside[n];
     }
   }
-  // adj_z_region[n,r] = adj_region[n,r]*region[n,r]*(1 - region[n,r])
+  // (24) adj_z_region[n,r] = adj_region[n,r]*region[n,r]*(1 - region[n,r])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       adj_z_region[n * R + r] = adj_region[n * R + r] * region[n * R + r] * (1 - region[n * R + r]);
     }
   }
-  // adj_half[n,r,h] = 20*adj_z_region[n,r]
+  // (27) adj_half[n,r,h] = 20*adj_z_region[n,r]
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       for (int h = 0; h < H; ++h) {
@@ -542,7 +543,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       }
     }
   }
-  // adj_z_half[n,r,h] = adj_half[n,r,h]*half[n,r,h]*(1 - half[n,r,h])
+  // (30) adj_z_half[n,r,h] = adj_half[n,r,h]*half[n,r,h]*(1 - half[n,r,h])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       for (int h = 0; h < H; ++h) {
@@ -551,23 +552,23 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       }
     }
   }
-  // adj_a_or[n] = a_or[n] - y_or[n]
+  // (32) adj_a_or[n] = a_or[n] - y_or[n]
   for (int n = 0; n < N; ++n) {
     adj_a_or[n] = a_or[n] - y_or[n];
   }
-  // adj_z_a_or[n] = adj_a_or[n]*a_or[n]*(1 - a_or[n])
+  // (34) adj_z_a_or[n] = adj_a_or[n]*a_or[n]*(1 - a_or[n])
   for (int n = 0; n < N; ++n) {
     adj_z_a_or[n] = adj_a_or[n] * a_or[n] * (1 - a_or[n]);
   }
-  // adj_a_and[n] = a_and[n] - y_and[n]
+  // (35) adj_a_and[n] = a_and[n] - y_and[n]
   for (int n = 0; n < N; ++n) {
     adj_a_and[n] = a_and[n] - y_and[n];
   }
-  // adj_z_a_and[n] = adj_a_and[n]*a_and[n]*(1 - a_and[n])
+  // (37) adj_z_a_and[n] = adj_a_and[n]*a_and[n]*(1 - a_and[n])
   for (int n = 0; n < N; ++n) {
     adj_z_a_and[n] = adj_a_and[n] * a_and[n] * (1 - a_and[n]);
   }
-  // adj_o[r,h] = sum[n](adj_z_half[n,r,h]*sharp/N)
+  // (39) adj_o[r,h] = sum[n](adj_z_half[n,r,h]*sharp/N)
   for (int r = 0; r < R; ++r) {
     for (int h = 0; h < H; ++h) {
       real sum = 0;
@@ -577,7 +578,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       adj_o[r * H + h] = sum / real(N);
     }
   }
-  // adj_A[r,h,c] = sum[n](adj_z_half[n,r,h]*sharp*p[n,c]/N)
+  // (42) adj_A[r,h,c] = sum[n](adj_z_half[n,r,h]*sharp*p[n,c]/N)
   for (int r = 0; r < R; ++r) {
     for (int h = 0; h < H; ++h) {
       for (int c = 0; c < 2; ++c) {
@@ -589,7 +590,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       }
     }
   }
-  // adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
+  // (45) adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -597,7 +598,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_or[0] = sum / real(N);
   }
-  // adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
+  // (45) adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -605,7 +606,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_or[1] = sum / real(N);
   }
-  // adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
+  // (45) adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -613,7 +614,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_or[2] = sum / real(N);
   }
-  // adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
+  // (48) adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -621,7 +622,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_and[0] = sum / real(N);
   }
-  // adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
+  // (48) adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -629,7 +630,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_and[1] = sum / real(N);
   }
-  // adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
+  // (48) adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {

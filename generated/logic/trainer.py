@@ -180,10 +180,10 @@ def forward(params, batch):
     """Return the tensors computed from the inputs: the output, and what the gradients need."""
     theta_and = params["theta_and"]
     q = batch["q"]
-    # z_a_and[n] = theta_and[0] + theta_and[1]*q[n,0] + theta_and[2]*q[n,1]
+    # (1) z_a_and[n] = theta_and[0] + theta_and[1]*q[n,0] + theta_and[2]*q[n,1]
     part1 = theta_and[1] * q[:, 0]
     z_a_and = theta_and[0] + part1 + theta_and[2] * q[:, 1]
-    # a_and[n] = sigmoid(z_a_and[n])
+    # (2) a_and[n] = sigmoid(z_a_and[n])
     a_and = sigmoid(z_a_and)
     return {
         "a_and": a_and,
@@ -203,30 +203,30 @@ def loss(params, batch, values):
     a_and = values["a_and"]
     y_or = batch["y_or"]
     y_in = batch["y_in"]
-    # z_a_or[n] = theta_or[0] + theta_or[1]*q[n,0] + theta_or[2]*q[n,1]
+    # (3) z_a_or[n] = theta_or[0] + theta_or[1]*q[n,0] + theta_or[2]*q[n,1]
     part1 = theta_or[1] * q[:, 0]
     z_a_or = theta_or[0] + part1 + theta_or[2] * q[:, 1]
-    # a_or[n] = sigmoid(z_a_or[n])
+    # (4) a_or[n] = sigmoid(z_a_or[n])
     a_or = sigmoid(z_a_or)
-    # z_half[n,r,h] = sum[c](sharp*A[r,h,c]*p[n,c])
+    # (5) z_half[n,r,h] = sum[c](sharp*A[r,h,c]*p[n,c])
     z_half = np.tensordot(sharp * p, A, axes=([1], [2]))
-    # z_half[n,r,h] += sharp*o[r,h]
+    # (5) z_half[n,r,h] += sharp*o[r,h]
     z_half += sharp * o
-    # half[n,r,h] = sigmoid(z_half[n,r,h])
+    # (6) half[n,r,h] = sigmoid(z_half[n,r,h])
     half = sigmoid(z_half)
-    # z_region[n,r] = sum[h](20*half[n,r,h])
+    # (8) z_region[n,r] = sum[h](20*half[n,r,h])
     z_region = 20 * half.sum(axis=2)
-    # z_region[n,r] += -50
+    # (8) z_region[n,r] += -50
     z_region -= 50
-    # region[n,r] = sigmoid(z_region[n,r])
+    # (10) region[n,r] = sigmoid(z_region[n,r])
     region = sigmoid(z_region)
-    # z_inside[n] = sum[r](20*region[n,r])
+    # (12) z_inside[n] = sum[r](20*region[n,r])
     z_inside = 20 * region.sum(axis=1)
-    # z_inside[n] += -10
+    # (12) z_inside[n] += -10
     z_inside -= 10
-    # inside[n] = sigmoid(z_inside[n])
+    # (13) inside[n] = sigmoid(z_inside[n])
     inside = sigmoid(z_inside)
-    # E[n] = 1/2*((y_and[n] - a_and[n])^2 + (y_or[n] - a_or[n])^2 + (y_in[n] - inside[n])^2)
+    # (14) E[n] = 1/2*((y_and[n] - a_and[n])^2 + (y_or[n] - a_or[n])^2 + (y_in[n] - inside[n])^2)
     part2 = (y_and - a_and) ** 2
     E = 0.5 * (part2 + (y_or - a_or) ** 2 + (y_in - inside) ** 2)
     values |= {
@@ -266,43 +266,43 @@ def backward(params, batch, values):
     q = batch["q"]
     N = len(batch["q"])
     dtype = params["theta_and"].dtype
-    # adj_inside[n] = inside[n] - y_in[n]
+    # (17) adj_inside[n] = inside[n] - y_in[n]
     adj_inside = inside - y_in
-    # adj_z_inside[n] = adj_inside[n]*inside[n]*(1 - inside[n])
+    # (19) adj_z_inside[n] = adj_inside[n]*inside[n]*(1 - inside[n])
     adj_z_inside = adj_inside * inside * (1 - inside)
-    # adj_region[n,r] = 20*adj_z_inside[n]
+    # (21) adj_region[n,r] = 20*adj_z_inside[n]
     adj_region = np.broadcast_to(20 * adj_z_inside[:, None], (N, 2)).copy()
-    # adj_z_region[n,r] = adj_region[n,r]*region[n,r]*(1 - region[n,r])
+    # (24) adj_z_region[n,r] = adj_region[n,r]*region[n,r]*(1 - region[n,r])
     adj_z_region = adj_region * region * (1 - region)
-    # adj_half[n,r,h] = 20*adj_z_region[n,r]
+    # (27) adj_half[n,r,h] = 20*adj_z_region[n,r]
     adj_half = np.broadcast_to(20 * adj_z_region[:, :, None], (N, 2, 3)).copy()
-    # adj_z_half[n,r,h] = adj_half[n,r,h]*half[n,r,h]*(1 - half[n,r,h])
+    # (30) adj_z_half[n,r,h] = adj_half[n,r,h]*half[n,r,h]*(1 - half[n,r,h])
     adj_z_half = adj_half * half * (1 - half)
-    # adj_a_or[n] = a_or[n] - y_or[n]
+    # (32) adj_a_or[n] = a_or[n] - y_or[n]
     adj_a_or = a_or - y_or
-    # adj_z_a_or[n] = adj_a_or[n]*a_or[n]*(1 - a_or[n])
+    # (34) adj_z_a_or[n] = adj_a_or[n]*a_or[n]*(1 - a_or[n])
     adj_z_a_or = adj_a_or * a_or * (1 - a_or)
-    # adj_a_and[n] = a_and[n] - y_and[n]
+    # (35) adj_a_and[n] = a_and[n] - y_and[n]
     adj_a_and = a_and - y_and
-    # adj_z_a_and[n] = adj_a_and[n]*a_and[n]*(1 - a_and[n])
+    # (37) adj_z_a_and[n] = adj_a_and[n]*a_and[n]*(1 - a_and[n])
     adj_z_a_and = adj_a_and * a_and * (1 - a_and)
-    # adj_o[r,h] = sum[n](adj_z_half[n,r,h]*sharp/N)
+    # (39) adj_o[r,h] = sum[n](adj_z_half[n,r,h]*sharp/N)
     adj_o = sharp * adj_z_half.sum(axis=0) / N
-    # adj_A[r,h,c] = sum[n](adj_z_half[n,r,h]*sharp*p[n,c]/N)
+    # (42) adj_A[r,h,c] = sum[n](adj_z_half[n,r,h]*sharp*p[n,c]/N)
     adj_A = sharp * (adj_z_half.transpose(1, 2, 0) @ p) / N
-    # adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
+    # (45) adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
     adj_theta_or = np.empty((3,), dtype)
     adj_theta_or[0] = adj_z_a_or.sum() / N
-    # adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
+    # (45) adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
     adj_theta_or[1] = (adj_z_a_or * q[:, 0]).sum() / N
-    # adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
+    # (45) adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
     adj_theta_or[2] = (adj_z_a_or * q[:, 1]).sum() / N
-    # adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
+    # (48) adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
     adj_theta_and = np.empty((3,), dtype)
     adj_theta_and[0] = adj_z_a_and.sum() / N
-    # adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
+    # (48) adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
     adj_theta_and[1] = (adj_z_a_and * q[:, 0]).sum() / N
-    # adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
+    # (48) adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
     adj_theta_and[2] = (adj_z_a_and * q[:, 1]).sum() / N
     return {
         "theta_and": adj_theta_and,

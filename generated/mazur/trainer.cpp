@@ -342,27 +342,27 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   const real* const b2 = parameters.b2.data();
   real* __restrict const net_o1 = work.net_o1.data();
   real* __restrict const out_o1 = work.out_o1.data();
-  // net_h1[n] = w1*i1[n] + w2*i2[n] + b1
+  // (1) net_h1[n] = w1*i1[n] + w2*i2[n] + b1
   for (int n = 0; n < N; ++n) {
     net_h1[n] = w1[0] * i1[n] + w2[0] * i2[n] + b1[0];
   }
-  // net_h2[n] = w3*i1[n] + w4*i2[n] + b1
+  // (2) net_h2[n] = w3*i1[n] + w4*i2[n] + b1
   for (int n = 0; n < N; ++n) {
     net_h2[n] = w3[0] * i1[n] + w4[0] * i2[n] + b1[0];
   }
-  // out_h1[n] = sigmoid(net_h1[n])
+  // (3) out_h1[n] = sigmoid(net_h1[n])
   for (int n = 0; n < N; ++n) {
     out_h1[n] = sigmoid(net_h1[n]);
   }
-  // out_h2[n] = sigmoid(net_h2[n])
+  // (4) out_h2[n] = sigmoid(net_h2[n])
   for (int n = 0; n < N; ++n) {
     out_h2[n] = sigmoid(net_h2[n]);
   }
-  // net_o1[n] = w5*out_h1[n] + w6*out_h2[n] + b2
+  // (5) net_o1[n] = w5*out_h1[n] + w6*out_h2[n] + b2
   for (int n = 0; n < N; ++n) {
     net_o1[n] = w5[0] * out_h1[n] + w6[0] * out_h2[n] + b2[0];
   }
-  // out_o1[n] = sigmoid(net_o1[n])
+  // (7) out_o1[n] = sigmoid(net_o1[n])
   for (int n = 0; n < N; ++n) {
     out_o1[n] = sigmoid(net_o1[n]);
   }
@@ -386,23 +386,23 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
   real* __restrict const E_o1 = work.E_o1.data();
   real* __restrict const E_o2 = work.E_o2.data();
   real* __restrict const E = work.E.data();
-  // net_o2[n] = w7*out_h1[n] + w8*out_h2[n] + b2
+  // (6) net_o2[n] = w7*out_h1[n] + w8*out_h2[n] + b2
   for (int n = 0; n < N; ++n) {
     net_o2[n] = w7[0] * out_h1[n] + w8[0] * out_h2[n] + b2[0];
   }
-  // out_o2[n] = sigmoid(net_o2[n])
+  // (8) out_o2[n] = sigmoid(net_o2[n])
   for (int n = 0; n < N; ++n) {
     out_o2[n] = sigmoid(net_o2[n]);
   }
-  // E_o1[n] = 1/2*(target_o1[n] - out_o1[n])^2
+  // (9) E_o1[n] = 1/2*(target_o1[n] - out_o1[n])^2
   for (int n = 0; n < N; ++n) {
     E_o1[n] = real(0.5) * square(target_o1[n] - out_o1[n]);
   }
-  // E_o2[n] = 1/2*(target_o2[n] - out_o2[n])^2
+  // (10) E_o2[n] = 1/2*(target_o2[n] - out_o2[n])^2
   for (int n = 0; n < N; ++n) {
     E_o2[n] = real(0.5) * square(target_o2[n] - out_o2[n]);
   }
-  // E[n] = E_o1[n] + E_o2[n]
+  // (11) E[n] = E_o1[n] + E_o2[n]
   for (int n = 0; n < N; ++n) {
     E[n] = E_o1[n] + E_o2[n];
   }
@@ -481,39 +481,39 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   real* __restrict const adj_b1 = gradients.b1.data();
   real* __restrict const adj_w1 = gradients.w1.data();
   real* __restrict const adj_w2 = gradients.w2.data();
-  // adj_out_o2[n] = out_o2[n] - target_o2[n]
+  // (17) adj_out_o2[n] = out_o2[n] - target_o2[n]
   for (int n = 0; n < N; ++n) {
     adj_out_o2[n] = out_o2[n] - target_o2[n];
   }
-  // adj_out_o1[n] = out_o1[n] - target_o1[n]
+  // (19) adj_out_o1[n] = out_o1[n] - target_o1[n]
   for (int n = 0; n < N; ++n) {
     adj_out_o1[n] = out_o1[n] - target_o1[n];
   }
-  // adj_net_o2[n] = adj_out_o2[n]*out_o2[n]*(1 - out_o2[n])
+  // (21) adj_net_o2[n] = adj_out_o2[n]*out_o2[n]*(1 - out_o2[n])
   for (int n = 0; n < N; ++n) {
     adj_net_o2[n] = adj_out_o2[n] * out_o2[n] * (1 - out_o2[n]);
   }
-  // adj_net_o1[n] = adj_out_o1[n]*out_o1[n]*(1 - out_o1[n])
+  // (23) adj_net_o1[n] = adj_out_o1[n]*out_o1[n]*(1 - out_o1[n])
   for (int n = 0; n < N; ++n) {
     adj_net_o1[n] = adj_out_o1[n] * out_o1[n] * (1 - out_o1[n]);
   }
-  // adj_out_h2[n] = adj_net_o2[n]*w8 + adj_net_o1[n]*w6
+  // (25) adj_out_h2[n] = adj_net_o2[n]*w8 + adj_net_o1[n]*w6
   for (int n = 0; n < N; ++n) {
     adj_out_h2[n] = adj_net_o2[n] * w8[0] + adj_net_o1[n] * w6[0];
   }
-  // adj_out_h1[n] = adj_net_o2[n]*w7 + adj_net_o1[n]*w5
+  // (27) adj_out_h1[n] = adj_net_o2[n]*w7 + adj_net_o1[n]*w5
   for (int n = 0; n < N; ++n) {
     adj_out_h1[n] = adj_net_o2[n] * w7[0] + adj_net_o1[n] * w5[0];
   }
-  // adj_net_h2[n] = adj_out_h2[n]*out_h2[n]*(1 - out_h2[n])
+  // (29) adj_net_h2[n] = adj_out_h2[n]*out_h2[n]*(1 - out_h2[n])
   for (int n = 0; n < N; ++n) {
     adj_net_h2[n] = adj_out_h2[n] * out_h2[n] * (1 - out_h2[n]);
   }
-  // adj_net_h1[n] = adj_out_h1[n]*out_h1[n]*(1 - out_h1[n])
+  // (31) adj_net_h1[n] = adj_out_h1[n]*out_h1[n]*(1 - out_h1[n])
   for (int n = 0; n < N; ++n) {
     adj_net_h1[n] = adj_out_h1[n] * out_h1[n] * (1 - out_h1[n]);
   }
-  // adj_w7 = sum[n](adj_net_o2[n]*out_h1[n]/N)
+  // (33) adj_w7 = sum[n](adj_net_o2[n]*out_h1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -521,7 +521,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w7[0] = sum / real(N);
   }
-  // adj_w8 = sum[n](adj_net_o2[n]*out_h2[n]/N)
+  // (35) adj_w8 = sum[n](adj_net_o2[n]*out_h2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -529,7 +529,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w8[0] = sum / real(N);
   }
-  // adj_b2 = sum[n]((adj_net_o2[n] + adj_net_o1[n])/N)
+  // (37) adj_b2 = sum[n]((adj_net_o2[n] + adj_net_o1[n])/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -537,7 +537,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b2[0] = sum / real(N);
   }
-  // adj_w5 = sum[n](adj_net_o1[n]*out_h1[n]/N)
+  // (39) adj_w5 = sum[n](adj_net_o1[n]*out_h1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -545,7 +545,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w5[0] = sum / real(N);
   }
-  // adj_w6 = sum[n](adj_net_o1[n]*out_h2[n]/N)
+  // (41) adj_w6 = sum[n](adj_net_o1[n]*out_h2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -553,7 +553,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w6[0] = sum / real(N);
   }
-  // adj_w3 = sum[n](adj_net_h2[n]*i1[n]/N)
+  // (43) adj_w3 = sum[n](adj_net_h2[n]*i1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -561,7 +561,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w3[0] = sum / real(N);
   }
-  // adj_w4 = sum[n](adj_net_h2[n]*i2[n]/N)
+  // (45) adj_w4 = sum[n](adj_net_h2[n]*i2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -569,7 +569,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w4[0] = sum / real(N);
   }
-  // adj_b1 = sum[n]((adj_net_h2[n] + adj_net_h1[n])/N)
+  // (47) adj_b1 = sum[n]((adj_net_h2[n] + adj_net_h1[n])/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -577,7 +577,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b1[0] = sum / real(N);
   }
-  // adj_w1 = sum[n](adj_net_h1[n]*i1[n]/N)
+  // (49) adj_w1 = sum[n](adj_net_h1[n]*i1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -585,7 +585,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w1[0] = sum / real(N);
   }
-  // adj_w2 = sum[n](adj_net_h1[n]*i2[n]/N)
+  // (51) adj_w2 = sum[n](adj_net_h1[n]*i2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {

@@ -373,23 +373,23 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   real* __restrict const exp_yhat = work.exp_yhat.data();
   real* __restrict const sum_yhat = work.sum_yhat.data();
   real* __restrict const yhat = work.yhat.data();
-  // z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
+  // (1) z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
   multiply<real>(N, 128, 784, {x, 784, 1}, {W_h, 1, 784}, {z_h, 128, 1}, real(1), false);
-  // z_h[n,o] += b_h[o]
+  // (1) z_h[n,o] += b_h[o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 128; ++o) {
       z_h[n * 128 + o] += b_h[o];
     }
   }
-  // h[n,o] = relu(z_h[n,o])
+  // (3) h[n,o] = relu(z_h[n,o])
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 128; ++o) {
       h[n * 128 + o] = relu(z_h[n * 128 + o]);
     }
   }
-  // z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
+  // (5) z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
   multiply<real>(N, 10, 128, {h, 128, 1}, {W_yhat, 1, 128}, {z_yhat, 10, 1}, real(1), false);
-  // z_yhat[n,o] += b_yhat[o]
+  // (5) z_yhat[n,o] += b_yhat[o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 10; ++o) {
       z_yhat[n * 10 + o] += b_yhat[o];
@@ -409,7 +409,7 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
       exp_yhat[n * 10 + o2] = std::exp(z_yhat[n * 10 + o2] - max_yhat[n]);
     }
   }
-  // sum_yhat[n] = sum[o2](exp_yhat[n,o2])
+  // (7) sum_yhat[n] = sum[o2](exp_yhat[n,o2])
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int o2 = 0; o2 < 10; ++o2) {
@@ -417,7 +417,7 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
     }
     sum_yhat[n] = sum;
   }
-  // yhat[n,o] = exp_yhat[n,o]/sum_yhat[n]
+  // (8) yhat[n,o] = exp_yhat[n,o]/sum_yhat[n]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 10; ++o) {
       yhat[n * 10 + o] = exp_yhat[n * 10 + o] / sum_yhat[n];
@@ -435,7 +435,7 @@ void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Bat
   const real* const max_yhat = work.max_yhat.data();
   const real* const sum_yhat = work.sum_yhat.data();
   real* __restrict const E = work.E.data();
-  // E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_yhat[n] - log(sum_yhat[n])))
+  // (10) E[n] = sum[k](-y[n,k]*(z_yhat[n,k] - max_yhat[n] - log(sum_yhat[n])))
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int k = 0; k < 10; ++k) {
@@ -501,22 +501,22 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   real* __restrict const adj_W_yhat = gradients.W_yhat.data();
   real* __restrict const adj_b_h = gradients.b_h.data();
   real* __restrict const adj_W_h = gradients.W_h.data();
-  // adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
+  // (18) adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 10; ++o) {
       adj_z_yhat[n * 10 + o] = yhat[n * 10 + o] - y[n * 10 + o];
     }
   }
-  // adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
+  // (21) adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
   multiply<real>(N, 128, 10, {adj_z_yhat, 10, 1}, {W_yhat, 128, 1}, {adj_h, 128, 1}, real(1),
                  false);
-  // adj_z_h[n,o] = where(z_h[n,o] > 0, adj_h[n,o], 0)
+  // (24) adj_z_h[n,o] = where(z_h[n,o] > 0, adj_h[n,o], 0)
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 128; ++o) {
       adj_z_h[n * 128 + o] = z_h[n * 128 + o] > real(0) ? adj_h[n * 128 + o] : real(0);
     }
   }
-  // adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
+  // (27) adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
   for (int o = 0; o < 10; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -524,10 +524,10 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b_yhat[o] = sum / real(N);
   }
-  // adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
+  // (30) adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
   multiply<real>(10, 128, N, {adj_z_yhat, 1, 10}, {h, 128, 1}, {adj_W_yhat, 128, 1}, 1 / real(N),
                  false);
-  // adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+  // (33) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
   for (int o = 0; o < 128; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -535,7 +535,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b_h[o] = sum / real(N);
   }
-  // adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+  // (36) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
   multiply<real>(128, 784, N, {adj_z_h, 1, 128}, {x, 784, 1}, {adj_W_h, 784, 1}, 1 / real(N),
                  false);
 }

@@ -369,21 +369,21 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   const real* const b = parameters.b.data();
   real* __restrict const beta = work.beta.data();
   real* __restrict const yhat = work.yhat.data();
-  // alpha[n,h] = sum[d](V[h,d]*x[n,d])
+  // (1) alpha[n,h] = sum[d](V[h,d]*x[n,d])
   multiply<real>(N, H, D, {x, 4, 1}, {V, 1, 4}, {alpha, 5, 1}, real(1), false);
-  // alpha[n,h] += c[h]
+  // (1) alpha[n,h] += c[h]
   for (int n = 0; n < N; ++n) {
     for (int h = 0; h < H; ++h) {
       alpha[n * H + h] += c[h];
     }
   }
-  // a[n,h] = sigmoid(alpha[n,h])
+  // (3) a[n,h] = sigmoid(alpha[n,h])
   for (int n = 0; n < N; ++n) {
     for (int h = 0; h < H; ++h) {
       a[n * H + h] = sigmoid(alpha[n * H + h]);
     }
   }
-  // beta[n,k] = sum[h](W[k,h]*a[n,h])
+  // (5) beta[n,k] = sum[h](W[k,h]*a[n,h])
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
       real sum = 0;
@@ -393,13 +393,13 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
       beta[n * K + k] = sum;
     }
   }
-  // beta[n,k] += b[k]
+  // (5) beta[n,k] += b[k]
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
       beta[n * K + k] += b[k];
     }
   }
-  // yhat[n,k] = sigmoid(beta[n,k])
+  // (7) yhat[n,k] = sigmoid(beta[n,k])
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
       yhat[n * K + k] = sigmoid(beta[n * K + k]);
@@ -415,7 +415,7 @@ void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Bat
   const real* const y = batch.y.data();
   const real* const yhat = work.yhat.data();
   real* __restrict const E = work.E.data();
-  // E[n] = sum[k](1/2*(y[n,k] - yhat[n,k])^2)
+  // (9) E[n] = sum[k](1/2*(y[n,k] - yhat[n,k])^2)
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int k = 0; k < K; ++k) {
@@ -481,19 +481,19 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   real* __restrict const adj_W = gradients.W.data();
   real* __restrict const adj_c = gradients.c.data();
   real* __restrict const adj_V = gradients.V.data();
-  // adj_yhat[n,k] = yhat[n,k] - y[n,k]
+  // (12) adj_yhat[n,k] = yhat[n,k] - y[n,k]
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
       adj_yhat[n * K + k] = yhat[n * K + k] - y[n * K + k];
     }
   }
-  // adj_beta[n,k] = adj_yhat[n,k]*yhat[n,k]*(1 - yhat[n,k])
+  // (15) adj_beta[n,k] = adj_yhat[n,k]*yhat[n,k]*(1 - yhat[n,k])
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
       adj_beta[n * K + k] = adj_yhat[n * K + k] * yhat[n * K + k] * (1 - yhat[n * K + k]);
     }
   }
-  // adj_a[n,h] = sum[k](adj_beta[n,k]*W[k,h])
+  // (18) adj_a[n,h] = sum[k](adj_beta[n,k]*W[k,h])
   for (int n = 0; n < N; ++n) {
     for (int h = 0; h < H; ++h) {
       adj_a[n * H + h] = 0;
@@ -504,13 +504,13 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
       }
     }
   }
-  // adj_alpha[n,h] = adj_a[n,h]*a[n,h]*(1 - a[n,h])
+  // (21) adj_alpha[n,h] = adj_a[n,h]*a[n,h]*(1 - a[n,h])
   for (int n = 0; n < N; ++n) {
     for (int h = 0; h < H; ++h) {
       adj_alpha[n * H + h] = adj_a[n * H + h] * a[n * H + h] * (1 - a[n * H + h]);
     }
   }
-  // adj_b[k] = sum[n](adj_beta[n,k]/N)
+  // (24) adj_b[k] = sum[n](adj_beta[n,k]/N)
   for (int k = 0; k < K; ++k) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -518,7 +518,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b[k] = sum / real(N);
   }
-  // adj_W[k,h] = sum[n](adj_beta[n,k]*a[n,h]/N)
+  // (27) adj_W[k,h] = sum[n](adj_beta[n,k]*a[n,h]/N)
   for (int k = 0; k < K; ++k) {
     for (int h = 0; h < H; ++h) {
       real sum = 0;
@@ -528,7 +528,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
       adj_W[k * H + h] = sum / real(N);
     }
   }
-  // adj_c[h] = sum[n](adj_alpha[n,h]/N)
+  // (30) adj_c[h] = sum[n](adj_alpha[n,h]/N)
   for (int h = 0; h < H; ++h) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -536,7 +536,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_c[h] = sum / real(N);
   }
-  // adj_V[h,d] = sum[n](adj_alpha[n,h]*x[n,d]/N)
+  // (33) adj_V[h,d] = sum[n](adj_alpha[n,h]*x[n,d]/N)
   multiply<real>(H, D, N, {adj_alpha, 1, 5}, {x, 4, 1}, {adj_V, 4, 1}, 1 / real(N), false);
 }
 

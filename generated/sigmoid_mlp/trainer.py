@@ -162,17 +162,17 @@ def forward(params, batch):
     c = params["c"]
     W = params["W"]
     b = params["b"]
-    # alpha[n,h] = sum[d](V[h,d]*x[n,d])
+    # (1) alpha[n,h] = sum[d](V[h,d]*x[n,d])
     alpha = x @ V.T
-    # alpha[n,h] += c[h]
+    # (1) alpha[n,h] += c[h]
     alpha += c
-    # a[n,h] = sigmoid(alpha[n,h])
+    # (3) a[n,h] = sigmoid(alpha[n,h])
     a = sigmoid(alpha)
-    # beta[n,k] = sum[h](W[k,h]*a[n,h])
+    # (5) beta[n,k] = sum[h](W[k,h]*a[n,h])
     beta = a @ W.T
-    # beta[n,k] += b[k]
+    # (5) beta[n,k] += b[k]
     beta += b
-    # yhat[n,k] = sigmoid(beta[n,k])
+    # (7) yhat[n,k] = sigmoid(beta[n,k])
     yhat = sigmoid(beta)
     return {
         "a": a,
@@ -185,7 +185,7 @@ def loss(params, batch, values):
     """Return the mean loss of a batch; what the gradients need of it is added to ``values``."""
     y = batch["y"]
     yhat = values["yhat"]
-    # E[n] = sum[k](1/2*(y[n,k] - yhat[n,k])^2)
+    # (9) E[n] = sum[k](1/2*(y[n,k] - yhat[n,k])^2)
     E = 0.5 * ((y - yhat) ** 2).sum(axis=1)
     values |= {
         "E": E,
@@ -213,21 +213,21 @@ def backward(params, batch, values):
     a = values["a"]
     x = batch["x"]
     N = len(batch["x"])
-    # adj_yhat[n,k] = yhat[n,k] - y[n,k]
+    # (12) adj_yhat[n,k] = yhat[n,k] - y[n,k]
     adj_yhat = yhat - y
-    # adj_beta[n,k] = adj_yhat[n,k]*yhat[n,k]*(1 - yhat[n,k])
+    # (15) adj_beta[n,k] = adj_yhat[n,k]*yhat[n,k]*(1 - yhat[n,k])
     adj_beta = adj_yhat * yhat * (1 - yhat)
-    # adj_a[n,h] = sum[k](adj_beta[n,k]*W[k,h])
+    # (18) adj_a[n,h] = sum[k](adj_beta[n,k]*W[k,h])
     adj_a = adj_beta @ W
-    # adj_alpha[n,h] = adj_a[n,h]*a[n,h]*(1 - a[n,h])
+    # (21) adj_alpha[n,h] = adj_a[n,h]*a[n,h]*(1 - a[n,h])
     adj_alpha = adj_a * a * (1 - a)
-    # adj_b[k] = sum[n](adj_beta[n,k]/N)
+    # (24) adj_b[k] = sum[n](adj_beta[n,k]/N)
     adj_b = adj_beta.sum(axis=0) / N
-    # adj_W[k,h] = sum[n](adj_beta[n,k]*a[n,h]/N)
+    # (27) adj_W[k,h] = sum[n](adj_beta[n,k]*a[n,h]/N)
     adj_W = adj_beta.T @ a / N
-    # adj_c[h] = sum[n](adj_alpha[n,h]/N)
+    # (30) adj_c[h] = sum[n](adj_alpha[n,h]/N)
     adj_c = adj_alpha.sum(axis=0) / N
-    # adj_V[h,d] = sum[n](adj_alpha[n,h]*x[n,d]/N)
+    # (33) adj_V[h,d] = sum[n](adj_alpha[n,h]*x[n,d]/N)
     adj_V = adj_alpha.T @ x / N
     return {
         "V": adj_V,

@@ -387,23 +387,23 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   real* __restrict const exp_yhat = work.exp_yhat.data();
   real* __restrict const sum_yhat = work.sum_yhat.data();
   real* __restrict const yhat = work.yhat.data();
-  // alpha[n,s] = sum[d](V[s,d]*x[n,d])
+  // (1) alpha[n,s] = sum[d](V[s,d]*x[n,d])
   multiply<real>(N, S, D, {x, 64, 1}, {V, 1, 64}, {alpha, 32, 1}, real(1), false);
-  // alpha[n,s] += c[s]
+  // (1) alpha[n,s] += c[s]
   for (int n = 0; n < N; ++n) {
     for (int s = 0; s < S; ++s) {
       alpha[n * S + s] += c[s];
     }
   }
-  // h[n,s] = sigmoid(alpha[n,s])
+  // (3) h[n,s] = sigmoid(alpha[n,s])
   for (int n = 0; n < N; ++n) {
     for (int s = 0; s < S; ++s) {
       h[n * S + s] = sigmoid(alpha[n * S + s]);
     }
   }
-  // beta[n,k] = sum[s](W[k,s]*h[n,s])
+  // (5) beta[n,k] = sum[s](W[k,s]*h[n,s])
   multiply<real>(N, K, S, {h, 32, 1}, {W, 1, 32}, {beta, 10, 1}, real(1), false);
-  // beta[n,k] += b[k]
+  // (5) beta[n,k] += b[k]
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
       beta[n * K + k] += b[k];
@@ -423,7 +423,7 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
       exp_yhat[n * 10 + k2] = std::exp(beta[n * K + k2] - max_yhat[n]);
     }
   }
-  // sum_yhat[n] = sum[k2](exp_yhat[n,k2])
+  // (7) sum_yhat[n] = sum[k2](exp_yhat[n,k2])
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int k2 = 0; k2 < 10; ++k2) {
@@ -431,7 +431,7 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
     }
     sum_yhat[n] = sum;
   }
-  // yhat[n,k] = exp_yhat[n,k]/sum_yhat[n]
+  // (8) yhat[n,k] = exp_yhat[n,k]/sum_yhat[n]
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
       yhat[n * K + k] = exp_yhat[n * 10 + k] / sum_yhat[n];
@@ -449,7 +449,7 @@ void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Bat
   const real* const max_yhat = work.max_yhat.data();
   const real* const sum_yhat = work.sum_yhat.data();
   real* __restrict const E = work.E.data();
-  // E[n] = sum[k](-y[n,k]*(beta[n,k] - max_yhat[n] - log(sum_yhat[n])))
+  // (10) E[n] = sum[k](-y[n,k]*(beta[n,k] - max_yhat[n] - log(sum_yhat[n])))
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int k = 0; k < K; ++k) {
@@ -537,21 +537,21 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   real* __restrict const adj_W = gradients.W.data();
   real* __restrict const adj_c = gradients.c.data();
   real* __restrict const adj_V = gradients.V.data();
-  // adj_beta[n,k] = yhat[n,k] - y[n,k]
+  // (18) adj_beta[n,k] = yhat[n,k] - y[n,k]
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
       adj_beta[n * K + k] = yhat[n * K + k] - y[n * K + k];
     }
   }
-  // adj_h[n,s] = sum[k](adj_beta[n,k]*W[k,s])
+  // (21) adj_h[n,s] = sum[k](adj_beta[n,k]*W[k,s])
   multiply<real>(N, S, K, {adj_beta, 10, 1}, {W, 32, 1}, {adj_h, 32, 1}, real(1), false);
-  // adj_alpha[n,s] = adj_h[n,s]*h[n,s]*(1 - h[n,s])
+  // (24) adj_alpha[n,s] = adj_h[n,s]*h[n,s]*(1 - h[n,s])
   for (int n = 0; n < N; ++n) {
     for (int s = 0; s < S; ++s) {
       adj_alpha[n * S + s] = adj_h[n * S + s] * h[n * S + s] * (1 - h[n * S + s]);
     }
   }
-  // adj_b[k] = sum[n](adj_beta[n,k]/N)
+  // (27) adj_b[k] = sum[n](adj_beta[n,k]/N)
   for (int k = 0; k < K; ++k) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -559,9 +559,9 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b[k] = sum / real(N);
   }
-  // adj_W[k,s] = sum[n](adj_beta[n,k]*h[n,s]/N)
+  // (30) adj_W[k,s] = sum[n](adj_beta[n,k]*h[n,s]/N)
   multiply<real>(K, S, N, {adj_beta, 1, 10}, {h, 32, 1}, {adj_W, 32, 1}, 1 / real(N), false);
-  // adj_c[s] = sum[n](adj_alpha[n,s]/N)
+  // (33) adj_c[s] = sum[n](adj_alpha[n,s]/N)
   for (int s = 0; s < S; ++s) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -569,7 +569,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_c[s] = sum / real(N);
   }
-  // adj_V[s,d] = sum[n](adj_alpha[n,s]*x[n,d]/N)
+  // (36) adj_V[s,d] = sum[n](adj_alpha[n,s]*x[n,d]/N)
   multiply<real>(S, D, N, {adj_alpha, 1, 32}, {x, 64, 1}, {adj_V, 64, 1}, 1 / real(N), false);
 }
 

@@ -163,23 +163,23 @@ def forward(params, batch):
     c = params["c"]
     W = params["W"]
     b = params["b"]
-    # alpha[n,s] = sum[d](V[s,d]*x[n,d])
+    # (1) alpha[n,s] = sum[d](V[s,d]*x[n,d])
     alpha = x @ V.T
-    # alpha[n,s] += c[s]
+    # (1) alpha[n,s] += c[s]
     alpha += c
-    # h[n,s] = sigmoid(alpha[n,s])
+    # (3) h[n,s] = sigmoid(alpha[n,s])
     h = sigmoid(alpha)
-    # beta[n,k] = sum[s](W[k,s]*h[n,s])
+    # (5) beta[n,k] = sum[s](W[k,s]*h[n,s])
     beta = h @ W.T
-    # beta[n,k] += b[k]
+    # (5) beta[n,k] += b[k]
     beta += b
     # max_yhat[n] = max[k2](beta[n,k2])
     max_yhat = beta.max(axis=1)
     # exp_yhat[n,k2] = exp(beta[n,k2] - max_yhat[n])
     exp_yhat = np.exp(beta - max_yhat[:, None])
-    # sum_yhat[n] = sum[k2](exp_yhat[n,k2])
+    # (7) sum_yhat[n] = sum[k2](exp_yhat[n,k2])
     sum_yhat = exp_yhat.sum(axis=1)
-    # yhat[n,k] = exp_yhat[n,k]/sum_yhat[n]
+    # (8) yhat[n,k] = exp_yhat[n,k]/sum_yhat[n]
     yhat = exp_yhat / sum_yhat[:, None]
     return {
         "h": h,
@@ -197,7 +197,7 @@ def loss(params, batch, values):
     beta = values["beta"]
     max_yhat = values["max_yhat"]
     sum_yhat = values["sum_yhat"]
-    # E[n] = sum[k](-y[n,k]*(beta[n,k] - max_yhat[n] - log(sum_yhat[n])))
+    # (10) E[n] = sum[k](-y[n,k]*(beta[n,k] - max_yhat[n] - log(sum_yhat[n])))
     part1 = y * (beta - max_yhat[:, None] - np.log(sum_yhat[:, None]))
     E = -part1.sum(axis=1)
     values |= {
@@ -226,19 +226,19 @@ def backward(params, batch, values):
     h = values["h"]
     x = batch["x"]
     N = len(batch["x"])
-    # adj_beta[n,k] = yhat[n,k] - y[n,k]
+    # (18) adj_beta[n,k] = yhat[n,k] - y[n,k]
     adj_beta = yhat - y
-    # adj_h[n,s] = sum[k](adj_beta[n,k]*W[k,s])
+    # (21) adj_h[n,s] = sum[k](adj_beta[n,k]*W[k,s])
     adj_h = adj_beta @ W
-    # adj_alpha[n,s] = adj_h[n,s]*h[n,s]*(1 - h[n,s])
+    # (24) adj_alpha[n,s] = adj_h[n,s]*h[n,s]*(1 - h[n,s])
     adj_alpha = adj_h * h * (1 - h)
-    # adj_b[k] = sum[n](adj_beta[n,k]/N)
+    # (27) adj_b[k] = sum[n](adj_beta[n,k]/N)
     adj_b = adj_beta.sum(axis=0) / N
-    # adj_W[k,s] = sum[n](adj_beta[n,k]*h[n,s]/N)
+    # (30) adj_W[k,s] = sum[n](adj_beta[n,k]*h[n,s]/N)
     adj_W = adj_beta.T @ h / N
-    # adj_c[s] = sum[n](adj_alpha[n,s]/N)
+    # (33) adj_c[s] = sum[n](adj_alpha[n,s]/N)
     adj_c = adj_alpha.sum(axis=0) / N
-    # adj_V[s,d] = sum[n](adj_alpha[n,s]*x[n,d]/N)
+    # (36) adj_V[s,d] = sum[n](adj_alpha[n,s]*x[n,d]/N)
     adj_V = adj_alpha.T @ x / N
     return {
         "V": adj_V,

@@ -359,21 +359,21 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
   const real* const b_yhat = parameters.b_yhat.data();
   real* __restrict const z_yhat = work.z_yhat.data();
   real* __restrict const yhat = work.yhat.data();
-  // z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
+  // (1) z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
   multiply<real>(N, 8, 2, {x, 2, 1}, {W_h, 1, 2}, {z_h, 8, 1}, real(1), false);
-  // z_h[n,o] += b_h[o]
+  // (1) z_h[n,o] += b_h[o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 8; ++o) {
       z_h[n * 8 + o] += b_h[o];
     }
   }
-  // h[n,o] = tanh(z_h[n,o])
+  // (3) h[n,o] = tanh(z_h[n,o])
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 8; ++o) {
       h[n * 8 + o] = std::tanh(z_h[n * 8 + o]);
     }
   }
-  // z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
+  // (5) z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 1; ++o) {
       real sum = 0;
@@ -383,13 +383,13 @@ void forward(const Parameters<real>& parameters, const Batch<real>& batch, Works
       z_yhat[n * 1 + o] = sum;
     }
   }
-  // z_yhat[n,o] += b_yhat[o]
+  // (5) z_yhat[n,o] += b_yhat[o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 1; ++o) {
       z_yhat[n * 1 + o] += b_yhat[o];
     }
   }
-  // yhat[n,o] = sigmoid(z_yhat[n,o])
+  // (7) yhat[n,o] = sigmoid(z_yhat[n,o])
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 1; ++o) {
       yhat[n * 1 + o] = sigmoid(z_yhat[n * 1 + o]);
@@ -405,8 +405,8 @@ void forward_loss([[maybe_unused]] const Parameters<real>& parameters, const Bat
   const real* const y = batch.y.data();
   const real* const z_yhat = work.z_yhat.data();
   real* __restrict const E = work.E.data();
-  // E[n] = sum[o](-(-y[n,o]*(max(-z_yhat[n,o], 0) + log1p(exp(-abs(z_yhat[n,o])))) + (1 -
-  //     y[n,o])*(-z_yhat[n,o] - (max(-z_yhat[n,o], 0) + log1p(exp(-abs(z_yhat[n,o])))))))
+  // (9) E[n] = sum[o](-(-y[n,o]*(max(-z_yhat[n,o], 0) + log1p(exp(-abs(z_yhat[n,o])))) + (1
+  //     - y[n,o])*(-z_yhat[n,o] - (max(-z_yhat[n,o], 0) + log1p(exp(-abs(z_yhat[n,o])))))))
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int o = 0; o < 1; ++o) {
@@ -477,13 +477,13 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   real* __restrict const adj_W_yhat = gradients.W_yhat.data();
   real* __restrict const adj_b_h = gradients.b_h.data();
   real* __restrict const adj_W_h = gradients.W_h.data();
-  // adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
+  // (15) adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 1; ++o) {
       adj_z_yhat[n * 1 + o] = yhat[n * 1 + o] - y[n * 1 + o];
     }
   }
-  // adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
+  // (18) adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
   for (int n = 0; n < N; ++n) {
     for (int i = 0; i < 8; ++i) {
       adj_h[n * 8 + i] = 0;
@@ -494,13 +494,13 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
       }
     }
   }
-  // adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
+  // (21) adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
   for (int n = 0; n < N; ++n) {
     for (int o = 0; o < 8; ++o) {
       adj_z_h[n * 8 + o] = adj_h[n * 8 + o] * (1 - square(h[n * 8 + o]));
     }
   }
-  // adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
+  // (24) adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
   for (int o = 0; o < 1; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -508,7 +508,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b_yhat[o] = sum / real(N);
   }
-  // adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
+  // (27) adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
   for (int o = 0; o < 1; ++o) {
     for (int i = 0; i < 8; ++i) {
       real sum = 0;
@@ -518,7 +518,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
       adj_W_yhat[o * 8 + i] = sum / real(N);
     }
   }
-  // adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+  // (30) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
   for (int o = 0; o < 8; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -526,7 +526,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b_h[o] = sum / real(N);
   }
-  // adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+  // (33) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
   multiply<real>(8, 2, N, {adj_z_h, 1, 8}, {x, 2, 1}, {adj_W_h, 2, 1}, 1 / real(N), false);
 }
 

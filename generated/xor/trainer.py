@@ -148,17 +148,17 @@ def forward(params, batch):
     b_h = params["b_h"]
     W_yhat = params["W_yhat"]
     b_yhat = params["b_yhat"]
-    # z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
+    # (1) z_h[n,o] = sum[i](W_h[o,i]*x[n,i])
     z_h = x @ W_h.T
-    # z_h[n,o] += b_h[o]
+    # (1) z_h[n,o] += b_h[o]
     z_h += b_h
-    # h[n,o] = tanh(z_h[n,o])
+    # (3) h[n,o] = tanh(z_h[n,o])
     h = np.tanh(z_h)
-    # z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
+    # (5) z_yhat[n,o] = sum[i](W_yhat[o,i]*h[n,i])
     z_yhat = h @ W_yhat.T
-    # z_yhat[n,o] += b_yhat[o]
+    # (5) z_yhat[n,o] += b_yhat[o]
     z_yhat += b_yhat
-    # yhat[n,o] = sigmoid(z_yhat[n,o])
+    # (7) yhat[n,o] = sigmoid(z_yhat[n,o])
     yhat = sigmoid(z_yhat)
     return {
         "h": h,
@@ -172,7 +172,7 @@ def loss(params, batch, values):
     """Return the mean loss of a batch; what the gradients need of it is added to ``values``."""
     y = batch["y"]
     z_yhat = values["z_yhat"]
-    # E[n] = sum[o](-(-y[n,o]*(max(-z_yhat[n,o], 0) + log1p(exp(-abs(z_yhat[n,o])))) + (1 -
+    # (9) E[n] = sum[o](-(-y[n,o]*(max(-z_yhat[n,o], 0) + log1p(exp(-abs(z_yhat[n,o])))) + (1 -
     #   y[n,o])*(-z_yhat[n,o] - (max(-z_yhat[n,o], 0) + log1p(exp(-abs(z_yhat[n,o])))))))
     part1 = np.maximum(-z_yhat, 0) + np.log1p(np.exp(-np.abs(z_yhat)))
     part2 = np.maximum(-z_yhat, 0) + np.log1p(np.exp(-np.abs(z_yhat)))
@@ -203,19 +203,19 @@ def backward(params, batch, values):
     h = values["h"]
     x = batch["x"]
     N = len(batch["x"])
-    # adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
+    # (15) adj_z_yhat[n,o] = yhat[n,o] - y[n,o]
     adj_z_yhat = yhat - y
-    # adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
+    # (18) adj_h[n,i] = sum[o](adj_z_yhat[n,o]*W_yhat[o,i])
     adj_h = adj_z_yhat @ W_yhat
-    # adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
+    # (21) adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
     adj_z_h = adj_h * (1 - h**2)
-    # adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
+    # (24) adj_b_yhat[o] = sum[n](adj_z_yhat[n,o]/N)
     adj_b_yhat = adj_z_yhat.sum(axis=0) / N
-    # adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
+    # (27) adj_W_yhat[o,i] = sum[n](adj_z_yhat[n,o]*h[n,i]/N)
     adj_W_yhat = adj_z_yhat.T @ h / N
-    # adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+    # (30) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
     adj_b_h = adj_z_h.sum(axis=0) / N
-    # adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+    # (33) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
     adj_W_h = adj_z_h.T @ x / N
     return {
         "W_h": adj_W_h,
