@@ -1410,7 +1410,7 @@ def positive(text):
     return value
 
 
-def count(text):
+def counted(text):
     """Return a whole number from 0."""
     value = int(text)
     if value < 0:
@@ -1458,7 +1458,7 @@ def parser():
     add("--output", metavar="FILE", help="write predictions there")
     add("--test", nargs="+", metavar="FILE", help="data to test on")
     add("--holdout", type=fraction, metavar="X", help="every round(1/X)-th row, from 0, is a test")
-    add("--epochs", type=count, default=EPOCHS, help=f"passes over the data ({EPOCHS})")
+    add("--epochs", type=counted, default=EPOCHS, help=f"passes over the data ({EPOCHS})")
     add("--batch", type=positive, default=BATCH, help=f"samples a step ({BATCH})")
     add("--lr", type=float, help="learning rate")
     add("--optimiser", default=OPTIMISER, metavar="NAME", help=", ".join(OPTIMISERS))

@@ -1936,7 +1936,9 @@ inline double number_option(const std::string& flag, const std::string& text) {
 inline int count_option(const std::string& flag, const std::string& text, int least = 1) {
   const double value = number_option(flag, text);
   if (value < least || value != std::floor(value) || value > std::numeric_limits<int>::max()) {
-    throw Failure(exit_usage, flag, "Expected a whole number from " + std::to_string(least) + ", found " + quoted(text) + ".");
+    throw Failure(exit_usage, flag,
+                  "Expected a whole number from " + std::to_string(least) + ", found " +
+                      quoted(text) + ".");
   }
   return static_cast<int>(value);
 }

@@ -194,7 +194,7 @@ def test_missing_files_and_wrong_flags_have_their_own_exit_codes(program, tmp_pa
     assert program("train", "--data", data, "--optimiser", "magic").returncode == 2
     assert program("train", "--data", data, "--set", "speed=1").returncode == 2
     assert program("train", "--data", data, "--freeze", "Z").returncode == 2
-    assert program("train", "--data", data, "--epochs", 0).returncode == 2
+    assert program("train", "--data", data, "--epochs", -1).returncode == 2
     assert program("train", "--data", data, "--holdout", 0.9).returncode == 2
     assert program("train", "--data", data, "--scale", 0).returncode == 2
     assert program("train").returncode == 2
