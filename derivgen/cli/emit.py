@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from derivgen.algebra.pause import no_collection
 from derivgen.cli import options
 from derivgen.cli.console import place_for, show, working, write_files
 from derivgen.cli.source import read_source
@@ -24,10 +25,10 @@ def emit_command(
     force: options.Force = False,
 ) -> None:
     """Write a network's trainer as one self-contained program; without -o to standard output."""
-    source = read_source(net, equations)
-    with working("deriving and emitting"):
+    with no_collection(), working("deriving and emitting"):
+        source = read_source(net, equations)
         files = source.net.emit_files(target.value, dtype.value, predict_only, options.sizes(dim))
+        if out is not None:
+            write_files({place_for(out, name): text for name, text in files.items()}, force)
     if out is None:
         show("".join(files.values()))
-        return
-    write_files({place_for(out, name): text for name, text in files.items()}, force)
