@@ -7,9 +7,9 @@ every rewrite keeps the statement before and after.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from derivgen.algebra.expressions import Access, Condition, Expr
+from derivgen.algebra.expressions import Access, Expr
 from derivgen.algebra.network import Network, Tensor
 from derivgen.algebra.statements import Statement
 
@@ -19,8 +19,9 @@ class Named:
     """A tensor the engine invented: ``name`` stands for ``stands_for`` because of ``reason``.
 
     ``reason`` is one of: argument (of a nonlinear function: a pre-activation), reduction (a sum in
-    a nonlinear place), operand (of a max, min or prod), position (of a winner), others (product
-    over the other factors), shared (a factor moved out of a sum), derivative (made by ``d(u, x)``).
+    a nonlinear place), operand (of a max, min or prod), position (of a winner), value (of a
+    function inside a body), others (product over the other factors), shared (a sum that factors
+    were moved out of), derivative (made by ``d(u, x)``).
     """
 
     name: str
@@ -123,7 +124,6 @@ class Derivation:
     gradients: Mapping[str, str]
     facts: tuple[UsedFact, ...] = ()
     warnings: tuple[str, ...] = ()
-    conditions: tuple[Condition, ...] = field(default=())
 
     @property
     def backward(self) -> tuple[Statement, ...]:
