@@ -243,6 +243,14 @@ def free_letters(term: Term, bound: frozenset[str] = frozenset()) -> dict[str, N
     return found
 
 
+def letters_in(term: Term) -> tuple[str, ...]:
+    """Return the letters that occur and are not bound; kept beside the term."""
+    found: tuple[str, ...] | None = term.__dict__.get("_letters")
+    if found is None:
+        found = term.__dict__["_letters"] = tuple(free_letters(term))
+    return found
+
+
 def map_ats(term: Term, change: Callable[[At], At]) -> Term:
     """Return the term with every index expression changed."""
     return Term(

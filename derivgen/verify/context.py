@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import At, Part, Term
+from derivgen.formulas.terms import At, Part, Term, letters_in
 from derivgen.verify.numeric import NoValue
 from derivgen.verify.world import World
 
@@ -42,6 +42,19 @@ class Reading:
     step_sign: int = -1  # Delta w is minus or plus the step size times the gradient
 
 
+@dataclass
+class Memo:
+    """Values of parts of formulas at one world, reading and meaning of the letters.
+
+    ``layers`` are the letters on which the ranges of others depend; ``work`` counts what was
+    computed anew.
+    """
+
+    layers: tuple[str, ...] = ()
+    known: dict[Any, Any] = field(default_factory=dict)
+    work: int = 0
+
+
 @dataclass(frozen=True)
 class Context:
     """Where a term is evaluated: a world, the letters' values, the free numbers, a reading."""
@@ -57,6 +70,7 @@ class Context:
     sizes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     one_sample: bool = False  # inside a sum over samples, the loss is that of one sample
     evaluators: Mapping[str, Callable[[Term, Context], Value]] = field(default_factory=dict)
+    memo: Memo | None = None
 
     def with_letters(self, more: Mapping[str, int]) -> Context:
         return replace(self, at={**self.at, **more})
@@ -64,7 +78,22 @@ class Context:
 
 def evaluate(term: Term, context: Context) -> Value:
     """Return the value of a term. Raises: NoValue, ShapeMismatch."""
-    return context.evaluators[term.op](term, context)
+    memo = context.memo
+    if memo is None:
+        return context.evaluators[term.op](term, context)
+    names = (*letters_in(term), *memo.layers)
+    key = (term, context.sample, context.one_sample, *(context.at.get(n) for n in names))
+    found = memo.known.get(key)
+    if found is None:
+        memo.work += 1
+        try:
+            found = context.evaluators[term.op](term, context)
+        except NoValue as error:
+            found = error
+        memo.known[key] = found
+    if isinstance(found, NoValue):
+        raise found.with_traceback(None)
+    return found
 
 
 def span_of(name: str, context: Context) -> range:

@@ -11,6 +11,7 @@ from derivgen.formulas.terms import Ref, Slope, Term
 from derivgen.verify.context import Context, ShapeMismatch, Value, evaluate
 from derivgen.verify.elements import element, is_batch, places_of, sample_of, shaped
 from derivgen.verify.numeric import STEP, NoValue, mp
+from derivgen.verify.paths import Sloped, has_inner_derivatives, paths_of
 from derivgen.verify.trace import Key
 
 
@@ -44,8 +45,9 @@ def gradient(term: Term, context: Context) -> Value:
 
 def _by_number(of: Term, name: str, context: Context) -> Value:
     """Return the derivative by a free number, the argument of a function."""
+    at = context.free[name]
     ends = [
-        evaluate(of, replace(context, free={**context.free, name: context.free[name] + s * STEP}))
+        evaluate(of, replace(context, free={**context.free, name: at + s * STEP}, memo=None))
         for s in (1, -1)
     ]
     return (ends[0] - ends[1]) / (2 * STEP)
@@ -100,9 +102,20 @@ def _slope(of: Term, key: Key, slope: Slope, context: Context) -> Value:
     immediate = slope.immediate or (context.reading.immediate and slope.symbol == "")
     if immediate and of.op == "element" and of.data.tensor != context.symbols.loss:
         return _immediate(of, key, context)
-    plus = evaluate(of, replace(context, world=context.world.nudged(key, 1)))
-    minus = evaluate(of, replace(context, world=context.world.nudged(key, -1)))
+    if _is_plain(of, context):
+        return evaluate(of, replace(context, world=Sloped(context.world, key), memo=None))
+    plus = evaluate(of, replace(context, world=context.world.nudged(key, 1), memo=None))
+    minus = evaluate(of, replace(context, world=context.world.nudged(key, -1), memo=None))
     return (plus - minus) / (2 * STEP)
+
+
+def _is_plain(of: Term, context: Context) -> bool:
+    """Tell whether an element, with all its places inside its range, is differentiated."""
+    if of.op != "element" or of.data.updated or has_inner_derivatives(context.world.network):
+        return False
+    tensor, values, _ = places_of(of.data, context)
+    spans = context.world.shape(tensor)
+    return all(v in span for places, span in zip(values, spans) for v in places)
 
 
 def _immediate(of: Term, key: Key, context: Context) -> Value:
@@ -115,8 +128,7 @@ def _immediate(of: Term, key: Key, context: Context) -> Value:
         if own == key:
             flat.append(mp.mpf(1))
             continue
-        ends = [world.frozen(own, key, s).element(tensor, place, sample) for s in (1, -1)]
-        flat.append((ends[0] - ends[1]) / (2 * STEP))
+        flat.append(paths_of(world).local(own).get(key, mp.mpf(0)))
     return shaped(flat, [len(v) for v, w in zip(values, whole) if w], context.reading)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -197,9 +198,22 @@ def elements_of(tensor: str, desk: Desk) -> list[Term]:
         names = [n for n, k in desk.claim.letters.items() if k[0] == "axis" and k[2] == key[2]]
         choices = [[*choice, letter(n)] for choice in choices for n in names][:30]
     found = [Term("element", (), Ref(tensor, tuple(choice))) for choice in choices]
-    if declared.axes and not free_letters(desk.anchor):
-        found.append(Term("element", (), Ref(tensor, (None,) * len(declared.axes))))
+    left = free_letters(desk.anchor)
+    if declared.axes and (not left or is_matrix(desk.anchor, desk)):
+        slice_ = tuple(_own_letter(tensor, n, left, desk) for n in range(len(declared.axes)))
+        if None in slice_:
+            found.append(Term("element", (), Ref(tensor, slice_)))
     return found
+
+
+def _own_letter(tensor: str, axis: int, left: Mapping[str, None], desk: Desk) -> At | None:
+    """Return the letter of the left side that runs over an axis; without one it is whole."""
+    key = axis_key(desk.symbols.tensors[tensor], axis)
+    for name in left:
+        own = desk.claim.letters.get(name, ("",))
+        if own[0] == "axis" and own[2] == key[2]:
+            return letter(name)
+    return None
 
 
 def has_branches(tensor: str, desk: Desk) -> bool:

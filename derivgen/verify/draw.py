@@ -204,6 +204,12 @@ def _normalised(values: list[Any], places: list[tuple[int, ...]]) -> list[Any]:
     return [value / totals[place[:-1]] for place, value in zip(places, values)]
 
 
+def all_sum_to_one(network: Network) -> bool:
+    """Tell whether every drawn target sums to one already, so that a fact about it adds nothing."""
+    targets = network.of_role(Role.TARGET)
+    return all(t.onehot or t.values_of is not None or _sums_to_one(network, t) for t in targets)
+
+
 def _sums_to_one(network: Network, tensor: Tensor) -> bool:
     return any(
         isinstance(side, Reduce) and side.body == part

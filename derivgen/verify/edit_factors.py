@@ -122,13 +122,36 @@ def _layer_kind(one: Ref, other: Ref, desk: Desk) -> bool:
 
 
 def own_slopes(desk: Desk) -> Iterator[Edit]:
-    """Move ``a(1-a)`` or ``1-a^2`` to another layer's activation."""
+    """Give ``a(1-a)`` or ``1-a^2`` another a: its own function's value, another layer's."""
     for path, term in walk(desk.member):
         factor = slope_pattern(term)
         if factor is None:
             continue
+        if name := activation_of(real(factor.data, desk), desk):
+            value = Term("call", (factor,), (name, 0))
+            yield Edit("fprime-argument", path, exchanged(term, factor, value))
         for other in like_elements(factor, desk):
-            yield Edit("wrong-layer-fprime", path, exchanged(term, factor, other))
+            kind = "wrong-layer-fprime"
+            if real(factor.data, desk) in desk.symbols.preactivations:
+                kind = "fprime-argument"
+            yield Edit(kind, path, exchanged(term, factor, other))
+
+
+def squares(desk: Desk) -> Iterator[Edit]:
+    """Square what stands in a sum: ``1 - a^2`` for ``1 - a``."""
+    for path, term in walk(desk.member):
+        if term.op != "add":
+            continue
+        for place, part in enumerate(term.args):
+            inner = part.args[0] if part.op == "negate" else part
+            if inner.op != "element":
+                continue
+            where = (*path, place, 0) if part.op == "negate" else (*path, place)
+            power = Term("power", (inner, number(2)))
+            yield Edit("missing-factor", where, power)
+            if is_matrix(inner, desk):
+                product = Term("multiply", (inner, inner), (r"\odot",))
+                yield Edit("missing-factor", where, product)
 
 
 def missing_slopes(desk: Desk) -> Iterator[Edit]:

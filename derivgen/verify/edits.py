@@ -45,6 +45,7 @@ from derivgen.verify.edit_factors import (
     signs,
     sizes,
     slope_arguments,
+    squares,
     twos,
 )
 from derivgen.verify.edit_indices import (
@@ -239,6 +240,7 @@ GENERATORS: tuple[Callable[[Desk], Iterator[Edit]], ...] = (
     forgotten_sums,
     slope_arguments,
     own_slopes,
+    squares,
     confused_activations,
     missing_brackets,
     missing_slopes,

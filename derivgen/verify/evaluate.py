@@ -83,7 +83,7 @@ def _applied(name: str, order: int, values: tuple[Any, ...], context: Context) -
         ends = [_applied(name, order - 1, (values[0] + s * STEP,), context) for s in (1, -1)]
         return (ends[0] - ends[1]) / (2 * STEP)
     parameter, body = context.symbols.defined[name]
-    return evaluate(body, replace(context, free={**context.free, parameter: values[0]}))
+    return evaluate(body, replace(context, free={**context.free, parameter: values[0]}, memo=None))
 
 
 def elementwise(function: Callable[..., Any], args: list[Value]) -> Value:

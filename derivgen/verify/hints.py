@@ -10,26 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import islice, permutations
 
 from derivgen.algebra.expressions import Along, tensors_read
 from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term, at_path, put, walk
 from derivgen.formulas.tree import Span
-from derivgen.verify.compare import DRAWS, Outcome, Worlds, compare_terms
+from derivgen.verify.compare import DRAWS, Outcome, Worlds, agreement, compare_terms
 from derivgen.verify.context import Reading
 from derivgen.verify.desk import Desk, Edit
 from derivgen.verify.draw import Draw
+from derivgen.verify.edit_pairs import pairs
 from derivgen.verify.edits import DEFINITIONS, GENERATORS
 from derivgen.verify.numeric import NoValue
 from derivgen.verify.points import infer_letters
 from derivgen.verify.readings import features, readings
-from derivgen.verify.world import World
-from derivgen.verify.write import Pen, composed, make_pen, written
+from derivgen.verify.search import Bench, Search, Spent
+from derivgen.verify.world import DIAGONAL, Blocked
+from derivgen.verify.write import Pen, can_write, composed, make_pen, written
 
 MAX_EDITS = 900
-MAX_WORK = 3_000_000  # scalar operations spent on one hint
+MAX_WORK = 40_000  # parts of formulas evaluated for one hint
+MAX_PAIRS = 600
 Draws = tuple[Draw, ...]
 
 
@@ -42,6 +45,7 @@ class Hint:
     new: str = ""
     correct: str = ""
     span: Span = (0, 0)
+    also: str = ""  # a second mistake, where only two edits together mend the formula
 
 
 def find_hint(
@@ -57,20 +61,44 @@ def find_hint(
     """Return the first edit that makes ``anchor = member`` true, or ``None``."""
     pen = make_pen(source, (anchor, member), claim.kind == "plain")
     tried = _readings(anchor, member, claim, symbols, outcome)
-    if hint := _dependences(anchor, member, claim, symbols, worlds, tried):
+    benches = [Bench(anchor, member, claim, symbols, worlds, r, draws[0]) for r in tried]
+    try:
+        if not any(bench.contexts for bench in benches):
+            return None
+    except NoValue:
+        return None
+    if hint := _dependences(benches[:2], symbols, worlds):
         return hint
     desk = Desk(anchor, member, claim, symbols)
-    # The plainest reading first for all edits: another one could make a silly edit true.
-    budget = worlds.spent + MAX_WORK
-    for group in (tried[:1], tried[1:]):
-        for edit in _edits(desk) if group else ():
-            if worlds.spent > budget:
-                return None
-            new = put(member, edit.path, edit.new)
-            changed = replace(claim, letters=infer_letters((anchor, new), claim, symbols))
-            if any(_holds(anchor, new, changed, symbols, worlds, r, draws) for r in group):
-                return _hint(edit, member, pen)
+
+    def confirm(new: Term, reading: Reading) -> bool:
+        letters = infer_letters((anchor, new), claim, symbols)
+        changed = replace(claim, letters=letters)
+        return bool(compare_terms(anchor, new, changed, symbols, worlds, reading, draws).equal)
+
+    try:
+        # The plainest reading first for all edits: another one could make a silly edit true.
+        for group in (benches[:1], benches[1:]):
+            search = Search(group, confirm, MAX_WORK)
+            for edit in _edits(desk) if group else ():
+                if search.holds(put(member, edit.path, edit.new)):
+                    return _hint(edit, member, pen)
+        if hint := _pair(desk, Search(benches[:1], confirm, 2 * MAX_WORK), pen):
+            return hint
+    except Spent:
+        return None
     return _left_swap(anchor, member, claim, symbols, worlds, tried, pen, draws)
+
+
+def _pair(desk: Desk, search: Search, pen: Pen) -> Hint | None:
+    """Return two edits that together make the claim true."""
+    for pair in islice(pairs(desk, search.benches[0].fits), MAX_PAIRS):
+        if search.holds(pair.new):
+            whole = desk.member.span
+            old = pen.source[whole[0] : whole[1]]
+            new = composed(pair.new, pen) if can_write(pair.new) else ""
+            return Hint(pair.mistake, old if new else "", new, new, whole, pair.also)
+    return None
 
 
 def _left_swap(
@@ -142,9 +170,10 @@ def _hint(edit: Edit, member: Term, pen: Pen) -> Hint:
     node = at_path(member, edit.path)
     span = node.span if node.span[1] > node.span[0] else member.span
     new = written(edit.new, pen) if edit.new.span[1] > edit.new.span[0] else composed(edit.new, pen)
+    new = _fitting(new, edit, member)
     start, end = member.span
     start -= len(r"\left") if pen.source[:start].endswith(r"\left") else 0
-    correct = pen.source[start : span[0]] + _fitting(new, edit, member) + pen.source[span[1] : end]
+    correct = pen.source[start : span[0]] + new + pen.source[span[1] : end]
     return Hint(edit.mistake, pen.source[span[0] : span[1]], new, correct, span)
 
 
@@ -162,105 +191,75 @@ def _fitting(new: str, edit: Edit, member: Term) -> str:
 # --- dependences that were forgotten -------------------------------------------------------------
 
 
-@dataclass
-class _Without:
-    """Worlds in which one dependence is blocked."""
-
-    worlds: Worlds
-    blocked: tuple[str, ...]
-
-    def get(self, draw: Draw) -> World:
-        return self.worlds.get(draw).without(*self.blocked)
-
-
-def _dependences(
-    anchor: Term,
-    member: Term,
-    claim: Claim,
-    symbols: Symbols,
-    worlds: Worlds,
-    tried: list[Reading],
-) -> Hint | None:
-    if not any(part.op == "gradient" for _, part in walk(anchor)):
+def _dependences(benches: list[Bench], symbols: Symbols, worlds: Worlds) -> Hint | None:
+    """Find the dependences that a writer took for constant."""
+    if not any(part.op == "gradient" for _, part in walk(benches[0].anchor)):
         return None
-    if any(part.op == "gradient" for _, part in walk(member)) and not _same_world(member, symbols):
-        pass
     for blocked in _blockable(symbols):
-        world = _Without(worlds, blocked)
-        for reading in tried[:2]:
-            if _holds_between(anchor, member, claim, symbols, worlds, world, reading):
-                if blocked == ("diagonal",):
-                    return Hint("softmax-diagonal")
-                return Hint("path-forgotten", new=f"{blocked[1]} -> {blocked[0]}")
+        for bench in benches:
+            if not _explains(bench, blocked) or not _always(bench, blocked, worlds):
+                continue
+            if blocked == (DIAGONAL,):
+                return Hint("softmax-diagonal")
+            paths = dict.fromkeys(f"{edge[1]} -> {edge[0]}" for edge in blocked)
+            return Hint("path-forgotten", new=", ".join(paths))
     return None
 
 
-def _same_world(member: Term, symbols: Symbols) -> bool:
+def _explains(bench: Bench, blocked: Blocked) -> bool:
+    """Tell whether the member is the derivative in which some dependences are blocked.
+
+    Derivatives inside the member stay total ones.
+    """
+    seen = 0
+    for left, right in zip(bench.left(blocked), bench.right()):
+        if left is None or right is None or agreement(left, right) is None:
+            return False
+        seen += 1
+    return seen > 0
+
+
+def _always(bench: Bench, blocked: Blocked, worlds: Worlds) -> bool:
+    """Tell whether blocked dependences explain the member in every world."""
+    for draw in DRAWS[1:]:
+        other = Bench(
+            bench.anchor, bench.member, bench.claim, bench.symbols, worlds, bench.reading, draw
+        )
+        try:
+            if not _explains(other, blocked):
+                return False
+        except NoValue:
+            if not draw.equal:
+                return False
     return True
 
 
-def _blockable(symbols: Symbols) -> Iterator[tuple[str, ...]]:
+def _blockable(symbols: Symbols) -> Iterator[Blocked]:
+    """Yield sets of dependences that people forget: one, two, or all but one reader of a tensor."""
     network = symbols.network
     if network is None:
         return
     along = any(isinstance(p, Along) for e in network.equations for p in walk_expr(e.rhs))
     if along:
-        yield ("diagonal",)
+        yield (DIAGONAL,)
     readers: dict[str, list[str]] = {}
     for equation in network.equations:
         for name in tensors_read(equation.rhs):
             readers.setdefault(name, [])
             if equation.lhs.tensor not in readers[name]:
                 readers[name].append(equation.lhs.tensor)
-    for read, by in readers.items():
-        if len(by) > 1 or _is_recurrent(read, by, readers):
-            for reader in by:
-                yield (reader, read)
-                yield (reader, read, "here")
+    several = {
+        read: by for read, by in readers.items() if len(by) > 1 or _is_recurrent(read, by, readers)
+    }
+    for read, by in several.items():
+        for reader in by:
+            yield ((reader, read),)
+            yield ((reader, read, "here"),)
+    for read, by in several.items():
+        for kept in by if len(by) > 2 else ():
+            yield tuple((reader, read) for reader in by if reader != kept)
+            yield tuple((reader, read, "here") for reader in by if reader != kept)
 
 
 def _is_recurrent(read: str, by: list[str], readers: dict[str, list[str]]) -> bool:
     return read in by or any(read in readers.get(b, []) for b in by)
-
-
-def _holds_between(
-    anchor: Term,
-    member: Term,
-    claim: Claim,
-    symbols: Symbols,
-    worlds: Worlds,
-    blocked: _Without,
-    reading: Reading,
-) -> bool:
-    """Tell whether the member is the derivative in which a dependence is blocked.
-
-    Derivatives inside the member stay total ones.
-    """
-    from derivgen.verify.compare import agreement
-    from derivgen.verify.context import evaluate
-    from derivgen.verify.points import kept_sizes, points
-
-    keep = kept_sizes((anchor, member), claim, symbols)
-    for draw in DRAWS:
-        try:
-            world = worlds.get(replace(draw, keep=keep))
-        except NoValue:
-            if draw.equal:
-                continue
-            return False
-        try:
-            context_points = list(
-                points((anchor, member), claim, symbols, world, reading, draw.seed)
-            )
-            for context in context_points[:24]:
-                without = replace(context, world=world.without(*blocked.blocked))
-                values = (evaluate(anchor, without), evaluate(member, context))
-                if agreement(*values) is None:
-                    return False
-        except NoValue:
-            return False
-        except (ZeroDivisionError, ValueError, OverflowError):
-            return False
-        if not context_points:
-            return False
-    return True

@@ -20,7 +20,7 @@ from derivgen.formulas.terms import Claim, Term, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.verify.compare import DRAWS, Outcome, best_outcome
 from derivgen.verify.context import Reading, evaluate
-from derivgen.verify.draw import Draw
+from derivgen.verify.draw import Draw, all_sum_to_one
 from derivgen.verify.hints import Hint, find_hint
 from derivgen.verify.messages import message
 from derivgen.verify.numbers import (
@@ -180,7 +180,7 @@ def _disagreeing(
     if found := _other_definition(anchor, member, claim, stage, text, notebook):
         return found
     hint = find_hint(anchor, member, claim, stage.symbols, stage.worlds, outcome, source)
-    if hint is None and stage.network.of_role(Role.TARGET):
+    if hint is None and not all_sum_to_one(stage.network):
         # The rest of the formula may rest on a fact about the targets that nothing declares.
         draws = tuple(replace(draw, normalised=True) for draw in DRAWS)
         hint = find_hint(anchor, member, claim, stage.symbols, stage.worlds, outcome, source, draws)
@@ -213,6 +213,9 @@ def wrong_finding(
 
 def hint_words(hint: Hint, notebook: Notebook) -> str:
     """Return an edit in words."""
+    if hint.also:
+        also = notebook.say("also", text=notebook.say("mistake:" + hint.also))
+        return f"{also} {hint_words(replace(hint, also=''), notebook)}".rstrip()
     if hint.old and hint.new:
         return notebook.say("edit", old=hint.old, new=hint.new)
     if hint.mistake == "path-forgotten" and not hint.old:
@@ -241,7 +244,7 @@ def _with_fact(
     """Try the usual facts about targets: they sum to one, they are one-hot."""
     if not stage.network.of_role(Role.TARGET):
         return None
-    for key in ("normalised", "onehot"):
+    for key in ("onehot",) if all_sum_to_one(stage.network) else ("normalised", "onehot"):
         sums, hot = key == "normalised", key == "onehot"
         draws = [replace(draw, normalised=sums, onehot=hot) for draw in DRAWS]
         found = best_outcome(

@@ -85,7 +85,7 @@ def _contracted(run: list[Term], context: Context) -> Value:
     """Contract ``dE/dz . dz/da`` over the elements of z, whatever the layout."""
     if len(run) > 1 and run[0].args[1].data != run[1].args[0].data:
         run = run[::-1]
-    flat = replace(context, reading=replace(context.reading, layout="columns"))
+    flat = replace(context, reading=replace(context.reading, layout="columns"), memo=None)
     total: Any = None
     for factor in run:
         of, by = factor.args

@@ -57,6 +57,7 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "mistake:digit": ("a digit", "数字"),
     "mistake:notation": ("notation", "记号"),
     "guess": ("Read with {text}.", "读法：{text}。"),
+    "also": ("Besides that: {text}.", "此外：{text}。"),
     "edit": ("Write {new} for {old}.", "把 {old} 改为 {new}。"),
     "put": ("Put {new} there.", "补上 {new}。"),
     "path": ("The path {new} is missing.", "漏了路径 {new}。"),

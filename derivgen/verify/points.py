@@ -128,11 +128,31 @@ def _assigned(
 
 def _speaks(members: tuple[Term, ...], context: Context) -> bool:
     """Tell whether all shifted indices (``t+1``, ``l-1``) and layers exist at this point."""
-    return all(
-        _exists(term, bound, by, context)
-        for member in members
-        for term, bound, by in _outer_elements(member)
+    return all(speaks(shifted_elements(member), context) for member in members)
+
+
+Shifted = list[tuple[Term, frozenset[str], bool]]
+
+
+def shifted_elements(term: Term) -> Shifted:
+    """Return the elements that may not exist at a point, each with the letters bound around it."""
+    found: Shifted | None = term.__dict__.get("_shifted")
+    if found is None:
+        found = [part for part in _outer_elements(term) if _may_lack(part[0].data)]
+        term.__dict__["_shifted"] = found
+    return found
+
+
+def _may_lack(ref: Ref) -> bool:
+    return ref.member is not None or any(
+        slot is not None and slot.letters and (slot.constant or len(slot.letters) > 1)
+        for slot in ref.slots
     )
+
+
+def speaks(shifted: Shifted, context: Context) -> bool:
+    """Tell whether all of some shifted elements exist at a point."""
+    return all(_exists(term, bound, by, context) for term, bound, by in shifted)
 
 
 def _outer_elements(

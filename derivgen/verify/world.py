@@ -8,7 +8,7 @@ verdict is independent of it. Invariant: a world never changes, but for what it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -46,6 +46,10 @@ from derivgen.verify.trace import Key, Numbers, Trace
 MAX_STEPS = 2_000_000  # scalar operations in one comparison, derivatives included
 
 
+Blocked = tuple[tuple[str, ...], ...]
+DIAGONAL = ("diagonal",)
+
+
 @dataclass
 class World:
     """One network at given numbers; ``moved`` holds what is added to single elements."""
@@ -54,24 +58,23 @@ class World:
     numbers: Numbers
     moved: Mapping[Key, Any] = field(default_factory=dict)
     memo: dict[Key, Any] = field(default_factory=dict)
-    children: dict[tuple[Key, int, bool], World] = field(default_factory=dict)
+    children: dict[tuple[Key, int], World] = field(default_factory=dict)
     parent: World | None = None
-    blocked: tuple[str, ...] = ()
-    nudge: Key | None = None
-    variants: dict[tuple[str, ...], World] = field(default_factory=dict)
+    blocked: Blocked = ()
+    paths: Any = None  # `derivgen.verify.paths.Paths`, made when first asked for
+    variants: dict[Blocked, World] = field(default_factory=dict)
     trace: Trace = field(default_factory=Trace)
 
-    def without(self, *blocked: str) -> World:
-        """Return the world in which a dependence counts as constant when derivatives are taken.
+    def without(self, *blocked: tuple[str, ...]) -> World:
+        """Return the world in which dependences count as constant when derivatives are taken.
 
         ``(reader, read)`` blocks one tensor's dependence on another, ``(reader, read, "here")``
         that on the moved element alone, ``("diagonal",)`` that of a function along indices on
         other positions than its own.
         """
         if blocked not in self.variants:
-            made = World(
-                self.network, self.numbers, self.moved, self.memo, blocked=blocked, trace=self.trace
-            )
+            made = World(self.network, self.numbers, self.moved, self.memo, trace=self.trace)
+            made.blocked, made.parent, made.paths = blocked, self, self.paths
             self.variants[blocked] = made
         return self.variants[blocked]
 
@@ -117,32 +120,14 @@ class World:
 
     def nudged(self, key: Key, sign: int) -> World:
         """Return the world in which one element, and all that follows from it, is moved a step."""
-        child = self.children.get((key, sign, False))
+        child = self.children.get((key, sign))
         if child is None:
             moved = dict(self.moved)
             moved[key] = moved.get(key, mp.mpf(0)) + sign * STEP
             kept = _untouched(self, key)
-            child = World(
-                self.network,
-                self.numbers,
-                moved,
-                kept,
-                parent=self,
-                blocked=self.blocked,
-                nudge=key,
-                trace=self.trace,
-            )
-            self.children[(key, sign, False)] = child
+            child = World(self.network, self.numbers, moved, kept, trace=self.trace)
+            self.children[(key, sign)] = child
         return child
-
-    def frozen(self, of: Key, by: Key, sign: int) -> World:
-        """Return the world in which one equation alone sees ``by`` moved: immediate derivatives."""
-        self.element(of[1], of[2], of[0])
-        self.element(by[1], by[2], by[0])
-        memo = dict(self.memo)
-        memo[by] = memo[by] + sign * STEP
-        memo.pop(of, None)
-        return World(self.network, self.numbers, self.moved, memo)
 
 
 def _untouched(world: World, key: Key) -> dict[Key, Any]:
@@ -163,17 +148,25 @@ def _compute(world: World, key: Key) -> Any:
 
 
 def _defined(world: World, tensor: str, place: tuple[int, ...], sample: int) -> Any:
+    equation, at = definition(world, tensor, place)
+    return Evaluation(world, sample).value(equation.rhs, at, {})
+
+
+def definition(
+    world: World, tensor: str, place: tuple[int, ...]
+) -> tuple[Equation, dict[Index, int]]:
+    """Return the equation that defines an element, and its index values. Raises: NoValue."""
     for number, span in enumerate(world.shape(tensor)):
         if place[number] not in span:
             raise NoValue(f"{tensor}{list(place)} is outside its range")
-    best: tuple[int, Equation, dict[Index, int]] | None = None
+    best: tuple[Equation, dict[Index, int]] | None = None
     for equation in equations(world.network).get(tensor, ()):
         at = _matching(world, equation.lhs, place)
-        if at is not None and (best is None or len(at) < best[0]):
-            best = (len(at), equation, at)
+        if at is not None and (best is None or len(at) < len(best[1])):
+            best = (equation, at)
     if best is None:
         raise NoValue(f"{tensor}{list(place)} has no value")
-    return _Evaluation(world, sample, tensor).value(best[1].rhs, best[2], {})
+    return best
 
 
 def _matching(world: World, lhs: Access, place: tuple[int, ...]) -> dict[Index, int] | None:
@@ -224,12 +217,11 @@ class _Later:
 
 
 @dataclass(frozen=True)
-class _Evaluation:
+class Evaluation:
     """Values of expressions for one sample."""
 
     world: World
     sample: int
-    reader: str = ""
 
     def form(self, form: Affine, at: Mapping[Index, int]) -> int:
         plain = form.plain
@@ -313,12 +305,7 @@ class _Evaluation:
             spans = self.world.shape(expr.tensor)
             if any(p not in span for p, span in zip(place, spans)):
                 return self.value(expr.outside, at, frame)
-        source = self.world
-        if source.blocked[:2] == (self.reader, expr.tensor) and source.parent is not None:
-            key = source.key(expr.tensor, place, self.sample)
-            if len(source.blocked) == 2 or source.nudge == key:
-                source = source.parent
-        return source.element(expr.tensor, place, self.sample)
+        return self.world.element(expr.tensor, place, self.sample)
 
     def _forced(self, later: _Later, at: Mapping[Index, int]) -> Any:
         inner = dict(later.at)
@@ -327,19 +314,21 @@ class _Evaluation:
                 if index.name == name:
                     inner[target] = value
         moved = any(inner.get(target) != later.at.get(target) for target in later.rename.values())
-        if moved and self.world.blocked == ("diagonal",) and self.world.parent is not None:
-            return _Evaluation(self.world.parent, self.sample).value(later.expr, inner, later.frame)
+        if moved and DIAGONAL in self.world.blocked and self.world.parent is not None:
+            return Evaluation(self.world.parent, self.sample).value(later.expr, inner, later.frame)
         return self.value(later.expr, inner, later.frame)
 
     def _reduce(self, expr: Reduce, at: Mapping[Index, int], frame: Frame) -> Any:
+        found = [self.value(expr.body, inner, frame) for inner in self.inside(expr, at)]
+        return folded(expr.op, found)
+
+    def inside(self, expr: Reduce, at: Mapping[Index, int]) -> Iterator[dict[Index, int]]:
+        """Yield the index values inside a reduction."""
         spans = [range(self.form(i.low, at), self.form(i.high, at)) for i in expr.bound]
         names = [index.name for index in expr.bound]
         outer = {k: v for k, v in at.items() if k.name not in names}
-        found = []
         for places in product(*spans):
-            inner = {**outer, **dict(zip(expr.bound, places))}
-            found.append(self.value(expr.body, inner, frame))
-        return folded(expr.op, found)
+            yield {**outer, **dict(zip(expr.bound, places))}
 
     def _along(self, expr: Along, at: Mapping[Index, int], frame: Frame) -> Any:
         function = self.world.network.functions.get(expr.name)
@@ -375,7 +364,7 @@ class _Evaluation:
 
 def evaluate_expression(world: World, expr: Expr, at: Mapping[Any, int], sample: int) -> Any:
     """Return the value of an expression of the network at index values."""
-    return _Evaluation(world, sample).value(expr, at, {})
+    return Evaluation(world, sample).value(expr, at, {})
 
 
 def evaluate_along(
@@ -388,7 +377,7 @@ def evaluate_along(
     """Return a function along indices of an argument that is a Python function of them."""
     frame: dict[str, Any] = {n: mp.mpf(v.numerator) / v.denominator for n, v in function.settings}
     frame[function.params[0]] = argument
-    return _Evaluation(world, 0).value(_rebound(function, given), at, frame)
+    return Evaluation(world, 0).value(_rebound(function, given), at, frame)
 
 
 def _like(own: Index, given: Index) -> Index:
@@ -435,4 +424,4 @@ def apply(
     settings = {n: mp.mpf(v.numerator) / v.denominator for n, v in function.settings}
     frame = {**settings, **dict(zip((*function.params, *settings), args))}
     assert network is not None, "a function comes from a network"
-    return _Evaluation(World(network, Numbers({}, {}, 1)), 0).value(function.body, {}, frame)
+    return Evaluation(World(network, Numbers({}, {}, 1)), 0).value(function.body, {}, frame)

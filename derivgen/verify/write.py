@@ -59,6 +59,13 @@ def composed(term: Term, pen: Pen) -> str:
     return ", ".join(written(part, pen) for part in term.args) or str(term.data)
 
 
+def can_write(term: Term) -> bool:
+    """Tell whether a term can be written: every node is the writer's own or has a way to be."""
+    if term.span[1] > term.span[0]:
+        return True
+    return term.op in _MAKERS and all(can_write(part) for part in term.args)
+
+
 def _factor(term: Term, pen: Pen) -> str:
     text = written(term, pen)
     loose = term.op in ("add", "negate") or (term.op == "fold" and not pen.plain)
@@ -115,6 +122,17 @@ def _number(term: Term, pen: Pen) -> str:
 def _divide(term: Term, pen: Pen) -> str:
     top, bottom = (written(part, pen) for part in term.args)
     return f"{top}/{bottom}" if pen.plain else rf"\frac{{{top}}}{{{bottom}}}"
+
+
+def _power(term: Term, pen: Pen) -> str:
+    base, exponent = term.args
+    inner, upper = written(base, pen), written(exponent, pen)
+    plain_base = base.op in ("element", "number", "group") or pen.plain and base.op == "call"
+    if not (plain_base and (pen.plain or "^" not in inner) or _is_enclosed(inner)):
+        inner = f"({inner})"
+    if len(upper) == 1:
+        return f"{inner}^{upper}"
+    return f"{inner}^({upper})" if pen.plain else f"{inner}^{{{upper}}}"
 
 
 def _transpose(term: Term, pen: Pen) -> str:
@@ -217,6 +235,7 @@ _MAKERS: Mapping[str, Callable[[Term, Pen], str]] = {
     "negate": _negate,
     "number": _number,
     "divide": _divide,
+    "power": _power,
     "transpose": _transpose,
     "call": _call,
     "fold": _fold,
