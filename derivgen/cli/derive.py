@@ -26,6 +26,7 @@ from derivgen.errors import FileProblem, UsageProblem
 
 SUFFIX = {"text": ".txt", "latex": ".tex", "markdown": ".md", "html": ".html", "typst": ".typ"}
 TEX = ("xelatex", "lualatex", "tectonic", "pdflatex")
+MOST_RUNS = 4  # references and the widths of tables settle after two or three
 INSTALL = "Install one: apt-get install texlive-xetex texlive-lang-chinese; or leave out --pdf."
 
 
@@ -114,9 +115,11 @@ def write_pdf(latex: str, file: Path, force: bool) -> None:
         place = Path(folder)
         (place / "derivation.tex").write_text(latex, encoding="utf-8")
         flags = [] if program == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
-        for _ in range(1 if program == "tectonic" else 2):  # references need a second run
+        for _ in range(1 if program == "tectonic" else MOST_RUNS):
             command = [program, *flags, "derivation.tex"]
             ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+            if ran.returncode or "Rerun" not in ran.stdout:
+                break
         made = place / "derivation.pdf"
         if ran.returncode or not made.is_file():
             write_files({source: latex}, force)

@@ -36,8 +36,8 @@ OPERATORS = {
     "!=": " != ",
     "<=": " <= ",
     ">=": " >= ",
-    ",": ", ",
-    ";": "; ",
+    ",": " comma ",  # by name: a bare one would part the arguments of a fraction
+    ";": " semi ",
     "and": " and ",
     "or": " or ",
     "not": "not ",
@@ -157,11 +157,11 @@ def _big(math: Big) -> str:
 
 
 def _cases(math: Cases) -> str:
-    lines = [
+    lines = (
         f"{typst(value)} & " + (f'"if" {typst(c)}' if c is not None else '"otherwise"')
         for value, c in math.rows
-    ]
-    return f"cases({', '.join(line.replace(', ', ' comma ') for line in lines)})"
+    )
+    return f"cases({', '.join(lines)})"
 
 
 def _grid(math: Grid) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from derivgen.algebra.affine import Index, indices_of
-from derivgen.algebra.expressions import ONE, Access, Expr, Iverson, Reduce, mul
+from derivgen.algebra.expressions import ONE, Access, Expr, Iverson, Number, Reduce, mul
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Contribution, Rewrite, Step
 from derivgen.calculus.gather import needed
 from derivgen.forms.fold import Equality, fold, joined_bounds
-from derivgen.forms.math import Math
+from derivgen.forms.math import Math, Op
 from derivgen.forms.notation import loss_symbol, partial_name, symbol
 from derivgen.forms.plain import plain
 from derivgen.notes.document import (
@@ -35,11 +35,14 @@ from derivgen.notes.forward import (
     partial_math,
     stack_range,
 )
+from derivgen.notes.groups import grouped, kind
 from derivgen.notes.inline import Recursion, recursions
 from derivgen.notes.lemmas import lemma_label
 from derivgen.notes.stacks import Stack, relative, stack_of_step
 from derivgen.notes.view import View, display, side, steps_shown, where
 from derivgen.notes.words import listed, parted, say
+
+MOST_NAMED = 4  # quantities named in a heading
 
 
 def backward_label(quantity: str) -> str:
@@ -56,14 +59,35 @@ def backward_section(
     """Return the whole backward pass; a stack of equal layers appears once."""
     loss = Formula(loss_symbol(view.notation))
     body: list[Block] = [Paragraph(say(view.lang, "backward intro", loss=loss))]
-    for step, stack in shown_steps(view, wrt, found, layer):
-        if stack is None:
-            body.append(step_section(view, step))
-            continue
-        section = step_section(relative(view, stack.first), step)
-        told = Paragraph(say(view.lang, "stack", range=stack_range(view, stack)))
-        body.append(replace(section, body=(told, *section.body)))
+    for run in grouped(view, shown_steps(view, wrt, found, layer)):
+        if len(run) > 1 and view.detail != "full":
+            body.append(_group_section(view, [step for step, _ in run]))
+        else:
+            body += [_own_section(view, step, stack) for step, stack in run]
     return Section(say(view.lang, "backward"), tuple(body))
+
+
+def _own_section(view: View, step: Step, stack: Stack | None) -> Section:
+    if stack is None:
+        return step_section(view, step)
+    section = step_section(relative(view, stack.first), step)
+    told = Paragraph(say(view.lang, "stack", range=stack_range(view, stack)))
+    return replace(section, body=(told, *section.body))
+
+
+def _group_section(view: View, steps: list[Step]) -> Section:
+    """Return steps of one kind under one heading."""
+    named: list[Prose] = [(Formula(symbol(view.notation, step.quantity)),) for step in steps]
+    if len(named) > MOST_NAMED:
+        named = [named[0], (Formula(Op("ellipsis")),), named[-1]]
+    body: list[Block] = []
+    if view.detail != "result" and any(len(_through(step)) > 1 for step in steps):
+        body.append(Paragraph(say(view.lang, "paths add")))
+    for step in steps:
+        parts = step_section(view, step).body
+        body += [b for b in parts if not isinstance(b, Paragraph) or not step.result]
+    key = kind(view, steps[0]) + " many"
+    return Section(say(view.lang, key, quantities=listed(view.lang, named)), tuple(body), 2)
 
 
 def shown_steps(
@@ -115,25 +139,23 @@ def step_section(view: View, step: Step) -> Section:
 def title(view: View, step: Step) -> Prose:
     """Return the heading of a step."""
     quantity = Formula(symbol(view.notation, step.quantity))
-    key = "step value"
-    if step.auxiliary:
-        key = "step auxiliary"
-    elif step.quantity in view.derivation.gradients:
-        key = "step gradient"
-    elif view.is_delta(step):
-        key = "step delta"
-    return say(view.lang, key, quantity=quantity)
+    return say(view.lang, kind(view, step), quantity=quantity)
 
 
 def _readers(view: View, step: Step, quantity: Formula) -> Paragraph:
     loss = Formula(loss_symbol(view.notation))
-    names = list(dict.fromkeys(c.through.lhs.tensor for c in step.contributions))
+    names = _through(step)
     readers = list(dict.fromkeys(_named_with_ref(view, c.through) for c in step.contributions))
     key = "reads one" if len(names) == 1 else "reads many"
     told = say(view.lang, key, quantity=quantity, loss=loss, readers=listed(view.lang, readers))
     if names == [view.derivation.network.loss]:
         told = ()
     return Paragraph(told)
+
+
+def _through(step: Step) -> list[str]:
+    """Return the tensors through which the quantity reaches the loss."""
+    return list(dict.fromkeys(c.through.lhs.tensor for c in step.contributions))
 
 
 def _named_with_ref(view: View, through: Statement) -> Prose:
@@ -192,7 +214,7 @@ def _ambiguous(step: Step) -> bool:
 
 def _locals(view: View, step: Step) -> list[Block]:
     """Return the local derivatives, one line for each path."""
-    if _ambiguous(step) or _only_loss(step):
+    if _ambiguous(step) or _only_loss(step) or _read_off(view, step):
         return []
     seen = with_partials(view, step)
     lines: list[Line] = []
@@ -202,6 +224,20 @@ def _locals(view: View, step: Step) -> list[Block]:
         left, right = display(seen, local_equality(made))
         lines.append(Line(left, right, why=_reasons(view, made)))
     return [Equation(f"local:{step.quantity}", tuple(lines), about=step.quantity)]
+
+
+def _read_off(view: View, step: Step) -> bool:
+    """Tell whether the local derivatives of a number are read off its readers' equations.
+
+    In ``net = w*x + b`` they are ``x`` and ``1``: the product shows them, beside the chain rule.
+    """
+    return view.detail != "full" and all(
+        made.upstream != ONE
+        and not made.through.lhs.indices
+        and not made.statement.indices
+        and isinstance(made.partial, (Access, Number))
+        for made in step.contributions
+    )
 
 
 def _reasons(view: View, made: Contribution) -> Prose:
@@ -305,6 +341,9 @@ def _history(view: View, step: Step, equality: Equality, number: int) -> list[Li
 
 
 def _local_ref(view: View, step: Step) -> Prose:
+    if _read_off(view, step):
+        refs = dict.fromkeys(Ref(defining_label(view, c.through)) for c in step.contributions)
+        return say(view.lang, "from eq", ref=listed(view.lang, [(ref,) for ref in refs]))
     return say(view.lang, "by eq", ref=Ref(f"local:{step.quantity}"))
 
 

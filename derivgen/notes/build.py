@@ -49,7 +49,16 @@ def build(view: View, choice: Choice, example: Example | None = None) -> Documen
         readers(view),
         _labels(view, found),
     )
+    if view.detail == "full":
+        document = replace(document, body=tuple(map(_loose, document.body)))
     return with_code(document, choice.code) if choice.code else document
+
+
+def _loose(block: Block) -> Block:
+    """Return a block in which every step has a line of its own."""
+    if isinstance(block, Section):
+        return replace(block, body=tuple(map(_loose, block.body)))
+    return replace(block, loose=True) if isinstance(block, Equation) else block
 
 
 def _body(

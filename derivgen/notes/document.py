@@ -60,7 +60,7 @@ class Equation:
     """A displayed equation with a label others refer to.
 
     ``where`` says for which indices it holds; ``about`` is the tensor it computes; ``code`` are the
-    emitted lines beside it.
+    emitted lines beside it; a ``loose`` one has every step on a line of its own.
     """
 
     label: str
@@ -69,6 +69,7 @@ class Equation:
     boxed: bool = False
     about: str = ""
     code: str = ""
+    loose: bool = False
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ def figure(drawing: Drawing, caption: Prose) -> Figure:
 def tikz(drawing: Drawing) -> str:
     """Return a ``tikzpicture`` scaled to the width of the page."""
     names = {node.key: f"n{n}" for n, node in enumerate(drawing.nodes)}
+    rows = {node.key: node.y for node in drawing.nodes}
     widest = max((node.x for node in drawing.nodes), default=0)
     step = min(TIKZ_X, 14.0 / max(widest, 1.0))
     lines = [
@@ -77,13 +78,17 @@ def tikz(drawing: Drawing) -> str:
         place = f"({node.x * step:.2f},{-node.y * TIKZ_Y:.2f})"
         lines.append(rf"\node[{style}] ({names[node.key]}) at {place} {{${latex(node.label)}$}};")
         lines += _tikz_notes(node, names[node.key])
-    for number, edge in enumerate(drawing.edges):
+    for edge in drawing.edges:
         label = ""
         if edge.label is not None:
-            along = (0.32, 0.5, 0.68)[number % 3] if len(drawing.edges) > 8 else 0.5
-            label = rf" node[on edge,pos={along}] {{${latex(edge.label)}$}}"
+            label = rf" node[on edge,pos={_along(edge, rows)}] {{${latex(edge.label)}$}}"
         lines.append(rf"\draw[->] ({names[edge.source]}) --{label} ({names[edge.target]});")
     return "\n".join([*lines, r"\end{tikzpicture}"])
+
+
+def _along(edge: Edge, rows: dict[str, float]) -> float:
+    """Return how far along an arrow its label stands; slanting ones cross half way."""
+    return 0.5 if rows[edge.source] == rows[edge.target] else 0.3
 
 
 def _tikz_notes(node: Node, name: str) -> list[str]:
@@ -116,12 +121,13 @@ def svg(drawing: Drawing) -> str:
         'markerHeight="7" orient="auto-start-reverse"><path class="tip" d="M0 0L8 4L0 8z"/>'
         "</marker></defs>"
     )
-    edges = [_svg_edge(edge, n, places) for n, edge in enumerate(drawing.edges)]
+    rows = {node.key: node.y for node in drawing.nodes}
+    edges = [_svg_edge(edge, _along(edge, rows), places) for edge in drawing.edges]
     nodes = [_svg_node(node, places[node.key]) for node in drawing.nodes]
     return "\n".join([head + marker, *edges, *nodes, "</svg>"])
 
 
-def _svg_edge(edge: Edge, number: int, places: dict[str, tuple[float, float]]) -> str:
+def _svg_edge(edge: Edge, along: float, places: dict[str, tuple[float, float]]) -> str:
     (x1, y1), (x2, y2) = places[edge.source], places[edge.target]
     length = max(((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5, 1.0)
     ux, uy = (x2 - x1) / length, (y2 - y1) / length
@@ -133,8 +139,7 @@ def _svg_edge(edge: Edge, number: int, places: dict[str, tuple[float, float]]) -
     )
     if edge.label is None:
         return line
-    part = (0.3, 0.5, 0.7)[number % 3]
-    x, y = x1 + (x2 - x1) * part, y1 + (y2 - y1) * part - 6
+    x, y = x1 + (x2 - x1) * along, y1 + (y2 - y1) * along - 6
     css = "back" if edge.back else ""
     label = f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" font-size="13" text-anchor="middle">'
     marked = f' data-t="{escape(edge.tensor)}"' if edge.tensor else ""
@@ -209,15 +214,21 @@ def mermaid(drawing: Drawing) -> str:
 
 
 def text(drawing: Drawing) -> str:
-    """Return the graph as lines ``a -> v``, with values and derivatives."""
-    lines: list[str] = []
+    """Return the graph as a table: a line for each node and each arrow that leaves it."""
     shown = {node.key: plain(node.label) for node in drawing.nodes}
+    rows: list[list[str]] = []
     for node in drawing.nodes:
-        targets = [e for e in drawing.edges if e.source == node.key]
-        notes = [plain(m) for m in (node.above, node.below) if m is not None]
-        line = shown[node.key] + (f"   ({'; '.join(notes)})" if notes else "")
-        for edge in targets:
-            label = f" [{plain(edge.label)}]" if edge.label is not None else ""
-            line += f"\n    ->{label} {shown[edge.target]}"
-        lines.append(line)
-    return "\n".join(lines)
+        notes = [plain(m) if m is not None else "" for m in (node.above, node.below)]
+        arrows = [_arrow(edge, shown) for edge in drawing.edges if edge.source == node.key]
+        rows.append([shown[node.key], *notes, *arrows[:1]])
+        rows += [["", "", "", arrow] for arrow in arrows[1:]]
+    widths = [max(len(line[c]) for line in rows if len(line) > c) for c in range(3)]
+    return "\n".join(
+        "    " + "   ".join([*(t.ljust(w) for t, w in zip(line, widths)), *line[3:]]).rstrip()
+        for line in rows
+    )
+
+
+def _arrow(edge: Edge, shown: dict[str, str]) -> str:
+    label = f"--{plain(edge.label)}--" if edge.label is not None else "--"
+    return f"{label}> {shown[edge.target]}"

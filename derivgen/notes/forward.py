@@ -30,6 +30,7 @@ from derivgen.notes.document import (
     Block,
     Equation,
     Formula,
+    Inline,
     Items,
     Line,
     Paragraph,
@@ -39,7 +40,7 @@ from derivgen.notes.document import (
 )
 from derivgen.notes.stacks import Stack, relative, stack_of
 from derivgen.notes.view import View, display, entry_of, matrix_display, side, where
-from derivgen.notes.words import join, listed, say, word
+from derivgen.notes.words import join, listed, parted, say, word
 
 
 def network_section(view: View, found: tuple[Stack, ...], signs: frozenset[str]) -> Section:
@@ -51,31 +52,39 @@ def network_section(view: View, found: tuple[Stack, ...], signs: frozenset[str])
 
 
 def symbol_table(view: View, found: tuple[Stack, ...]) -> Table:
-    """Return a table of the network's tensors: symbol, role, shape; stacks in one row a role."""
-    rows: list[tuple[Prose, ...]] = []
+    """Return a table of the network's tensors: symbols of one role and shape share a row."""
+    rows: dict[tuple[Prose, Prose], list[Prose]] = {}
     for tensor in view.derivation.tensors.values():
         if tensor.name in view.notation.adjoints or tensor.name in view.derivation.named:
             continue
         stack = stack_of(found, tensor.name)
         if stack is None:
-            rows.append(_symbol_row(view, tensor, ()))
+            shown, note = view, _layer_range(view, tensor)
         elif tensor.name in stack.shown:
-            rows.append(_symbol_row(relative(view, stack.first), tensor, stack_range(view, stack)))
-    head = tuple((word(view.lang, key),) for key in ("symbol", "meaning", "shape"))
-    return Table(head, tuple(rows))
+            shown, note = relative(view, stack.first), stack_range(view, stack)
+        else:
+            continue
+        entry = (Formula(entry_math(shown, tensor.name)),)
+        key = (_meaning(view, tensor, note), (_shape_cell(shown, tensor),))
+        rows.setdefault(key, []).append(entry)
+    keys = ("symbol", "meaning", "shape")
+    scalars = all(not tensor.axes for tensor in view.derivation.tensors.values())
+    columns = slice(2 if scalars else 3)
+    head = tuple((word(view.lang, key),) for key in keys[columns])
+    lines: list[tuple[Prose, ...]] = [
+        (parted(view.lang, known), *key) for key, known in rows.items()
+    ]
+    return Table(head, tuple(line[columns] for line in lines))
 
 
-def _symbol_row(view: View, tensor: Tensor, note: Prose) -> tuple[Prose, ...]:
+def _meaning(view: View, tensor: Tensor, note: Prose) -> Prose:
     role = "loss" if tensor.name == view.derivation.network.loss else tensor.role.value
-    meaning: Prose = (word(view.lang, role),)
-    note = note or _layer_range(view, tensor)
-    if note:
-        meaning = join((*meaning, word(view.lang, "comma"), *note))
-    return (
-        (Formula(entry_math(view, tensor.name)),),
-        meaning,
-        (Formula(shape(view, tensor)),),
-    )
+    told: Prose = (word(view.lang, role),)
+    return join((*told, word(view.lang, "comma"), *note)) if note else told
+
+
+def _shape_cell(view: View, tensor: Tensor) -> Inline:
+    return Formula(shape(view, tensor)) if tensor.axes else word(view.lang, "scalar")
 
 
 def _layer_range(view: View, tensor: Tensor) -> Prose:

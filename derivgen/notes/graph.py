@@ -13,7 +13,7 @@ from derivgen.forms.layout import affine_math
 from derivgen.forms.math import Math, Op, Sym
 from derivgen.forms.notation import partial_name, symbol
 from derivgen.forms.numbers import significant
-from derivgen.notes.document import Block, Section
+from derivgen.notes.document import Block, Figure, Section
 from derivgen.notes.drawing import Drawing, Edge, Node, figure
 from derivgen.notes.view import View
 from derivgen.notes.words import say
@@ -27,17 +27,19 @@ MOST_LAYERS = 7
 
 def figure_section(view: View, example: Example | None) -> list[Block]:
     """Return the drawings that suit the network: its diagram, its computation graph."""
-    found: list[Block] = []
+    found: dict[str, Figure] = {}
+    # In text a drawing without numbers would be a list of arrows that says less than the equations.
     if (diagram := scalar_diagram(view, example)) is not None:
-        found.append(figure(diagram, say(view.lang, "diagram")))
+        found["diagram only"] = replace(figure(diagram, say(view.lang, "diagram neurons")), text="")
     elif (diagram := layer_diagram(view)) is not None:
-        # In text the units would be a list of arrows that says less than the equations.
-        found.append(replace(figure(diagram, say(view.lang, "diagram")), text=""))
+        found["diagram only"] = replace(figure(diagram, say(view.lang, "diagram layers")), text="")
     graph = computation_graph(view, example)
     if graph is not None:
         key = "graph values" if example is not None else "graph plain"
-        found.append(figure(graph, say(view.lang, key)))
-    return [Section(say(view.lang, "figures"), tuple(found))] if found else []
+        drawn = figure(graph, say(view.lang, key))
+        found["graph only"] = drawn if example is not None else replace(drawn, text="")
+    title = "figures" if len(found) == 2 else next(iter(found), "")
+    return [Section(say(view.lang, title), tuple(found.values()))] if found else []
 
 
 # --- the computation graph ------------------------------------------------------------------------

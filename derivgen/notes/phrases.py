@@ -17,6 +17,13 @@ PHRASES: dict[str, tuple[str, str]] = {
     "const": ("constant", "常数"),
     "random": ("random", "随机量"),
     "state": ("state", "状态量"),
+    "inputs": ("Inputs", "输入"),
+    "targets": ("Targets", "目标值"),
+    "params": ("Parameters", "参数"),
+    "consts": ("Constants", "常数"),
+    "randoms": ("Random numbers", "随机量"),
+    "states": ("States", "状态量"),
+    "given": ("{role}: {values}.", "{role}：{values}。"),
     "value": ("value", "中间量"),
     "loss": ("loss", "损失"),
     "scalar": ("scalar", "标量"),
@@ -36,7 +43,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "偏导数（如 {partial}）考虑该量到 {loss} 的所有路径。",
     ),
     "delta meaning": (
-        "A delta is the derivative of {loss} by a pre-activation: {deltas}.",
+        "A delta is the derivative of {loss} with respect to a pre-activation: {deltas}.",
         "记号 delta 表示 {loss} 对激活前输入的偏导数：{deltas}。",
     ),
     "odot meaning": ("The sign {sign} multiplies entry by entry.", "符号 {sign} 表示逐元素相乘。"),
@@ -85,7 +92,15 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "step delta": ("Delta of {quantity}", "{quantity} 处的 delta"),
     "step gradient": ("Gradient of {quantity}", "{quantity} 的梯度"),
-    "step value": ("Derivative by {quantity}", "对 {quantity} 的偏导数"),
+    "step value": ("Derivative with respect to {quantity}", "对 {quantity} 的偏导数"),
+    "step delta many": ("Deltas of {quantities}", "{quantities} 处的 delta"),
+    "step gradient many": ("Gradients of {quantities}", "{quantities} 的梯度"),
+    "step value many": ("Derivatives with respect to {quantities}", "对 {quantities} 的偏导数"),
+    "step auxiliary many": ("Sums used below: {quantities}", "下面用到的求和项 {quantities}"),
+    "paths add": (
+        "Where a quantity is read by several others, the contributions of all paths add up.",
+        "若一个量影响多个量，则各条路径的贡献相加。",
+    ),
     "step auxiliary": ("A sum used below", "下面用到的求和项"),
     "reads one": (
         "{quantity} reaches {loss} through {readers}.",
@@ -176,8 +191,8 @@ PHRASES: dict[str, tuple[str, str]] = {
         "各梯度由局部导数连乘（并求和）得到：",
     ),
     "worked rate": (
-        "Gradient descent with {rate} moves each parameter against its gradient.",
-        "取 {rate}，梯度下降使各参数沿负梯度方向移动。",
+        "Gradient descent moves each parameter against its gradient, {rule}, here with {rate}:",
+        "梯度下降使各参数沿负梯度方向移动，{rule}；这里取 {rate}：",
     ),
     "worked after": (
         "After this step {loss} has gone from {before} to {after}.",
@@ -190,16 +205,25 @@ PHRASES: dict[str, tuple[str, str]] = {
         "for {letter} from {last} down to {first}",
         "令 {letter} 从 {last} 递减到 {first}",
     ),
-    "figures": ("Pictures", "图示"),
-    "diagram": ("The network.", "网络结构。"),
+    "figures": ("Diagram and computation graph", "网络结构图与计算图"),
+    "diagram only": ("Diagram", "网络结构图"),
+    "graph only": ("Computation graph", "计算图"),
+    "diagram neurons": (
+        "The neurons; each arrow carries the weight by which it multiplies.",
+        "各神经元；箭头上为所乘的权重。",
+    ),
+    "diagram layers": (
+        "The layers; between two of them stands the matrix of their weights.",
+        "各层；两层之间标出其权重矩阵。",
+    ),
     "graph plain": (
         "The computation graph: each arrow leads from a quantity to one computed from it.",
         "计算图：箭头从一个量指向由它算出的量。",
     ),
     "graph values": (
-        "The computation graph: above each node its value, below it the derivative of the loss by "
-        "it, on each arrow the local derivative.",
-        "计算图：结点上方为其值，下方为损失对它的导数，箭头上为局部导数。",
+        "The computation graph: with each node its value and then the derivative of the loss with "
+        "respect to it, on each arrow the local derivative.",
+        "计算图：结点旁先标其值，再标损失对它的导数，箭头上为局部导数。",
     ),
     "if": ("if {condition}", "若 {condition}"),
     "reuse": (

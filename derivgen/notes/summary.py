@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from derivgen.algebra.affine import indices_of
 from derivgen.algebra.expressions import ONE, ZERO, Condition, Expr, Iverson, Mul, mul, tensors_read
+from derivgen.algebra.network import Role
 from derivgen.algebra.statements import Assign, Scan
 from derivgen.algebra.statements import Block as Nest
 from derivgen.calculus.derivation import Step
@@ -18,12 +19,15 @@ from derivgen.notes.backward import backward_label, shown_steps
 from derivgen.notes.costs import cost
 from derivgen.notes.document import Formula, Inline, Prose, Pseudocode, Ref, Section, Table
 from derivgen.notes.forward import shape, stack_range
+from derivgen.notes.groups import grouped
 from derivgen.notes.inline import recursions
+from derivgen.notes.packing import why_width
 from derivgen.notes.stacks import Stack, relative, stack_of
 from derivgen.notes.view import View, condition, display, matrix_display, side
 from derivgen.notes.words import join, say, word
 
 RATE = Sym("eta")
+ABREAST = 66  # rough characters of assignments on one line
 
 
 def summary_section(
@@ -34,13 +38,16 @@ def summary_section(
 ) -> Section:
     """Return the table of all derivatives."""
     rows: list[tuple[Prose, ...]] = []
-    for step, stack in shown_steps(view, wrt, found, layer):
+    runs = grouped(view, shown_steps(view, wrt, found, layer))
+    for step, stack in (shown for run in runs for shown in run):
         seen = view if stack is None else relative(view, stack.first)
         for number, equality in enumerate(view.folded[step.adjoint]):
             rows += _rows(seen, step, equality, number)
     keys = ("index form", "matrix form", "shape", "cost", "equation")
     head = tuple((word(view.lang, key),) for key in keys)
+    scalars = not any(tensor.axes for tensor in view.derivation.tensors.values())
     shown = [c for c in range(len(keys)) if any(line[c] != ("",) for line in rows)]
+    shown = [c for c in shown if not (scalars and keys[c] == "shape")]
     table = Table(tuple(head[c] for c in shown), tuple(tuple(r[c] for c in shown) for r in rows))
     return Section(say(view.lang, "summary"), (table,))
 
@@ -85,7 +92,7 @@ def algorithm(view: View, found: tuple[Stack, ...]) -> Pseudocode:
     lang = view.lang
     derivation = view.derivation
     lines: list[tuple[int, Prose]] = []
-    if derivation.network.batch is None:
+    if derivation.network.batch is None and derivation.network.of_role(Role.INPUT):
         lines.append((0, say(lang, "for each sample")))
     deep = len(lines)
     forward = schedule(derivation.forward, derivation.tensors)
@@ -98,7 +105,22 @@ def algorithm(view: View, found: tuple[Stack, ...]) -> Pseudocode:
         lines.append((0, say(lang, "mean over samples")))
     lines.append((0, say(lang, "update step")))
     lines += _updates(view, found)
+    if not any(tensor.axes for tensor in derivation.tensors.values()):
+        lines = _side_by_side(lines)
     return Pseudocode(say(lang, "algorithm title", rate=Formula(RATE)), tuple(lines))
+
+
+def _side_by_side(lines: list[tuple[int, Prose]]) -> list[tuple[int, Prose]]:
+    """Return the lines with short assignments of numbers beside each other."""
+    found: list[tuple[int, Prose]] = []
+    for deep, told in lines:
+        alike = found and found[-1][0] == deep and isinstance(told[0], Formula)
+        together = (*found[-1][1], ";  ", *told) if alike else ()
+        if together and why_width(together) <= ABREAST:
+            found[-1] = (deep, together)
+        else:
+            found.append((deep, told))
+    return found
 
 
 def _updates(view: View, found: tuple[Stack, ...]) -> list[tuple[int, Prose]]:

@@ -30,11 +30,13 @@ from derivgen.notes.document import (
     Table,
     numbers,
 )
+from derivgen.notes.packing import Packed, packed
 from derivgen.notes.templates import framed
 from derivgen.notes.words import word
 from derivgen.version import VERSION
 
 LINE = 92
+TIGHT = 76  # steps that together are no wider share a line
 _CODE = re.compile(r"<pre><code>(.*?)</code></pre>", re.S)
 _NAME = re.compile(r"(?<![&\w])[A-Za-z_]\w*\b(?!;)")
 Numbers = dict[str, int]
@@ -136,9 +138,8 @@ def _paragraph(paragraph: Paragraph, counts: Numbers, lang: str) -> str:
 def _equation(equation: Equation, counts: Numbers, lang: str) -> str:
     number = counts[equation.label]
     rows: list[str] = []
-    for place, line in enumerate(equation.lines):
-        boxed = equation.boxed and place == len(equation.lines) - 1
-        rows += _line(line, boxed, counts)
+    for group in packed(equation, lang, TIGHT):
+        rows += _line(group, equation.boxed and group.last, counts)
     if equation.where is not None:
         rows[-1] += f'<div class="y">{word(lang, "where for")} {mathml(equation.where)}</div>'
     code = f"<pre><code>{escape(equation.code)}</code></pre>" if equation.code else ""
@@ -150,17 +151,30 @@ def _equation(equation: Equation, counts: Numbers, lang: str) -> str:
     )
 
 
-def _line(line: Line, boxed: bool, counts: Numbers) -> list[str]:
+def _line(group: Packed, boxed: bool, counts: Numbers) -> list[str]:
+    line = group.first
     left = "" if line.left is None else mathml(line.left, True)
-    room = LINE - (width(line.left) if line.left is not None else 8) - (24 if line.why else 0)
-    pieces = broken(line.right, max(room, 30))
+    room = LINE - (width(line.left) if line.left is not None else 8) - (24 if group.why else 0)
+    pieces = [line.right] if group.whole is None else broken(group.whole, max(room, 30))
     head = mathml(row(Op(line.relation), pieces[0]), True)
-    if boxed and len(pieces) == 1:
-        head = f'{mathml(Op(line.relation))} <span class="x">{mathml(line.right, True)}</span>'
+    if len(pieces) == 1:
+        head = _sides(group.lines, boxed)
     shown = [f'<div class="l">{left}</div><div class="r">{head}</div>']
     shown += [f'<div class="l"></div><div class="r c">{mathml(p, True)}</div>' for p in pieces[1:]]
-    why = f'<div class="y">{prose_html(line.why, counts)}</div>'
+    why = f'<div class="y">{prose_html(group.why, counts)}</div>'
     return [*(f'{s}<div class="y"></div>' for s in shown[:-1]), shown[-1] + why]
+
+
+def _sides(lines: tuple[Line, ...], boxed: bool) -> str:
+    """Return ``= a = b``, the last side in a box if it is to stand out."""
+    *before, last = lines
+    open_lines = before if boxed else lines
+    parts = [part for line in open_lines for part in (Op(line.relation), line.right)]
+    shown = mathml(row(*parts), True) if parts else ""
+    if not boxed:
+        return shown
+    box = f'<span class="x">{mathml(last.right, True)}</span>'
+    return f"{shown}{mathml(Op(last.relation), True)} {box}"
 
 
 def _items(items: Items, counts: Numbers, lang: str) -> str:

@@ -31,12 +31,15 @@ from derivgen.notes.document import (
     blocks,
     numbers,
 )
+from derivgen.notes.packing import Packed, packed
 from derivgen.notes.templates import framed
 from derivgen.notes.words import prose_width, word
 from derivgen.version import VERSION
 
 TABLE = 84  # rough characters of a row of a table
 NARROW = 16  # columns up to this wide never wrap
+CLOSE = r"\vspace{-\baselineskip}"
+TIGHT = 72  # steps that together are no wider share a line
 LINE = 82  # rough characters of mathematics that fit in a line of the article
 Numbers = dict[str, int]
 HEADINGS = {1: "section", 2: "subsection", 3: "paragraph"}
@@ -86,7 +89,10 @@ def _print(block: Block, counts: Numbers, lang: str) -> str:
 
 def _section(section: Section, counts: Numbers, lang: str) -> str:
     heading = rf"\{HEADINGS[section.level]}{{{_heading(section.title, counts)}}}"
-    return "\n\n".join([heading, *_body(section.body, counts, lang)])
+    body = _body(section.body, counts, lang)
+    if body and body[0].startswith(r"\begin{align}"):
+        heading += "\n" + CLOSE  # an alignment begins with an empty line of text
+    return "\n\n".join([heading, *body])
 
 
 def _heading(prose: Prose, counts: Numbers) -> str:
@@ -114,15 +120,23 @@ def _body(body: tuple[Block, ...], counts: Numbers, lang: str) -> list[str]:
             together.append(block)
             if not block.code:
                 continue
-            parts += [_align(together, counts, lang), _listing(block.code)]
+            _displayed(parts, _align(together, counts, lang))
+            parts.append(_listing(block.code))
             together = []
             continue
         if together:
-            parts.append(_align(together, counts, lang))
+            _displayed(parts, _align(together, counts, lang))
             together = []
         if block is not None and (part := _print(block, counts, lang)):
             parts.append(part)
     return parts
+
+
+def _displayed(parts: list[str], display: str) -> None:
+    """Add a display; after prose it belongs to the paragraph, with no empty line between."""
+    if parts and not parts[-1].startswith(("\\", "{")):
+        display = f"{parts.pop()}\n{display}"
+    parts.append(display)
 
 
 def _align(together: list[Equation], counts: Numbers, lang: str) -> str:
@@ -138,39 +152,49 @@ def _rows(equation: Equation, counts: Numbers, lang: str) -> str:
     """Return the rows of an equation; its number stands at the last one."""
     number = counts[equation.label]
     lines: list[str] = []
-    for place, line in enumerate(equation.lines):
-        last = place == len(equation.lines) - 1
-        tail = prose_latex(line.why, counts)
-        if last and equation.where is not None:
+    for group in packed(equation, lang, TIGHT):
+        tail = prose_latex(group.why, counts)
+        if group.last and equation.where is not None:
             about = f"{word(lang, 'where for')} ${latex(equation.where)}$"
             tail = f"{tail},\\quad {about}" if tail else about
-        lines += line_latex(line, equation.boxed and last, tail)
+        lines += line_latex(group, equation.boxed and group.last, tail)
     lines[-1] += rf" \tag{{{number}}}\label{{eq:{number}}}"
     return " \\\\\n".join(line if r"\tag" in line else line + r" \notag" for line in lines)
 
 
 def line_latex(
-    line: Line, boxed: bool, why: str, limit: int = LINE, column: str = r" \qquad "
+    group: Packed, boxed: bool, why: str, limit: int = LINE, column: str = r" \qquad "
 ) -> list[str]:
     """Return a line of an aligned equation, broken where it is too long.
 
     ``why`` stands to the right after ``column``, or on a line of its own where there is no room.
     """
-    left = "" if line.left is None else latex(line.left) + " "
-    room = limit - (width(line.left) if line.left is not None else 10)
-    pieces = broken(line.right, max(room, 30))
-    relation = OPERATORS[line.relation].strip()
+    first = group.first
+    left = "" if first.left is None else latex(first.left) + " "
+    room = limit - (width(first.left) if first.left is not None else 10)
+    pieces = [first.right] if group.whole is None else broken(group.whole, max(room, 30))
     if len(pieces) == 1:
-        right = latex(pieces[0])
-        shown = [f"{left}&{relation} " + (rf"\boxed{{{right}}}" if boxed else right)]
+        shown = [f"{left}&{_sides(group.lines, boxed)}"]
     else:
-        shown = [f"{left}&{relation} {latex(pieces[0])}"]
+        shown = [f"{left}&{_sign(first)} {latex(pieces[0])}"]
         shown += [rf"&\qquad {{}} {latex(piece)}" for piece in pieces[1:]]
-    if why and width(pieces[-1]) + _length(why) + 4 > room:
+    if why and group.whole is not None and width(pieces[-1]) + _length(why) + 4 > room:
         shown.append(rf"&\qquad \text{{({why})}}")
     elif why:
         shown[-1] += rf"{column}\text{{{why}}}"
     return shown
+
+
+def _sides(lines: tuple[Line, ...], boxed: bool) -> str:
+    """Return ``= a = b``, the last side in a box if it is to stand out."""
+    sides = [latex(line.right) for line in lines]
+    if boxed:
+        sides[-1] = rf"\boxed{{{sides[-1]}}}"
+    return " ".join(f"{_sign(line)} {side}" for line, side in zip(lines, sides, strict=True))
+
+
+def _sign(line: Line) -> str:
+    return OPERATORS[line.relation].strip()
 
 
 def _length(why: str) -> int:
@@ -238,8 +262,10 @@ def _bare(part: Inline, counts: Numbers) -> str:
 def _pseudocode(block: Pseudocode, counts: Numbers, lang: str) -> str:
     lines = [prose_latex(block.title, counts) + r":\\"]
     for depth, line in block.lines:
-        lines.append(rf"\hspace*{{{1.5 * (depth + 1):g}em}}{prose_latex(line, counts)}\\")
-    lines[-1] = lines[-1].removesuffix(r"\\")
+        shown = prose_latex(line, counts)
+        end = r"\\[3pt]" if r"\frac" in shown else r"\\"
+        lines.append(rf"\hspace*{{{1.5 * (depth + 1):g}em}}{shown}{end}")
+    lines[-1] = lines[-1].removesuffix("[3pt]").removesuffix(r"\\")
     return "{\\raggedright\n" + "\n".join(lines) + "\n\\par}"
 
 

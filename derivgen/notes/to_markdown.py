@@ -30,8 +30,9 @@ from derivgen.notes.document import (
     Table,
     numbers,
 )
+from derivgen.notes.packing import packed
 from derivgen.notes.templates import framed
-from derivgen.notes.to_latex import line_latex
+from derivgen.notes.to_latex import TIGHT, line_latex
 from derivgen.notes.words import word
 from derivgen.version import VERSION
 
@@ -162,10 +163,9 @@ def _paragraph(paragraph: Paragraph, frame: _Frame) -> str:
 def _equation(equation: Equation, frame: _Frame) -> str:
     number = frame.counts[equation.label]
     lines: list[str] = []
-    for place, line in enumerate(equation.lines):
-        last = place == len(equation.lines) - 1
-        why = _plain_refs(line.why, frame)
-        lines += line_latex(line, equation.boxed and last, why, LINE, r" && ")
+    for group in packed(equation, frame.lang, TIGHT):
+        why = _plain_refs(group.why, frame)
+        lines += line_latex(group, equation.boxed and group.last, why, LINE, r" && ")
     if equation.where is not None:
         condition = latex(equation.where)
         lines[-1] += rf" \qquad \text{{{word(frame.lang, 'where for')} }} {condition}"

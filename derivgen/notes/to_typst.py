@@ -27,11 +27,13 @@ from derivgen.notes.document import (
     Table,
     numbers,
 )
+from derivgen.notes.packing import Packed, packed
 from derivgen.notes.templates import framed
 from derivgen.notes.words import word
 from derivgen.version import VERSION
 
 LINE = 70
+TIGHT = 64  # steps that together are no wider share a line
 Numbers = dict[str, int]
 ESCAPED = str.maketrans({c: "\\" + c for c in "\\*_#$@<>[]`~"})
 
@@ -61,7 +63,7 @@ def _inline(part: Any, counts: Numbers) -> str:
             return f"${typst(math)}$"
         case Ref(label):
             number = counts.get(label)
-            return "" if number is None else f"#link(<eq-{number}>)[({number})]"
+            return "" if number is None else f"#link(<eq-{number}>)[({number})];"
         case Strong(text):
             return f"*{text.translate(ESCAPED)}*"
         case Literal(text):
@@ -81,7 +83,8 @@ def _section(section: Section, counts: Numbers, lang: str) -> str:
 
 def _equation(equation: Equation, counts: Numbers, lang: str) -> str:
     number = counts[equation.label]
-    lines = [row for line in equation.lines for row in _line(line, counts)]
+    groups = packed(equation, lang, TIGHT)
+    lines = [row for g in groups for row in _line(g, equation.boxed and g.last, counts)]
     if equation.where is not None:
         lines[-1] += f" quad {quoted(word(lang, 'where for'))} {typst(equation.where)}"
     body = " \\\n  ".join(lines)
@@ -91,22 +94,40 @@ def _equation(equation: Equation, counts: Numbers, lang: str) -> str:
     )
 
 
-def _line(line: Line, counts: Numbers) -> list[str]:
+def _line(group: Packed, boxed: bool, counts: Numbers) -> list[str]:
+    line = group.first
     left = "" if line.left is None else typst(line.left)
-    pieces = broken(line.right, LINE)
-    shown = [f"{left} & {typst(Op(line.relation))} {typst(pieces[0])}"]
-    shown += [f"& quad {typst(piece)}" for piece in pieces[1:]]
-    if line.why:
-        told = "".join(
-            f"({counts.get(p.label, '')})" if isinstance(p, Ref) else str(p)
-            for p in line.why
-            if isinstance(p, (Ref, str))
-        )
-        extra = f" quad {quoted(told)}"
-        shown = (
-            [*shown[:-1], shown[-1] + extra] if width(pieces[-1]) < 50 else [*shown, "&" + extra]
-        )
-    return shown
+    pieces = [line.right] if group.whole is None else broken(group.whole, LINE)
+    if len(pieces) == 1:
+        shown = [f"{left} & {_sides(group.lines, boxed)}"]
+    else:
+        shown = [f"{left} & {typst(Op(line.relation))} {typst(pieces[0])}"]
+        shown += [f"& quad {typst(piece)}" for piece in pieces[1:]]
+    if not group.why:
+        return shown
+    extra = f" quad {quoted(_told(group.why, counts))}"
+    if group.whole is None or width(pieces[-1]) < 50:
+        return [*shown[:-1], shown[-1] + extra]
+    return [*shown, "&" + extra]
+
+
+def _sides(lines: tuple[Line, ...], boxed: bool) -> str:
+    """Return ``= a = b``, the last side in a box if it is to stand out."""
+    sides = [typst(line.right) for line in lines]
+    if boxed:
+        sides[-1] = f"#box(stroke: 0.5pt, inset: 4pt, $ {sides[-1]} $)"
+    signs = [typst(Op(line.relation)) for line in lines]
+    return " ".join(f"{sign} {side}" for sign, side in zip(signs, sides, strict=True))
+
+
+def _told(why: Prose, counts: Numbers) -> str:
+    """Return a reason as text for the inside of a formula, where nothing links."""
+    parts = (
+        f"({counts.get(p.label, '')})" if isinstance(p, Ref) else str(p)
+        for p in why
+        if isinstance(p, (Ref, str))
+    )
+    return "".join(parts)
 
 
 def _items(items: Items, counts: Numbers, lang: str) -> str:

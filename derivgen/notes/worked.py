@@ -14,7 +14,7 @@ from derivgen.algebra.values import Values
 from derivgen.calculus.derivation import Derivation
 from derivgen.forms.fold import Equality
 from derivgen.forms.layout import Context, formula
-from derivgen.forms.math import EQUALS, Math, Op, Scripts, Sym, Symbol, parenthesised, row
+from derivgen.forms.math import EQUALS, Frac, Math, Op, Scripts, Sym, Symbol, parenthesised, row
 from derivgen.forms.matrix import NoMatrixForm
 from derivgen.forms.matrix_layout import matrix_math
 from derivgen.forms.notation import loss_symbol, symbol
@@ -25,6 +25,7 @@ from derivgen.notes.document import (
     Block,
     Equation,
     Formula,
+    Items,
     Line,
     Paragraph,
     Prose,
@@ -32,10 +33,11 @@ from derivgen.notes.document import (
     Table,
 )
 from derivgen.notes.view import View, display, matrix_display, tree_of
-from derivgen.notes.words import say, word
+from derivgen.notes.words import parted, say, word
 from derivgen.values import random_values, read_values
 
 RATE = Sym("eta")
+ANY = Sym("theta")  # a parameter in general
 Arrays = Mapping[str, Any]
 
 
@@ -83,21 +85,48 @@ def _rate(network: Network) -> Fraction:
 def worked_section(view: View, example: Example) -> Section:
     """Return the worked example."""
     lang = view.lang
-    body: list[Block] = [Paragraph(say(lang, "worked intro")), _given(view, example)]
+    body: list[Block] = [Paragraph(say(lang, "worked intro")), *_given(view, example)]
     body.append(Section(say(lang, "worked forward"), tuple(_forward(view, example)), 2))
     body.append(Section(say(lang, "worked backward"), tuple(_backward(view, example)), 2))
     body.append(Section(say(lang, "worked update"), tuple(_updates(view, example)), 2))
     return Section(say(lang, "worked"), tuple(body))
 
 
-def _given(view: View, example: Example) -> Table:
+def _given(view: View, example: Example) -> list[Block]:
+    """Return the given values: numbers in a list, one item a role; arrays in a table."""
+    known = [t for t in view.derivation.network.tensors.values() if _is_given(t, example)]
+    found: list[Block] = []
+    if numbers := [tensor for tensor in known if not example.arrays[tensor.name].ndim]:
+        found.append(_given_numbers(view, example, numbers))
+    if arrays := [tensor for tensor in known if example.arrays[tensor.name].ndim]:
+        found.append(_given_arrays(view, example, arrays))
+    return found
+
+
+def _is_given(tensor: Tensor, example: Example) -> bool:
+    return tensor.name in example.values.arrays
+
+
+def _given_numbers(view: View, example: Example, known: list[Tensor]) -> Items:
+    by_role: dict[Role, list[Prose]] = {}
+    for tensor in known:
+        value = significant(example.arrays[tensor.name].item())
+        shown = row(symbol(view.notation, tensor.name), EQUALS, value)
+        by_role.setdefault(tensor.role, []).append((Formula(shown),))
+    items = [
+        say(view.lang, "given", role=word(view.lang, f"{role.value}s"), values=parted(view.lang, v))
+        for role, v in by_role.items()
+    ]
+    return Items(tuple(items))
+
+
+def _given_arrays(view: View, example: Example, known: list[Tensor]) -> Table:
     rows: list[tuple[Prose, ...]] = []
-    for tensor in view.derivation.network.tensors.values():
-        if tensor.name in example.values.arrays:
-            array = example.arrays[tensor.name]
-            shown = grid(array, view.layout == "columns") if array.ndim <= 2 else Op("ellipsis")
-            left = Formula(symbol(view.notation, tensor.name))
-            rows.append(((left,), (word(view.lang, tensor.role.value),), (Formula(shown),)))
+    for tensor in known:
+        array = example.arrays[tensor.name]
+        shown = grid(array, view.layout == "columns") if array.ndim <= 2 else Op("ellipsis")
+        left = Formula(symbol(view.notation, tensor.name))
+        rows.append(((left,), (word(view.lang, tensor.role.value),), (Formula(shown),)))
     head = tuple((word(view.lang, key),) for key in ("symbol", "meaning", "number"))
     return Table(head, tuple(rows))
 
@@ -199,7 +228,8 @@ def _scalar_backward(view: View, example: Example) -> list[Block]:
     local = local_values(view.derivation, example)
     found: list[Block] = [Paragraph(say(view.lang, "worked local"))]
     for name, (_, below) in chains.pairs.items():
-        if below not in view.derivation.gradients and below not in chains.passed:
+        known = below in view.derivation.gradients or below in chains.passed
+        if not known and not isinstance(chains.partials[name], Access):
             found.append(_local_equation(seen, chains, name, example, local))
     found.append(Paragraph(say(view.lang, "worked chains")))
     for name in view.derivation.gradients:
@@ -261,7 +291,14 @@ def _updates(view: View, example: Example) -> list[Block]:
     derivation = view.derivation
     rate = significant(float(example.rate))
     found: list[Block] = [
-        Paragraph(say(view.lang, "worked rate", rate=Formula(row(RATE, EQUALS, rate))))
+        Paragraph(
+            say(
+                view.lang,
+                "worked rate",
+                rate=Formula(row(RATE, EQUALS, rate)),
+                rule=Formula(_rule(view)),
+            )
+        )
     ]
     stepped = dict(example.values.arrays)
     for name, adjoint in derivation.gradients.items():
@@ -280,20 +317,20 @@ def _updates(view: View, example: Example) -> list[Block]:
     return [*found, Paragraph(told)]
 
 
+def _rule(view: View) -> Math:
+    """Return the step for a general parameter: ``theta^+ = theta - eta dE/dtheta``."""
+    slope = Frac(row(Sym("partial"), loss_symbol(view.notation)), row(Sym("partial"), ANY))
+    return row(Scripts(ANY, sup=Op("plus")), EQUALS, ANY, Op("-"), RATE, Op("times"), slope)
+
+
 def _update(view: View, example: Example, name: str, adjoint: str, new: Any) -> Equation:
     parameter = symbol(view.notation, name)
-    gradient = symbol(view.notation, adjoint)
     columns = view.layout == "columns"
     old = grid(example.arrays[name], columns)
     slope = as_factor(grid(example.arrays[adjoint], columns))
     rate = significant(float(example.rate))
-    step = row(parameter, Op("-"), RATE, Op("times"), gradient)
     filled = row(old, Op("-"), rate, Op("cdot"), slope)
-    lines = (
-        Line(next_value(name, parameter), step),
-        Line(None, filled),
-        Line(None, grid(new, columns)),
-    )
+    lines = (Line(next_value(name, parameter), filled), Line(None, grid(new, columns)))
     return Equation(f"u:{name}", lines, about=name)
 
 

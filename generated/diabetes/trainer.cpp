@@ -458,7 +458,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
       adj_z_h[n * 8 + o] = adj_h[n * 8 + o] * (1 - square(h[n * 8 + o]));
     }
   }
-  // (15) adj_c = sum[n](adj_yhat[n]/N)
+  // (14) adj_c = sum[n](adj_yhat[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -466,7 +466,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_c[0] = sum / real(N);
   }
-  // (17) adj_w[j] = sum[n](50*adj_yhat[n]*h[n,j]/N)
+  // (16) adj_w[j] = sum[n](50*adj_yhat[n]*h[n,j]/N)
   for (int j = 0; j < 8; ++j) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -474,7 +474,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w[j] = sum / real(N);
   }
-  // (20) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+  // (19) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
   for (int o = 0; o < 8; ++o) {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -482,7 +482,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b_h[o] = sum / real(N);
   }
-  // (23) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+  // (22) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
   multiply<real>(8, 10, N, {adj_z_h, 1, 8}, {x, 10, 1}, {adj_W_h, 10, 1}, 1 / real(N), false);
 }
 

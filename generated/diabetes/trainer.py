@@ -200,13 +200,13 @@ def backward(params, batch, values):
     adj_h = 50 * adj_yhat[:, None] * w
     # (12) adj_z_h[n,o] = adj_h[n,o]*(1 - h[n,o]^2)
     adj_z_h = adj_h * (1 - h**2)
-    # (15) adj_c = sum[n](adj_yhat[n]/N)
+    # (14) adj_c = sum[n](adj_yhat[n]/N)
     adj_c = adj_yhat.sum() / N
-    # (17) adj_w[j] = sum[n](50*adj_yhat[n]*h[n,j]/N)
+    # (16) adj_w[j] = sum[n](50*adj_yhat[n]*h[n,j]/N)
     adj_w = 50 * (h.T @ adj_yhat) / N
-    # (20) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
+    # (19) adj_b_h[o] = sum[n](adj_z_h[n,o]/N)
     adj_b_h = adj_z_h.sum(axis=0) / N
-    # (23) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
+    # (22) adj_W_h[o,i] = sum[n](adj_z_h[n,o]*x[n,i]/N)
     adj_W_h = adj_z_h.T @ x / N
     return {
         "w": adj_w,

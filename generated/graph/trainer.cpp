@@ -295,11 +295,11 @@ void backward(const Parameters<real>& parameters, [[maybe_unused]] const Batch<r
   real* __restrict const adj_a = gradients.a.data();
   real* __restrict const adj_b = gradients.b.data();
   real* __restrict const adj_c = gradients.c.data();
-  // (8) adj_a = 3
+  // (6) adj_a = 3
   adj_a[0] = 3;
-  // (10) adj_b = 3*c
+  // (7) adj_b = 3*c
   adj_b[0] = 3 * c[0];
-  // (12) adj_c = 3*b
+  // (8) adj_c = 3*b
   adj_c[0] = 3 * b[0];
 }
 

@@ -170,11 +170,11 @@ def backward(params, batch, values):
     """Return the gradient of the loss by every parameter; ``adj_A`` is the derivative by ``A``."""
     c = params["c"]
     b = params["b"]
-    # (8) adj_a = 3
+    # (6) adj_a = 3
     adj_a = 3
-    # (10) adj_b = 3*c
+    # (7) adj_b = 3*c
     adj_b = 3 * c
-    # (12) adj_c = 3*b
+    # (8) adj_c = 3*b
     adj_c = 3 * b
     return {
         "a": adj_a,

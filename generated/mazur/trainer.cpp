@@ -489,11 +489,11 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   for (int n = 0; n < N; ++n) {
     adj_out_o1[n] = out_o1[n] - target_o1[n];
   }
-  // (21) adj_net_o2[n] = adj_out_o2[n]*out_o2[n]*(1 - out_o2[n])
+  // (23) adj_net_o2[n] = adj_out_o2[n]*out_o2[n]*(1 - out_o2[n])
   for (int n = 0; n < N; ++n) {
     adj_net_o2[n] = adj_out_o2[n] * out_o2[n] * (1 - out_o2[n]);
   }
-  // (23) adj_net_o1[n] = adj_out_o1[n]*out_o1[n]*(1 - out_o1[n])
+  // (21) adj_net_o1[n] = adj_out_o1[n]*out_o1[n]*(1 - out_o1[n])
   for (int n = 0; n < N; ++n) {
     adj_net_o1[n] = adj_out_o1[n] * out_o1[n] * (1 - out_o1[n]);
   }
@@ -501,7 +501,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   for (int n = 0; n < N; ++n) {
     adj_out_h2[n] = adj_net_o2[n] * w8[0] + adj_net_o1[n] * w6[0];
   }
-  // (27) adj_out_h1[n] = adj_net_o2[n]*w7 + adj_net_o1[n]*w5
+  // (24) adj_out_h1[n] = adj_net_o2[n]*w7 + adj_net_o1[n]*w5
   for (int n = 0; n < N; ++n) {
     adj_out_h1[n] = adj_net_o2[n] * w7[0] + adj_net_o1[n] * w5[0];
   }
@@ -509,11 +509,11 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
   for (int n = 0; n < N; ++n) {
     adj_net_h2[n] = adj_out_h2[n] * out_h2[n] * (1 - out_h2[n]);
   }
-  // (31) adj_net_h1[n] = adj_out_h1[n]*out_h1[n]*(1 - out_h1[n])
+  // (27) adj_net_h1[n] = adj_out_h1[n]*out_h1[n]*(1 - out_h1[n])
   for (int n = 0; n < N; ++n) {
     adj_net_h1[n] = adj_out_h1[n] * out_h1[n] * (1 - out_h1[n]);
   }
-  // (33) adj_w7 = sum[n](adj_net_o2[n]*out_h1[n]/N)
+  // (36) adj_w7 = sum[n](adj_net_o2[n]*out_h1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -521,7 +521,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w7[0] = sum / real(N);
   }
-  // (35) adj_w8 = sum[n](adj_net_o2[n]*out_h2[n]/N)
+  // (37) adj_w8 = sum[n](adj_net_o2[n]*out_h2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -529,7 +529,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w8[0] = sum / real(N);
   }
-  // (37) adj_b2 = sum[n]((adj_net_o2[n] + adj_net_o1[n])/N)
+  // (39) adj_b2 = sum[n]((adj_net_o2[n] + adj_net_o1[n])/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -537,7 +537,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b2[0] = sum / real(N);
   }
-  // (39) adj_w5 = sum[n](adj_net_o1[n]*out_h1[n]/N)
+  // (34) adj_w5 = sum[n](adj_net_o1[n]*out_h1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -545,7 +545,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w5[0] = sum / real(N);
   }
-  // (41) adj_w6 = sum[n](adj_net_o1[n]*out_h2[n]/N)
+  // (35) adj_w6 = sum[n](adj_net_o1[n]*out_h2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -553,7 +553,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w6[0] = sum / real(N);
   }
-  // (43) adj_w3 = sum[n](adj_net_h2[n]*i1[n]/N)
+  // (32) adj_w3 = sum[n](adj_net_h2[n]*i1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -561,7 +561,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w3[0] = sum / real(N);
   }
-  // (45) adj_w4 = sum[n](adj_net_h2[n]*i2[n]/N)
+  // (33) adj_w4 = sum[n](adj_net_h2[n]*i2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -569,7 +569,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w4[0] = sum / real(N);
   }
-  // (47) adj_b1 = sum[n]((adj_net_h2[n] + adj_net_h1[n])/N)
+  // (38) adj_b1 = sum[n]((adj_net_h2[n] + adj_net_h1[n])/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -577,7 +577,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_b1[0] = sum / real(N);
   }
-  // (49) adj_w1 = sum[n](adj_net_h1[n]*i1[n]/N)
+  // (30) adj_w1 = sum[n](adj_net_h1[n]*i1[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -585,7 +585,7 @@ void backward(const Parameters<real>& parameters, const Batch<real>& batch, Work
     }
     adj_w1[0] = sum / real(N);
   }
-  // (51) adj_w2 = sum[n](adj_net_h1[n]*i2[n]/N)
+  // (31) adj_w2 = sum[n](adj_net_h1[n]*i2[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {

@@ -188,7 +188,8 @@ def test_layer_keeps_one_layer() -> None:
 def test_expand_writes_the_loss_out_to_a_bounded_depth() -> None:
     text = render(derived("mazur"), "text", expand=2)
 
-    assert "= 1/2*(target_o1 - sigmoid(net_o1))^2 + 1/2*(target_o2 - sigmoid(net_o2))^2" in text
+    whole = " ".join(text.split())
+    assert "= 1/2*(target_o1 - sigmoid(net_o1))^2 + 1/2*(target_o2 - sigmoid(net_o2))^2" in whole
     assert "sigmoid(w5*out_h1" not in text
 
 
