@@ -15,6 +15,7 @@ from derivgen.formulas.cursor import (
     ACCENTS,
     BIG,
     FONTS,
+    NAMED_FOLDS,
     SYMBOLS,
     TRANSPARENT,
     UPRIGHT,
@@ -25,6 +26,7 @@ from derivgen.formulas.repair import (
     argument_end,
 )
 from derivgen.formulas.shapes import bare, exact, has_relation, lead, may_lead, span_of
+from derivgen.formulas.tokens import HELD_CLOSE, HELD_OPEN
 from derivgen.formulas.tree import FormulaError, Notice, Span, Token, Tree
 
 
@@ -71,6 +73,7 @@ class AtomParser(MatrixParser):
             "[": self._group,
             "begin": self._environment,
             "|": lambda: self._norm("|"),
+            HELD_OPEN: self._held,
         }
 
     def _number(self) -> Tree:
@@ -204,7 +207,9 @@ class AtomParser(MatrixParser):
         if text == r"\sqrt":
             return self._root()
         if text in BIG and (text in (r"\sum", r"\prod") or self.peek(1).kind in "_^"):
-            return self._big()
+            return self._big(BIG[text])
+        if (named := self._named_fold()) is not None:
+            return named
         if text in (r"\{", r"\lbrace", r"\langle", r"\lfloor", r"\lbrack", r"\lceil"):
             return self._brace_group()
         if text in (r"\|", r"\lVert", r"\Vert", r"\lvert", r"\vert"):
@@ -327,19 +332,45 @@ class AtomParser(MatrixParser):
             degree = int(inner[0].text[:2]) if inner and inner[0].kind == "number" else 2
         return tree.Root(bare(self._argument()), degree, self.span_from(start))
 
-    def _big(self) -> Tree:
+    def _named_fold(self) -> Tree | None:
+        r"""Read ``\operatorname{argmax}_k`` and ``\arg\max_k`` as the signs they stand for."""
+        token = self.peek()
+        if token.text == r"\arg" and self.peek(1).text in (r"\max", r"\min"):
+            end, name = self.place + 2, "arg" + self.peek(1).text[1:]
+        elif token.text == r"\operatorname":
+            end = argument_end(self.tokens, self.place + 1)
+            inner = self.tokens[self.place + 1 : end]
+            name = "".join(t.text for t in inner if t.kind not in "{}")
+        else:
+            return None
+        if name not in NAMED_FOLDS or end >= len(self.tokens) or self.tokens[end].kind != "_":
+            return None
+        self.place = end - 1
+        return self._big(name)
+
+    def _big(self, op: str) -> Tree:
         token = self.next()
         scripts: dict[str, tuple[Token, ...]] = {"_": (), "^": ()}
         while self.peek().kind in ("_", "^"):
             kind = self.next().kind
             scripts[kind] = self._script_argument()
-        if not scripts["_"] and token.text in (r"\sum", r"\prod"):
+        if not scripts["_"] and op in ("sum", "prod"):
             self.notices.append(Notice("no-bounds", token.span))
         if not self._starts_factor() and not self.at("-", "|"):
             raise self.unexpected()
         body = self.term() if not self.at("-") else self._signed_factor()
         span = self.span_from(token.span[0])
-        return tree.Big(BIG[token.text], scripts["_"], scripts["^"], body, span)
+        return tree.Big(op, scripts["_"], scripts["^"], body, span)
+
+    def _held(self) -> Tree:
+        start = self.next().span[0]
+        inner = self.expression()
+        self.expect(HELD_CLOSE)
+        self.expect("_")
+        fixed = self._script_argument()
+        if any(token.kind == "relation" for token in fixed):
+            raise FormulaError("|", "A value at a point is not read.", "", self.span_from(start))
+        return tree.Held(bare(inner), fixed, self.span_from(start))
 
     def _brace_group(self) -> Tree:
         opened = self.next()

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from derivgen.formulas.tree import FormulaError, Notice, Span, Token
 
 MATRICES = ("matrix", "bmatrix", "pmatrix", "vmatrix", "Bmatrix", "Vmatrix", "smallmatrix", "array")
-BIG = {r"\sum": "sum", r"\prod": "prod", r"\max": "max", r"\min": "min"}
+BIG = {r"\sum": "sum", r"\prod": "prod", r"\max": "max", r"\min": "min", r"\argmax": "argmax",
+       r"\argmin": "argmin"}  # fmt: skip
+NAMED_FOLDS = ("sum", "prod", "max", "min", "mean", "logsumexp", "argmax", "argmin")
 ACCENTS = {
     r"\hat": "hat", r"\widehat": "hat", r"\bar": "bar", r"\overline": "bar", r"\tilde": "tilde",
     r"\widetilde": "tilde", r"\dot": "dot", r"\ddot": "ddot", r"\check": "check",

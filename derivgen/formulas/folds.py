@@ -136,9 +136,10 @@ def cases(node: tree.Cases, reader: Reader) -> Term:
 
 def _after_words(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     """Drop the word ``if`` or ``when`` before a condition, in braces or not."""
-    kept = [t for t in tokens if t.kind not in "{}"]
-    text = "".join(t.text for t in kept[:4])
+    braced = bool(tokens) and tokens[0].kind == "{"
+    start = int(braced)
     for word in ("when", "if", "for"):
-        if text.startswith(word):
-            return tuple(kept[len(word) :])
-    return tuple(kept)
+        end = start + len(word)
+        if "".join(t.text for t in tokens[start:end]) == word:
+            return tokens[end + braced :]
+    return tokens

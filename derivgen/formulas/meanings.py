@@ -13,6 +13,7 @@ from derivgen.formulas.reader import Reader, replace_span, script_term, shown
 from derivgen.formulas.rows import table_candidates
 from derivgen.formulas.scripts import (
     atoms,
+    index_expression,
     plain_text,
     split_transpose,
     unwrapped,
@@ -137,6 +138,8 @@ def _power(node: Name, reader: Reader) -> Term | None:
 def _other_meaning(node: Name, reader: Reader) -> Candidate | None:
     if node.primes:
         return None
+    if node.sup and (inner := _other_meaning(replace(node, sup=()), reader)):
+        return _raised(inner, node, reader)
     for found in (index_number(node, reader.letters), free_number(node, reader.symbols)):
         if found is not None:
             return Candidate(0, found)
@@ -144,8 +147,18 @@ def _other_meaning(node: Name, reader: Reader) -> Candidate | None:
     if node.base in ("d", "n") and not node.sup and network and (scale := scaling_size(network)):
         return Candidate(0, Term("size", (), scale, node.span))
     if node.base in ("ones", "zeros"):
-        return Candidate(0, Term(node.base, (), None, node.span))
+        return Candidate(0, Term(node.base, (), index_expression(node.sub), node.span))
     return None
+
+
+def _raised(inner: Candidate, node: Name, reader: Reader) -> Candidate | None:
+    """Return a size or an index letter with what stands above it: a transpose or a power."""
+    rest, transposed = split_transpose(node.sup)
+    if transposed and not rest:
+        return Candidate(0, Term("transpose", (inner.term,), None, node.span))
+    if (power := _power(node, reader)) is None:
+        return None
+    return Candidate(0, Term("power", (inner.term, power), None, node.span))
 
 
 def alias_key(node: Name) -> str:

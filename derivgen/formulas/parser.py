@@ -21,7 +21,7 @@ from derivgen.formulas.repair import (
     without_prose,
 )
 from derivgen.formulas.shapes import span_of, with_scripts
-from derivgen.formulas.tokens import RELATIONS, Macros, tokenize
+from derivgen.formulas.tokens import HELD_OPEN, RELATIONS, Macros, tokenize
 from derivgen.formulas.tree import Notice, Token, Tree
 
 
@@ -209,7 +209,7 @@ class _Parser(AtomParser):
 
     def _starts_factor(self) -> bool:
         token = self.peek()
-        if token.kind in ("name", "number", "{", "(", "["):
+        if token.kind in ("name", "number", "{", "(", "[", HELD_OPEN):
             return True
         if token.kind == "begin":
             return token.text.rstrip("*") in (*MATRICES, "cases")

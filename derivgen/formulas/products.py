@@ -10,6 +10,7 @@ from derivgen.formulas.conventions import layer_function
 from derivgen.formulas.folds import scripts_on
 from derivgen.formulas.meanings import name
 from derivgen.formulas.reader import Reader, bare, leading, replace_span, script_term
+from derivgen.formulas.rows import table_candidates
 from derivgen.formulas.scripts import (
     atoms,
     plain_text,
@@ -214,6 +215,8 @@ def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
         or (isinstance(following, tree.Scripted) and isinstance(following.inner, tree.Group))
     )
     if function_name(node, reader):
+        if (node.sub or node.sup) and _is_tabled(node, reader):
+            return False
         if mentions_bare(following, node.base):
             return False
         bare = node.base in (
@@ -231,6 +234,12 @@ def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
     if not isinstance(group, tree.Group) or group.bracket != "(":
         return False
     return _is_loss(node, reader) and (len(group.items) > 1 or _only_names(group, reader))
+
+
+def _is_tabled(node: Name, reader: Reader) -> bool:
+    """Tell whether the surface table has the name, scripts and all, for a quantity."""
+    found = table_candidates(node, reader.rows, reader.symbols, reader.letters)
+    return any(candidate.term.op != "function" for candidate in found)
 
 
 def _is_loss(node: Name, reader: Reader) -> bool:

@@ -5,11 +5,13 @@ Invariant: what is repaired is reported as a `Notice`; what cannot be is a `Form
 
 from __future__ import annotations
 
+from derivgen.formulas.tokens import HELD_CLOSE, HELD_OPEN
 from derivgen.formulas.tree import FormulaError, Notice, Token
 
 MAX_DEPTH = 60
 OPEN = {"(": ")", "[": "]", r"\{": r"\}", r"\lbrace": r"\rbrace", r"\langle": r"\rangle",
-        r"\lfloor": r"\rfloor", "{": "}", r"\lbrack": r"\rbrack", r"\lceil": r"\rceil"}  # fmt: skip
+        r"\lfloor": r"\rfloor", "{": "}", r"\lbrack": r"\rbrack", r"\lceil": r"\rceil",
+        HELD_OPEN: HELD_CLOSE}  # fmt: skip
 CLOSE = frozenset(OPEN.values())
 # Commands that take an argument: a brace right after them is not mere grouping.
 TAKES_ARGUMENT = frozenset(

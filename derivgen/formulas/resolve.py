@@ -18,8 +18,9 @@ from derivgen.formulas.folds import big, cases, indicator, scripted, with_implic
 from derivgen.formulas.meanings import name
 from derivgen.formulas.parser import parse
 from derivgen.formulas.products import product
-from derivgen.formulas.reader import Reader, replace_span, vocabulary_of
+from derivgen.formulas.reader import Reader, replace_span, script_term, vocabulary_of
 from derivgen.formulas.rows import compile_rows
+from derivgen.formulas.scripts import split_at
 from derivgen.formulas.slopes import differential, fraction
 from derivgen.formulas.symbols import (
     Symbols,
@@ -105,6 +106,15 @@ def _norm(node: tree.Norm, reader: Reader) -> Term:
     return Term("call", (inner,), (name, 0), node.span)
 
 
+def _held(node: tree.Held, reader: Reader) -> Term:
+    inner = reader.term(node.inner)
+    fixed = tuple(script_term(part, reader) for part in split_at(node.fixed, ","))
+    for term in fixed:
+        if term.op != "element":
+            raise FormulaError("|", "What is held fixed is no quantity.", "", term.span)
+    return Term("held", (inner, *fixed), None, node.span)
+
+
 def _dots(node: tree.Dots, reader: Reader) -> Term:
     raise FormulaError("...", "Dots with no pattern.", "Write the sum or the vector.", node.span)
 
@@ -124,5 +134,6 @@ _HANDLERS: Mapping[type, Callable[[Any, Reader], Term]] = {
     tree.Cases: cases,
     tree.Indicator: indicator,
     tree.Norm: _norm,
+    tree.Held: _held,
     tree.Dots: _dots,
 }

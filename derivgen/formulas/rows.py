@@ -75,7 +75,7 @@ def _has_slots(tokens: tuple[Token, ...]) -> bool:
 
 
 def _clean(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    return tuple(t for t in tokens if t.kind not in ("{", "}", ",") and t.text != r"\mathrm")
+    return tuple(t for t in tokens if t.kind not in ("{", "}") and t.text != r"\mathrm")
 
 
 def _matches(
@@ -87,16 +87,23 @@ def _matches(
 def _match(
     pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str]
 ) -> Iterator[dict[str, At]]:
+    """Match tokens; a comma in one of the two alone parts indices and nothing else."""
     if not pattern:
         if not tokens:
             yield {}
         return
     first = pattern[0]
+    commas = (first.kind == ",", bool(tokens) and tokens[0].kind == ",")
+    if commas[0] != commas[1]:
+        skipped = int(commas[0]), int(commas[1])
+        yield from _match(pattern[skipped[0] :], tokens[skipped[1] :], slots)
+        return
     if first.text not in slots:
         if tokens and tokens[0].text == first.text:
             yield from _match(pattern[1:], tokens[1:], slots)
         return
-    for length in range(1, len(tokens) - len(pattern) + 2):
+    end = next((n for n, token in enumerate(tokens) if token.kind == ","), len(tokens))
+    for length in range(1, end + 1):
         piece = tokens[:length]
         at = index_expression(piece)
         if at is None or (length > 1 and not _one_expression(piece)):

@@ -69,7 +69,7 @@ def split_transpose(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], bool]
 def atoms(tokens: tuple[Token, ...]) -> tuple[Atom, ...]:
     """Return the index atoms of a script."""
     inner, bracketed = unwrapped(tokens)
-    parts = _split(inner, ",")
+    parts = split_at(inner, ",")
     if len(parts) > 1:
         return tuple(a for part in parts for a in _one(part, bracketed))
     groups = _groups(inner)
@@ -93,7 +93,8 @@ def _groups(tokens: tuple[Token, ...]) -> list[tuple[Token, ...]]:
     return found
 
 
-def _split(tokens: tuple[Token, ...], mark: str) -> list[tuple[Token, ...]]:
+def split_at(tokens: tuple[Token, ...], mark: str) -> list[tuple[Token, ...]]:
+    """Return the pieces between marks that stand in no bracket."""
     parts: list[list[Token]] = [[]]
     level = 0
     for token in tokens:

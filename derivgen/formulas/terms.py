@@ -21,6 +21,7 @@ of source text it came from, so that an edit can be shown in the writer's own no
 | bracket | | `Test` |
 | cases | values | tests |
 | along | the argument | ``(function name, letters)`` |
+| held | the derivative, elements that stay as they are | |
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")) | {"ᵢ":
 
 _PIECE = re.compile(
     r"(?P<comment>(?<!\\)%[^\n]*)|(?P<space>\s+|~|\\\s)|(?P<row>\\\\(?:\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\])?)"
-    r"|(?P<begin>\\(?:begin|end)\s*\{[A-Za-z]+\*?\})|(?P<command>\\(?:[A-Za-z]+|.))"
+    r"|(?P<begin>\\(?:begin|end)\s*\{[A-Za-z]+\*?\})|(?P<command>\\(?:operatorname\*|[A-Za-z]+|.))"
     r"|(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<assign>:=|=)|(?P<rest>.)",
     re.DOTALL,
 )
@@ -124,6 +124,7 @@ def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list
         Notice("part-macro", found.span(), r"\part")
         for found in re.finditer(r"\\part(?![A-Za-z])", text)
     ]
+    text = _without_empty_fences(text)
     pieces = _expanded(_pieces(text.translate(FULL_WIDTH)), {**PACKAGES, **(macros or {})}, 0)
     found = list(islice(pieces, MAX_TOKENS + 1))
     if len(found) > MAX_TOKENS:
@@ -131,6 +132,32 @@ def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list
             text[:30], f"The formula has more than {MAX_TOKENS} tokens.", "Split it."
         )
     return found, notices
+
+
+_FENCE = re.compile(r"\\(left|right)(?![A-Za-z])\s*(\\[A-Za-z]+|\\.|[^\s\\])")
+# Private marks for the two ends of a value with something held fixed; no text holds them.
+HELD_OPEN, HELD_CLOSE = "\ue000", "\ue001"
+
+
+def _without_empty_fences(text: str) -> str:
+    r"""Blank the dots of ``\left.`` and ``\right.``, mark ``\left. ... \right|_``; keep places."""
+    made = list(text)
+    opened: list[tuple[int, str]] = []
+    for found in _FENCE.finditer(text):
+        place = found.start(2)
+        if found[1] == "left":
+            opened.append((place, found[2]))
+            continue
+        start, sign = opened.pop() if opened else (place, "")
+        if sign == "." and found[2] == "|" and re.match(r"\s*_", text[found.end() :]):
+            made[start], made[place] = HELD_OPEN, HELD_CLOSE
+        for at, mark in ((start, sign), (place, found[2])):
+            if mark == "." and made[at] == ".":
+                made[at] = " "
+    for place, sign in opened:
+        if sign == ".":
+            made[place] = " "
+    return "".join(made)
 
 
 def _pieces(text: str) -> Iterator[Token]:
@@ -164,8 +191,7 @@ def _command(text: str, span: tuple[int, int]) -> Iterator[Token]:
         yield Token("gap", text, span)
         return
     text = _ESCAPED.get(text, text)
-    if text == r"\part":
-        text = r"\partial"
+    text = {r"\part": r"\partial", r"\operatorname*": r"\operatorname"}.get(text, text)
     if text in RELATIONS:
         yield Token("relation", text, span)
     elif text in OPERATORS:

@@ -185,6 +185,15 @@ class Norm:
 
 
 @dataclass(frozen=True)
+class Held:
+    """``\\left. inner \\right|_{fixed}``: a derivative while other quantities stay as they are."""
+
+    inner: Tree
+    fixed: tuple[Token, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
 class Dots:
     """An ellipsis standing as a factor or term."""
 
@@ -206,6 +215,7 @@ Tree = Union[
     Cases,
     Indicator,
     Norm,
+    Held,
     Dots,
 ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,10 @@ from derivgen.verify.context import (
     span_of,
 )
 from derivgen.verify.derivatives import gradient, updated
-from derivgen.verify.elements import array, element, function_of
+from derivgen.verify.elements import array, element, function_of, places_of, sample_of, shaped
 from derivgen.verify.matrices import added, multiplied, multiply, row_sums
 from derivgen.verify.numeric import STEP, NoValue, compare, folded, mp, power
-from derivgen.verify.ranges import over_samples, points
+from derivgen.verify.ranges import over_samples, points, range_of
 from derivgen.verify.world import apply, evaluate_along
 
 MAX_TERMS = 20_000
@@ -153,9 +154,19 @@ def _fold(term: Term, context: Context) -> Value:
             raise NoValue("the sum has too many terms")
     if fold.op == "sum":
         return _summed(total)
+    if fold.op in ("argmax", "argmin"):
+        return _winner(fold, total, context)
     if any(isinstance(value, np.ndarray) for value in total) or not total:
         return _matrix_product(total)
     return folded(fold.op, total)
+
+
+def _winner(fold: Fold, values: list[Value], context: Context) -> Value:
+    """Return where the first extreme value stands: a letter's value, or a place counted by rows."""
+    place = values.index(max(values) if fold.op == "argmax" else min(values))
+    if len(fold.bounds) > 1:
+        return mp.mpf(place)
+    return mp.mpf(range_of(fold.bounds[0], context)[place])
 
 
 def _matrix_product(values: list[Value]) -> Value:
@@ -299,7 +310,21 @@ def _any_element(term: Term, context: Context) -> Value:
 
 
 def _ones(term: Term, context: Context) -> Value:
-    raise NoValue("a vector of ones whose length is not clear")
+    if term.data is None:
+        raise NoValue("a vector of ones whose length is not clear")
+    value = mp.mpf(1 if term.op == "ones" else 0)
+    return shaped([value] * at_value(term.data, context), [0], context.reading)
+
+
+def _held(term: Term, context: Context) -> Value:
+    """Return a derivative in the world where some quantities stay as they are."""
+    keys = []
+    for part in term.args[1:]:
+        tensor, values, _ = places_of(part.data, context)
+        sample = sample_of(part.data, context)
+        keys += [context.world.key(tensor, place, sample) for place in product(*values)]
+    world = context.world.pinned(tuple(keys))
+    return evaluate(term.args[0], replace(context, world=world))
 
 
 def _number(term: Term, context: Context) -> Value:
@@ -358,6 +383,7 @@ EVALUATORS: Mapping[str, Callable[[Term, Context], Value]] = {
     "cases": _cases,
     "along": _along,
     "padded": _padded,
+    "held": _held,
     "group": lambda term, context: evaluate(term.args[0], context),
     "ones": _ones,
     "zeros": _ones,

@@ -11,15 +11,23 @@ from derivgen.formulas.terms import Ref, Term
 from derivgen.verify.context import Context, Reading, ShapeMismatch, Value, evaluate
 from derivgen.verify.derivatives import element_of, jacobian
 from derivgen.verify.elements import array, shaped
-from derivgen.verify.numeric import folded
+from derivgen.verify.numeric import folded, mp
 
 
 def multiply(term: Term, context: Context) -> Value:
+    """Return a product; where a bracket in it is zero nothing else is read."""
+    for factor in term.args:
+        if factor.op == "bracket" and _is_zero(evaluate(factor, context)):
+            return mp.mpf(0)
     values, operators = _chained(term, context)
     total = values[0]
     for operator, value in zip(operators, values[1:]):
         total = multiplied(total, value, operator, context.reading)
     return total
+
+
+def _is_zero(value: Value) -> bool:
+    return not isinstance(value, np.ndarray) and value == 0
 
 
 def _chained(term: Term, context: Context) -> tuple[list[Value], list[str]]:

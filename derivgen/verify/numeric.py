@@ -37,6 +37,8 @@ def folded(op: str, values: list[Any]) -> Any:
         return mp.log(mp.fsum(mp.exp(v) for v in values))
     if op in ("max", "min") and values:
         return max(values) if op == "max" else min(values)
+    if op in ("argmax", "argmin") and values:  # the place of the first winner
+        return mp.mpf(values.index(max(values) if op == "argmax" else min(values)))
     raise NoValue(f"{op} over {len(values)} values")
 
 

@@ -9,7 +9,7 @@ verdict is independent of it. Invariant: a world never changes, but for what it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -33,6 +33,7 @@ from derivgen.algebra.expressions import (
     Not,
     Number,
     Or,
+    Position,
     Pow,
     Reduce,
     Where,
@@ -77,6 +78,15 @@ class World:
             made.blocked, made.parent, made.paths = blocked, self, self.paths
             self.variants[blocked] = made
         return self.variants[blocked]
+
+    def pinned(self, keys: tuple[Key, ...]) -> World:
+        """Return the world in which some elements keep their values, whatever they depend on."""
+        if (name := (("pinned", *map(str, keys)),)) not in self.variants:
+            fixed = {key: self.element(key[1], key[2], key[0]) for key in keys}
+            numbers = replace(self.numbers, given={**self.numbers.given, **fixed})
+            memo = dict(self.memo)
+            self.variants[name] = World(self.network, numbers, self.moved, memo, trace=self.trace)
+        return self.variants[name]
 
     @property
     def samples(self) -> int:
@@ -263,20 +273,26 @@ class Evaluation:
             case Add(terms):
                 return mp.fsum(self.value(t, at, frame) for t in terms)
             case Mul(factors):
-                total = mp.mpf(1)
-                for factor in factors:
-                    total = total * self.value(factor, at, frame)
-                return total
+                return self._product(factors, at, frame)
             case Div(a, b):
                 return checked_div(self.value(a, at, frame), self.value(b, at, frame))
             case Pow(a, b):
                 return power(self.value(a, at, frame), self.value(b, at, frame))
         return self._other(expr, at, frame)
 
+    def _product(self, factors: tuple[Expr, ...], at: Mapping[Index, int], frame: Frame) -> Any:
+        """Return a product; where a bracket in it is zero nothing else is read."""
+        brackets = [f for f in factors if isinstance(f, Iverson)]
+        if not all(self.holds(f.condition, at, frame) for f in brackets):
+            return mp.mpf(0)
+        return mp.fprod(self.value(f, at, frame) for f in factors if not isinstance(f, Iverson))
+
     def _other(self, expr: Node, at: Mapping[Index, int], frame: Frame) -> Any:
         match expr:
             case IndexValue(form):
                 return mp.mpf(self.form(form, at))
+            case Position(indices):
+                return self._position(indices, at)
             case Call():
                 args = tuple(self.value(a, at, frame) for a in expr.args)
                 return apply(self.world.network, expr.name, args, expr.order)
@@ -329,6 +345,13 @@ class Evaluation:
         outer = {k: v for k, v in at.items() if k.name not in names}
         for places in product(*spans):
             yield {**outer, **dict(zip(expr.bound, places))}
+
+    def _position(self, indices: tuple[Index, ...], at: Mapping[Index, int]) -> Any:
+        place = 0
+        for index in indices:
+            low = self.form(index.low, at)
+            place = place * (self.form(index.high, at) - low) + at[index] - low
+        return mp.mpf(place)
 
     def _along(self, expr: Along, at: Mapping[Index, int], frame: Frame) -> Any:
         function = self.world.network.functions.get(expr.name)
