@@ -77,12 +77,14 @@ LATEX_FUNCTIONS = {
 class Context:
     """Where a formula is printed: the notation and what each index is called in it.
 
-    ``figures`` are numbers to print in the place of whole tensors.
+    ``figures`` are numbers to print in the place of whole tensors, ``spans`` letters for the sizes
+    of some indices.
     """
 
     notation: Notation
     letters: Mapping[Index, str]
     figures: Mapping[str, Math] = field(default_factory=dict)
+    spans: Mapping[Index, Math] = field(default_factory=dict)
 
 
 def formula(expr: Expr, context: Context, level: int = SUM) -> Math:
@@ -161,7 +163,15 @@ def ranges(index: Index, context: Context) -> tuple[Math, Math]:
         and letter_text(index, context.notation.written) not in context.notation.from_zero
     ):
         low, high = low + 1, high + 1
+        if index in context.spans:
+            return affine_math(low, context), context.spans[index]
     return affine_math(low, context), affine_math(high, context)
+
+
+def size_math(index: Index, context: Context) -> Math:
+    """Return how many values an index takes."""
+    known = context.spans.get(index)
+    return affine_math(index.size, context) if known is None else known
 
 
 # --- expressions --------------------------------------------------------------------------------
@@ -316,7 +326,7 @@ def _one_fold(op: str, index: Index, body: Math, context: Context) -> Math:
     text = (plain(mark),)
     if op == "mean":
         whole = _sum(text, mark, low, high, body)
-        return row(Frac(Num("1"), affine_math(index.size, context)), TIMES, whole)
+        return row(Frac(Num("1"), size_math(index, context)), TIMES, whole)
     if not context.notation.style.sum_ranges or op not in ("sum", "prod"):
         return Big(op, text, mark, None, body)
     return Big(op, text, row(mark, EQUALS, low), high, body)

@@ -216,6 +216,12 @@ def _grid(math: Grid) -> str:
     return _between("[", f"<mtable>{rows}</mtable>", False)
 
 
+def _symbol(math: Symbol) -> str:
+    """Return a symbol marked with what it belongs to; the size of a layer belongs to nothing."""
+    inner = _print(math.math)
+    return f'<mrow data-t="{escape(math.tensor)}">{inner}</mrow>' if math.tensor else inner
+
+
 _PRINTERS: dict[type, Callable[[Any], str]] = {
     Sym: _sym,
     Num: lambda m: f"<mn>{escape(m.text)}</mn>",
@@ -233,7 +239,7 @@ _PRINTERS: dict[type, Callable[[Any], str]] = {
     Apply: _apply,
     Cases: _cases,
     Grid: _grid,
-    Symbol: lambda m: f'<mrow data-t="{escape(m.tensor)}">{_print(m.math)}</mrow>',
+    Symbol: _symbol,
     Under: lambda m: (
         f"<munder><munder>{_one(m.body)}<mo>\u23df</mo></munder>{_one(m.label)}</munder>"
     ),

@@ -40,7 +40,7 @@ from derivgen.notes.inline import Recursion, recursions
 from derivgen.notes.lemmas import lemma_label
 from derivgen.notes.stacks import Stack, relative, stack_of_step
 from derivgen.notes.view import View, display, side, steps_shown, where
-from derivgen.notes.words import listed, parted, say
+from derivgen.notes.words import join, listed, parted, say
 
 MOST_NAMED = 4  # quantities named in a heading
 
@@ -70,9 +70,12 @@ def backward_section(
 def _own_section(view: View, step: Step, stack: Stack | None) -> Section:
     if stack is None:
         return step_section(view, step)
-    section = step_section(relative(view, stack.first), step)
-    told = Paragraph(say(view.lang, "stack", range=stack_range(view, stack)))
-    return replace(section, body=(told, *section.body))
+    section = step_section(relative(view, stack), step)
+    told = say(view.lang, "stack step", range=stack_range(view, stack))
+    first, *rest = section.body
+    if isinstance(first, Paragraph) and first.prose:
+        return replace(section, body=(Paragraph(join((*told, *first.prose))), *rest))
+    return replace(section, body=(Paragraph(told), *section.body))
 
 
 def _group_section(view: View, steps: list[Step]) -> Section:

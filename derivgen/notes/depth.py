@@ -44,7 +44,8 @@ from derivgen.notes.document import (
     Section,
     Table,
 )
-from derivgen.notes.drawing import Drawing, Edge, Node, figure
+from derivgen.notes.drawing import Drawing, Edge, Node
+from derivgen.notes.figures import figure
 from derivgen.notes.view import View
 from derivgen.notes.words import say, word
 from derivgen.notes.worked import Example

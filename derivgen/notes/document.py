@@ -119,6 +119,7 @@ class Figure:
     svg: str
     mermaid: str
     text: str
+    typst: str
     caption: Prose = ()
 
 

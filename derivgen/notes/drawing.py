@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from html import escape
 
 from derivgen.forms.latex import latex
-from derivgen.forms.math import Accent, Frac, Math, Num, Op, Row, Scripts, Sym, Symbol, parts
+from derivgen.forms.math import Accent, Frac, Math, Num, Op, Row, Scripts, Sym, Symbol, parts, width
 from derivgen.forms.mathml import GREEK, OPERATORS
 from derivgen.forms.plain import plain
-from derivgen.notes.document import Figure, Prose
 
+ROOM = 4  # rough characters in a circle
 UNIT_X, UNIT_Y, RADIUS = 118, 74, 19
 COMBINING = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 # What TikZ puts between 1 unit in a drawing and 1 cm on paper, chosen so that seven columns fit.
 TIKZ_X, TIKZ_Y = 2.15, 1.35
+CROWDED = 1.4  # cm between columns; below, circles are drawn smaller
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class Drawing:
     edges: tuple[Edge, ...]
 
 
-def figure(drawing: Drawing, caption: Prose) -> Figure:
-    """Return the drawing in every medium."""
-    return Figure(tikz(drawing), svg(drawing), mermaid(drawing), text(drawing), caption)
+def is_long(label: Math) -> bool:
+    """Tell whether a label is too wide for its circle at full size."""
+    return width(label) > ROOM
 
 
 # --- TikZ -----------------------------------------------------------------------------------------
@@ -66,27 +67,28 @@ def tikz(drawing: Drawing) -> str:
     rows = {node.key: node.y for node in drawing.nodes}
     widest = max((node.x for node in drawing.nodes), default=0)
     step = min(TIKZ_X, 14.0 / max(widest, 1.0))
+    size, font = ("9mm", r"\small") if step >= CROWDED else ("6.5mm", r"\scriptsize")
     lines = [
         r"\begin{tikzpicture}[>={Stealth[length=1.8mm]},",
-        r"  unit/.style={circle,draw,minimum size=9mm,inner sep=0.5pt,font=\small},",
+        rf"  unit/.style={{circle,draw,minimum size={size},inner sep=0.5pt,font={font}}},",
         r"  on edge/.style={font=\scriptsize,fill=white,inner sep=0.8pt}]",
     ]
     for node in drawing.nodes:
         style = "font=\\small" if node.plain else "unit"
-        if len(plain(node.label)) > 5:
-            style += ",font=\\scriptsize"
+        if is_long(node.label):
+            style += ",font=\\scriptsize" if step >= CROWDED else ",font=\\tiny"
         place = f"({node.x * step:.2f},{-node.y * TIKZ_Y:.2f})"
         lines.append(rf"\node[{style}] ({names[node.key]}) at {place} {{${latex(node.label)}$}};")
         lines += _tikz_notes(node, names[node.key])
     for edge in drawing.edges:
         label = ""
         if edge.label is not None:
-            label = rf" node[on edge,pos={_along(edge, rows)}] {{${latex(edge.label)}$}}"
+            label = rf" node[on edge,pos={along(edge, rows)}] {{${latex(edge.label)}$}}"
         lines.append(rf"\draw[->] ({names[edge.source]}) --{label} ({names[edge.target]});")
     return "\n".join([*lines, r"\end{tikzpicture}"])
 
 
-def _along(edge: Edge, rows: dict[str, float]) -> float:
+def along(edge: Edge, rows: dict[str, float]) -> float:
     """Return how far along an arrow its label stands; slanting ones cross half way."""
     return 0.5 if rows[edge.source] == rows[edge.target] else 0.3
 
@@ -122,7 +124,7 @@ def svg(drawing: Drawing) -> str:
         "</marker></defs>"
     )
     rows = {node.key: node.y for node in drawing.nodes}
-    edges = [_svg_edge(edge, _along(edge, rows), places) for edge in drawing.edges]
+    edges = [_svg_edge(edge, along(edge, rows), places) for edge in drawing.edges]
     nodes = [_svg_node(node, places[node.key]) for node in drawing.nodes]
     return "\n".join([head + marker, *edges, *nodes, "</svg>"])
 
@@ -151,7 +153,7 @@ def _svg_node(node: Node, place: tuple[float, float]) -> str:
     found = [f'<g data-t="{escape(node.key)}">']
     if not node.plain:
         found.append(f'<circle class="node" cx="{x:g}" cy="{y:g}" r="{RADIUS}"/>')
-    size = 15 if len(plain(node.label)) < 5 else 11
+    size = 11 if is_long(node.label) else 15
     found.append(_svg_text(node.label, x, y + 5, size, ""))
     if node.above is not None:
         found.append(_svg_text(node.above, x, y - RADIUS - 7, 12, "soft"))

@@ -40,13 +40,14 @@ from derivgen.notes.document import (
 )
 from derivgen.notes.stacks import Stack, relative, stack_of
 from derivgen.notes.view import View, display, entry_of, matrix_display, side, where
+from derivgen.notes.widths import width_math
 from derivgen.notes.words import join, listed, parted, say, word
 
 
 def network_section(view: View, found: tuple[Stack, ...], signs: frozenset[str]) -> Section:
     """Return the section on sizes, symbols, given facts, and the signs met later."""
     body: list[Block] = [symbol_table(view, found)]
-    if told := [*conventions(view), *_signs(view, signs)]:
+    if told := [*_widths(view, found), *conventions(view), *_signs(view, signs)]:
         body.append(Items(tuple(told)))
     return Section(say(view.lang, "network"), tuple(body))
 
@@ -61,7 +62,7 @@ def symbol_table(view: View, found: tuple[Stack, ...]) -> Table:
         if stack is None:
             shown, note = view, _layer_range(view, tensor)
         elif tensor.name in stack.shown:
-            shown, note = relative(view, stack.first), stack_range(view, stack)
+            shown, note = relative(view, stack), stack_range(view, stack)
         else:
             continue
         entry = (Formula(entry_math(shown, tensor.name)),)
@@ -114,15 +115,43 @@ def entry_math(view: View, tensor: str) -> Math:
 def shape(view: View, tensor: Tensor) -> Math:
     """Return a tensor's shape, ``K x S``; of one layer, if an axis counts layers."""
     skipped = view.layer_axis(tensor.name)
-    axes = [axis for place, axis in enumerate(tensor.axes) if place != skipped]
-    if not axes:
+    places = [place for place in range(len(tensor.axes)) if place != skipped]
+    if not places:
         return Num("1")
-    context = view.context()
     sizes: list[Math] = []
-    for axis in axes:
-        size = affine_math(axis.size, context)
-        sizes.append(parenthesised(size) if isinstance(size, Row) and len(axes) > 1 else size)
+    for place in places:
+        size = _axis_size(view, tensor, place)
+        sizes.append(parenthesised(size) if isinstance(size, Row) and len(places) > 1 else size)
     return joined(sizes, Op("cross"))
+
+
+def _axis_size(view: View, tensor: Tensor, place: int) -> Math:
+    layer = view.widths.get((tensor.name, place))
+    if layer is not None:
+        return width_math(view.notation, layer)
+    return affine_math(tensor.axes[place].size, view.context())
+
+
+def _widths(view: View, found: tuple[Stack, ...]) -> list[Prose]:
+    """Return the sizes of the layers that are shown with a letter for them."""
+    told: list[Prose] = []
+    for stack in found:
+        sizes = {
+            layer: view.derivation.tensors[name].axes[place].size
+            for (name, place), layer in stack.widths.items()
+            if stack.first - 1 <= layer <= stack.last + 1
+        }
+        shown: list[Prose] = [
+            (
+                Formula(
+                    row(width_math(view.notation, n), Op("="), affine_math(size, view.context()))
+                ),
+            )
+            for n, size in sorted(sizes.items())
+        ]
+        if shown:
+            told.append(say(view.lang, "widths", sizes=listed(view.lang, shown)))
+    return told
 
 
 def conventions(view: View) -> list[Prose]:
@@ -234,7 +263,7 @@ def forward_section(view: View, found: tuple[Stack, ...]) -> Section:
             if stack not in entered:
                 entered.append(stack)
                 body.append(Paragraph(say(view.lang, "stack", range=stack_range(view, stack))))
-            body.extend(_equation(relative(view, stack.first), number))
+            body.extend(_equation(relative(view, stack), number))
             if equation.lhs.tensor == _last_written(view, stack):
                 body.append(Paragraph(say(view.lang, "stack end")))
     return Section(say(view.lang, "forward"), (*body, *_first_derivatives(view)))

@@ -14,7 +14,8 @@ from derivgen.forms.math import Math, Op, Sym
 from derivgen.forms.notation import partial_name, symbol
 from derivgen.forms.numbers import significant
 from derivgen.notes.document import Block, Figure, Section
-from derivgen.notes.drawing import Drawing, Edge, Node, figure
+from derivgen.notes.drawing import Drawing, Edge, Node
+from derivgen.notes.figures import figure
 from derivgen.notes.view import View
 from derivgen.notes.words import say
 from derivgen.notes.worked import Example, local_values

@@ -28,6 +28,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "loss": ("loss", "损失"),
     "scalar": ("scalar", "标量"),
     "sizes": ("Sizes: {sizes}.", "尺寸：{sizes}。"),
+    "widths": ("Units in a layer: {sizes}.", "各层单元数：{sizes}。"),
     "one sample": (
         "All quantities belong to one sample; training minimises the mean of {loss} over the "
         "samples, so each gradient is averaged over them.",
@@ -198,8 +199,9 @@ PHRASES: dict[str, tuple[str, str]] = {
         "After this step {loss} has gone from {before} to {after}.",
         "更新一步后，{loss} 由 {before} 变为 {after}。",
     ),
-    "stack": ("These layers are alike; for {range}:", "以下各层结构相同，对 {range}："),
-    "stack end": ("The layers that differ:", "其余各层："),
+    "stack": ("The layers {range} are alike:", "第 {range} 各层结构相同："),
+    "stack step": ("For {range}: ", "对 {range}："),
+    "stack end": ("The other layers:", "其余各层："),
     "stack up": ("for {letter} from {first} to {last}", "令 {letter} 从 {first} 到 {last}"),
     "stack down": (
         "for {letter} from {last} down to {first}",

@@ -1,13 +1,14 @@
 """Stacks of equal layers: derived once, for a general layer l, then listed.
 
-Layers are equal if, with layers counted relative to their own, all their equations print alike.
+Layers are equal if, with layers counted relative to their own, all their equations print alike;
+layers that differ in size alone are equal with letters for the sizes.
 Invariant: what is shown for l is the derivation of one layer of the stack, in relative notation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from derivgen.calculus.derivation import Step
@@ -15,17 +16,22 @@ from derivgen.forms.fold import Equality
 from derivgen.forms.latex import latex
 from derivgen.forms.math import row
 from derivgen.notes.view import View, display
+from derivgen.notes.widths import Widths, layer_widths
 
 SHORTEST = 3
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Equal layers ``first..last``; ``members`` are the tensors of each layer, role by role."""
+    """Equal layers ``first..last``; ``members`` are the tensors of each layer, role by role.
+
+    ``widths``: the layers whose units each axis counts, if the layers differ in size.
+    """
 
     first: int
     last: int
     members: Mapping[int, tuple[str, ...]]
+    widths: Widths = field(default_factory=dict)
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -48,13 +54,27 @@ def stacks(view: View) -> tuple[Stack, ...]:
     members: dict[int, list[str]] = {}
     for name, layer in layers.items():
         members.setdefault(layer, []).append(name)
-    signatures = {n: _signature(relative(view, n), names) for n, names in members.items()}
+    found = _stacks(view, members, {})
+    rest = {
+        n: names
+        for n, names in members.items()
+        if not any(stack.first <= n <= stack.last for stack in found)
+    }
+    if len(rest) >= SHORTEST:
+        found += _stacks(view, rest, layer_widths(view.derivation, view.notation))
+    return tuple(sorted(found, key=lambda stack: stack.first))
+
+
+def _stacks(view: View, members: Mapping[int, list[str]], widths: Widths) -> list[Stack]:
+    """Return the runs of layers that print alike, their sizes as letters where there are widths."""
+    seen = {n: counted(view, n, widths) for n in members}
+    signatures = {n: _signature(seen[n], names) for n, names in members.items()}
     found: list[Stack] = []
     for first, last in _runs(signatures):
         inside = {n: tuple(members[n]) for n in range(first, last + 1)}
         if last - first + 1 >= SHORTEST and len({len(m) for m in inside.values()}) == 1:
-            found.append(Stack(first, last, inside))
-    return tuple(found)
+            found.append(Stack(first, last, inside, widths))
+    return found
 
 
 def _all_layers(view: View) -> dict[str, int]:
@@ -92,9 +112,14 @@ def _printed(view: View, equality: Equality) -> str:
     return latex(row(*display(view, equality)))
 
 
-def relative(view: View, layer: int) -> View:
-    """Return the view in which ``layer`` is called l, the one before it l-1."""
-    return replace(view, notation=replace(view.notation, origin=layer))
+def relative(view: View, stack: Stack) -> View:
+    """Return the view in which the layer shown is called l, the one before it l-1."""
+    return counted(view, stack.first, stack.widths)
+
+
+def counted(view: View, layer: int, widths: Widths) -> View:
+    """Return the view in which layers are counted from one of them."""
+    return replace(view, notation=replace(view.notation, origin=layer), widths=widths)
 
 
 def stack_of(found: tuple[Stack, ...], tensor: str) -> Stack | None:

@@ -40,7 +40,7 @@ def summary_section(
     rows: list[tuple[Prose, ...]] = []
     runs = grouped(view, shown_steps(view, wrt, found, layer))
     for step, stack in (shown for run in runs for shown in run):
-        seen = view if stack is None else relative(view, stack.first)
+        seen = view if stack is None else relative(view, stack)
         for number, equality in enumerate(view.folded[step.adjoint]):
             rows += _rows(seen, step, equality, number)
     keys = ("index form", "matrix form", "shape", "cost", "equation")
@@ -130,7 +130,7 @@ def _updates(view: View, found: tuple[Stack, ...]) -> list[tuple[int, Prose]]:
         if stack is None:
             lines.append((1, _update(view, name)))
         elif name in stack.shown:
-            told = _update(relative(view, stack.first), name)
+            told = _update(relative(view, stack), name)
             ends = ("   (", *stack_range(view, stack), ")")
             lines.append((1, join((*told, *ends))))
     return lines
@@ -202,7 +202,7 @@ def _loop(
     first, last = Formula(Num(str(stack.first))), Formula(Num(str(stack.last)))
     head = say(view.lang, key, letter=Formula(Sym(LAYER)), first=first, last=last)
     own = tuple(n for n in nests if isinstance(n, Assign) and n.statement.lhs.tensor in shown)
-    return [(deep, head), *_nests(relative(view, stack.first), own, deep + 1, (), key, set())]
+    return [(deep, head), *_nests(relative(view, stack), own, deep + 1, (), key, set())]
 
 
 def _same(other: Nest, nest: Assign) -> bool:

@@ -279,7 +279,9 @@ def _listing(text: str) -> str:
 
 def _figure(block: Figure, counts: Numbers, lang: str) -> str:
     caption = prose_latex(block.caption, counts)
-    return f"\\begin{{center}}\n{block.tikz}\n\n\\smallskip\n{caption}\n\\end{{center}}"
+    together = f"{block.tikz}\n\n\\smallskip\n{caption}"
+    kept = f"\\begin{{minipage}}{{\\linewidth}}\\centering\n{together}\n\\end{{minipage}}"
+    return f"\\begin{{center}}\n{kept}\n\\end{{center}}"
 
 
 _PRINTERS: dict[type, Callable[[Any, Numbers, str], str]] = {

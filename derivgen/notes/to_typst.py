@@ -153,7 +153,7 @@ def _raw(text: str) -> str:
 
 def _figure(block: Figure, counts: Numbers, lang: str) -> str:
     caption = prose_typst(block.caption, counts)
-    return f"{_raw(block.text)} {caption}" if block.text else ""
+    return f"{block.typst}\n#align(center, text(9pt)[{caption}])"
 
 
 _PRINTERS: dict[type, Callable[[Any, Numbers, str], str]] = {

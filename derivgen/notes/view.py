@@ -7,7 +7,7 @@ claim and its printed form cannot part.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from derivgen.algebra.affine import Affine, Index, affine, indices_of
@@ -40,6 +40,7 @@ from derivgen.forms.notation import Adjoint, Notation, Surface, layer_axis, make
 from derivgen.forms.style import Style
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.notes.styles import surfaces
+from derivgen.notes.widths import Widths, spans
 
 PREFIX = "adj_"
 
@@ -99,6 +100,7 @@ class View:
     """What the builders of the notes read: derivation, notation, language, and how much to show.
 
     ``layout``: vectors stand as ``columns`` or ``rows``. ``detail``: result, steps or full.
+    ``widths``: the layers whose units an axis counts, where sizes of layers print as letters.
     """
 
     derivation: Derivation
@@ -107,6 +109,7 @@ class View:
     lang: str = "en"
     detail: str = "steps"
     layout: str = "columns"
+    widths: Widths = field(default_factory=dict)
 
     @property
     def folded(self) -> dict[str, tuple[Equality, ...]]:
@@ -144,7 +147,9 @@ class View:
     def context(self, *exprs: Expr, first: Iterable[Index] = ()) -> Context:
         """Return a context in which the indices of ``exprs`` have their letters."""
         found = [*first, *(index for expr in exprs for index in used_indices(expr))]
-        return Context(self.notation, assign_letters(found, self.notation.written))
+        letters = assign_letters(found, self.notation.written)
+        known = spans(exprs, self.widths, self.notation) if self.widths else {}
+        return Context(self.notation, letters, spans=known)
 
     def ranges(self, tensor: str) -> tuple[tuple[Affine, Affine], ...]:
         """Return the ends of each axis of a tensor."""
