@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from derivgen.formulas import tree
+from derivgen.formulas.code import MODULES, CodeParser
 from derivgen.formulas.cursor import (
     ACCENTS,
     BIG,
@@ -20,7 +21,6 @@ from derivgen.formulas.cursor import (
     TRANSPARENT,
     UPRIGHT,
 )
-from derivgen.formulas.matrices import MatrixParser
 from derivgen.formulas.repair import (
     OPEN,
     argument_end,
@@ -30,7 +30,10 @@ from derivgen.formulas.tokens import HELD_CLOSE, HELD_OPEN
 from derivgen.formulas.tree import FormulaError, Notice, Span, Token, Tree
 
 
-class AtomParser(MatrixParser):
+_WORDED = (r"\text", r"\mbox", r"\textrm", r"\operatorname", r"\mathrm", r"\texttt", r"\mathtt")
+
+
+class AtomParser(CodeParser):
     """Reads atoms; `expression`, `term` and `factor` are what the parser adds."""
 
     def expression(self) -> Tree:
@@ -80,31 +83,37 @@ class AtomParser(MatrixParser):
         token = self.next()
         if token.text == "1" and self.at(r"\{", r"\lbrace"):
             return self._indicator(token.span[0])
+        if token.text == "1" and self._below_is_condition(self.place):
+            return self._condition_below(token.span[0])
         return tree.Literal(exact(token), token.text, token.span)
+
+    def _below_is_condition(self, place: int) -> bool:
+        r"""Tell whether a subscript holds a relation: ``\mathbb{1}_{i=j}``."""
+        under = self.tokens[place : place + 2]
+        braced = len(under) == 2 and under[0].kind == "_" and under[1].kind == "{"
+        return braced and any(
+            t.kind == "relation" for t in self.tokens[place : argument_end(self.tokens, place + 1)]
+        )
+
+    def _condition_below(self, start: int) -> Tree:
+        self.next()
+        inner = self._script_argument()
+        if len(inner) > 2 and OPEN.get(inner[0].text) == inner[-1].text:
+            inner = inner[1:-1]
+        return tree.Indicator(inner, self.span_from(start))
 
     def _indicator(self, start: int) -> Tree:
         opened = self.next()
         inner = self._until_closed(OPEN[opened.text])
         return tree.Indicator(tuple(inner), self.span_from(start))
 
-    def _until_closed(self, closer: str) -> list[Token]:
-        level = 0
-        found: list[Token] = []
-        opener = next(o for o, c in OPEN.items() if c == closer)
-        while True:
-            token = self.next()
-            if token.kind == "eof":
-                raise self.unexpected()
-            if token.text == closer and level == 0:
-                return found
-            level += (token.text == opener) - (token.text == closer)
-            found.append(token)
-
     def _name(self) -> Tree:
         first = self.peek()
         run = first.text
         while self.peek(len(run)).kind == "name" and self._adjacent(len(run)):
             run += self.peek(len(run)).text
+        if (call := self._code_call(run)) is not None:
+            return call
         word = self.vocabulary.word_at(run)
         self.place += len(word)
         span = self.span_from(first.span[0])
@@ -287,11 +296,12 @@ class AtomParser(MatrixParser):
     def _mark_differentials(self) -> None:
         r"""Read ``\frac{dE}{dw}`` and ``\frac{\delta E}{\delta w}`` as Leibniz fractions."""
         first = self.place
+        above = lead(self.tokens, first)  # takes an upright d out of its font, before the rest
         middle = argument_end(self.tokens, first)
-        leads = [p for p in (lead(self.tokens, q) for q in (first, middle)) if p is not None]
-        if len(leads) < 2:
+        below = lead(self.tokens, middle)
+        if above is None or below is None:
             return
-        signs = [self.tokens[p].text for p in leads]
+        signs = [self.tokens[p].text for p in (above, below)]
         if signs[0] != signs[1] or signs[0] not in ("d", r"\delta", r"\Delta"):
             return
         last = argument_end(self.tokens, middle)
@@ -402,6 +412,9 @@ class AtomParser(MatrixParser):
                 return self._indicator(token.span[0])
         if not plain:
             return self._named_argument(token)
+        if [t.text for t in inner] in (["1"], ["I"]) and self._below_is_condition(end):
+            self.place = end
+            return self._condition_below(token.span[0])
         self.place = end
         text = "".join(t.text for t in inner)
         if inner[0].kind == "number":
@@ -416,10 +429,13 @@ class AtomParser(MatrixParser):
         return tree.Name({"1": "ones", "0": "zeros"}[text], (), (), 0, span, True)
 
     def _named_argument(self, token: Token) -> Tree:
-        if token.text in (r"\text", r"\mbox", r"\textrm") and self.peek().kind == "{":
+        if token.text in _WORDED and self.peek().kind == "{":
             end = argument_end(self.tokens, self.place)
             text = "".join(t.text for t in self.tokens[self.place + 1 : end - 1])
             self.place = end
+            module, _, function = text.partition(".")
+            if module in MODULES and function.isalpha() and self.at("("):
+                return self._applied_code(function, token.span[0])
             return tree.Name(text, (), (), 0, self.span_from(token.span[0]))
         inner = self._argument()
         if isinstance(inner, tree.Name):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from derivgen.formulas.conventions import scaling_size
-from derivgen.formulas.fit import Candidate
+from derivgen.formulas.fit import Candidate, any_member
 from derivgen.formulas.names import delta_candidates, free_number, index_number, network_candidates
 from derivgen.formulas.reader import Reader, replace_span, script_term, shown
 from derivgen.formulas.rows import table_candidates
@@ -15,10 +15,12 @@ from derivgen.formulas.scripts import (
     atoms,
     index_expression,
     plain_text,
+    split_power,
     split_transpose,
     unwrapped,
 )
 from derivgen.formulas.slopes import function_name
+from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import (
     At,
     Ref,
@@ -41,12 +43,28 @@ def name(node: Name, reader: Reader) -> Term:
     if best is not None:
         for name, key in best.binds:
             reader.letters.bind(name, key, node.span)
-        return best.term
-    if found := function_name(node, reader):
+        return _of_batch(best.term, node, reader.symbols)
+    if not node.sub and (found := function_name(node, reader)):
         return Term("function", (), (found, node.primes), node.span)
     raise FormulaError(
         shown(node), "Nothing declares this name.", "Declare it in the surface table.", node.span
     )
+
+
+def _of_batch(term: Term, node: Name, symbols: Symbols) -> Term:
+    """Mark ``Z`` for all samples of z: a capital where the network has a small letter."""
+    if not (len(node.base) == 1 and node.base.isupper()) or symbols.network is None:
+        return term
+    if term.op == "transpose":
+        return term.with_args((_of_batch(term.args[0], node, symbols),))
+    ref = term.data
+    if term.op != "element" or symbols.network.batch or ref.tensor == symbols.loss:
+        return term
+    whole = ref.sample is None and all(slot is None for slot in ref.slots)
+    tensor = symbols.tensors[any_member(ref.tensor, symbols)]
+    small = tensor.name in symbols.data_dependent and ref.tensor[0].islower()
+    whole = whole and len(tensor.axes) < 2
+    return Term(term.op, term.args, replace(ref, batch=True), term.span) if whole and small else term
 
 
 def _scalar(node: Name, reader: Reader) -> Term:
@@ -113,6 +131,11 @@ def _variants(node: Name, reader: Reader) -> list[tuple[int, Name, Finish]]:
     bare = replace(node, sup=())
     if text in ("+", "new", "(new)", "next", "*", "'"):
         found.append((5, bare, lambda term: _updated(term, node)))
+    elif (split := split_power(node.sup))[1]:
+        exponent = script_term(split[1], reader)
+        span = node.span
+        squared = replace(node, sup=split[0])
+        found.append((1, squared, lambda term: Term("power", (term, exponent), None, span)))
     elif not transposed and (power := _power(node, reader)) is not None:
         bonus = 0 if text.replace(".", "").isdigit() else -3
         span = node.span

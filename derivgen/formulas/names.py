@@ -43,7 +43,9 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
             found = _fits(tensor, None, rest_sub, rest_sup, used, name, symbols, letters)
             # W_{ho} is no row o of W_h: a name with one letter of a script is read whole.
             split = bool(used > 0 and rest_sub and rest_sub != sub)
-            yield from (c for c in found if not split or c.term.data.whole_axes == 0)
+            kept = (c for c in found if not split or c.term.data.whole_axes == 0)
+            numbered = used > 0 and _is_row(tensor, name, symbols)
+            yield from map(_lying, kept) if numbered else kept
     yield from _family_candidates(name, sub, sup, symbols, letters)
     yield from _role_candidates(name, sub, sup, symbols, letters)
     yield from _loss_candidates(name, sub, sup, symbols, letters)
@@ -227,7 +229,7 @@ def _lying(candidate: Candidate) -> Candidate:
     term = candidate.term
     if term.data.whole_axes != 1:
         return candidate
-    return Candidate(candidate.score, Term("transpose", (term,), None, term.span), candidate.binds)
+    return Candidate(candidate.score, Term("transpose", (term,), "lying", term.span), candidate.binds)
 
 
 def _names_layer(name: Name, stem: str, member: At, used: int, symbols: Symbols) -> bool:

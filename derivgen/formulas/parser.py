@@ -240,7 +240,13 @@ class _Parser(AtomParser):
         sub: tuple[Token, ...] = ()
         sup: tuple[Token, ...] = ()
         primes = 0
-        while self.peek().kind in ("_", "^", "'") or self.at(r"\prime"):
+        while self.peek().kind in ("_", "^", "'") or self.at(r"\prime", "."):
+            if self.at("."):
+                if not self._is_code_transpose():
+                    break
+                self.next()
+                sup += (self.next(),)
+                continue
             token = self.next()
             if token.kind == "'" or token.text == r"\prime":
                 primes += 1

@@ -66,6 +66,15 @@ def split_transpose(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], bool]
     return tokens, False
 
 
+def split_power(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+    r"""Take a number off that stands behind brackets: the square in ``a^{[1](i)2}``."""
+    trimmed = tuple(t for t in tokens if t.kind not in "{}" and t.text not in _IGNORED)
+    behind = len(trimmed) > 2 and trimmed[-2].text in _BRACKETS.values()
+    if behind and trimmed[-1].kind == "number":
+        return trimmed[:-1], trimmed[-1:]
+    return tokens, ()
+
+
 def atoms(tokens: tuple[Token, ...]) -> tuple[Atom, ...]:
     """Return the index atoms of a script."""
     inner, bracketed = unwrapped(tokens)

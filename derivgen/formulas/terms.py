@@ -11,7 +11,7 @@ of source text it came from, so that an edit can be shown in the writer's own no
 | index | | `At`, used as a number |
 | element | | `Ref` |
 | gradient | of, by | `Slope` |
-| add, divide, power, negate, transpose, ones | parts | |
+| add, divide, power, negate, transpose, ones | parts | "lying" for a row that no sign makes one |
 | multiply | factors | operators between them |
 | call | arguments | ``(name, order)`` |
 | fold | body | `Fold` |
@@ -85,7 +85,8 @@ class Ref:
 
     A slot of ``None`` is a whole axis. ``member`` picks a tensor out of a family whose name holds
     braces: ``W{}`` with member ``l``. ``sample`` picks a sample of the batch. ``updated`` is the
-    value after a training step; ``batch`` stands for all samples at once.
+    value after a training step; ``batch`` marks a capital where the network has a small letter: all
+    samples at once.
     """
 
     tensor: str
@@ -93,6 +94,7 @@ class Ref:
     member: At | None = None
     sample: At | None = None
     updated: bool = False
+    batch: bool = False
 
     @property
     def whole_axes(self) -> int:

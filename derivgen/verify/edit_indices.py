@@ -41,7 +41,9 @@ def _grouped(term: Term) -> Term:
 def transposes(desk: Desk) -> Iterator[Edit]:
     """Put or take away one transpose."""
     for path, term in walk(desk.member):
-        if term.op == "transpose":
+        if term.op == "transpose" and term.data == "lying":  # a row that no sign makes one
+            yield Edit("missing-transpose", path, Term("transpose", (term,)))
+        elif term.op == "transpose":
             yield Edit("extra-transpose", path, term.args[0])
         elif is_matrix(term, desk):
             yield Edit("missing-transpose", path, Term("transpose", (term,)))

@@ -134,6 +134,8 @@ _SPECIAL: Mapping[str, Callable[[Any], Any]] = {
     "softmax": _softmax,
     "diag": _diag,
     "rowsum": row_sums,
+    "colsum": lambda a: np.transpose(row_sums(a.T)),
+    "allsum": lambda a: folded("sum", list(a.reshape(-1))),
     "tr": _trace,
     "norm": _norm,
     "abs": _absolute,

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from derivgen.formulas import tree
 from derivgen.formulas.conventions import table_rows
+from derivgen.formulas.scripts import plain_text
 from derivgen.formulas.terms import Ref, Term, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.formulas.usual import guesses
@@ -37,7 +38,7 @@ def on_guesses(chain: tree.Chain, source: str, desk: Desk, judge: Judge) -> list
     for table in _tables(chain, desk):
         stage = _guessing(desk.stages[0], table)
         members, _ = resolve_members(chain, stage.symbols)
-        words = desk.notebook.say("guess", text=_used(members, table))
+        words = desk.notebook.say("guess", text=_used(chain, members, table))
         if members in seen or any(isinstance(m, FormulaError) for m in members):
             continue
         seen.append(members)
@@ -98,8 +99,9 @@ def _mended(
     return None
 
 
-def _used(members: list[Member], table: Mapping[str, str]) -> str:
-    """Return the rows of a table whose tensors a chain speaks of."""
+def _used(chain: tree.Chain, members: list[Member], table: Mapping[str, str]) -> str:
+    """Return the rows of a table whose names and tensors a chain speaks of."""
+    written = {text for m in chain.members for n in names_of(m) for text in _texts(n)}
     tensors = {
         part.data.tensor: None
         for member in members
@@ -107,4 +109,11 @@ def _used(members: list[Member], table: Mapping[str, str]) -> str:
         for _, part in walk(member)
         if isinstance(part.data, Ref)
     }
-    return ", ".join(f"{name} -> {tensor}" for name, tensor in table.items() if tensor in tensors)
+    rows = [(name, tensor) for name, tensor in table.items() if tensor in tensors]
+    return ", ".join(f"{name} -> {tensor}" for name, tensor in rows if name in written)
+
+
+def _texts(name: tree.Name) -> tuple[str, ...]:
+    """Return what a table may call a name: its base in either case, or with its scripts."""
+    scripts = plain_text(name.sub) + plain_text(name.sup)
+    return name.base, name.base.swapcase(), name.base + scripts

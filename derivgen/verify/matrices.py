@@ -158,5 +158,7 @@ def added(a: Value, b: Value) -> Value:
 
 
 def row_sums(a: Any) -> Any:
-    """Return the sums of the rows of a matrix as a column."""
+    """Return the sums of the rows of a matrix as a column; of a single row as a number."""
+    if a.shape[0] == 1:
+        return folded("sum", list(a.reshape(-1)))
     return array([[folded("sum", list(row))] for row in a])

@@ -23,6 +23,7 @@ class Features:
     slopes: bool
     steps: bool
     signs: frozenset[str]
+    capitals: bool = False  # data written with capitals: all samples, whatever else is read
 
 
 def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Features:
@@ -30,17 +31,21 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
     terms = [term for member in members for _, term in walk(member)]
     refs = [t.data for t in terms if t.op == "element"]
     whole = [r for r in refs if _is_whole(r, symbols)]
+    capitals = any(r.batch for r in refs)
     names = [t.data for t in terms if t.op == "size"]
     slopes = [t for t in terms if t.op == "gradient"]
     return Features(
-        arrays=bool(whole),
-        data_arrays=any(r.tensor in symbols.data_dependent or "{}" in r.tensor for r in whole),
-        samples=any(key[0] == "sample" for key in claim.letters.values())
+        arrays=bool(whole) or capitals,
+        data_arrays=capitals
+        or any(r.tensor in symbols.data_dependent or "{}" in r.tensor for r in whole),
+        samples=capitals
+        or any(key[0] == "sample" for key in claim.letters.values())
         or any(name in ("m", "N", "n", "M", "B") for name in names)
         or any(isinstance(t.data, Fold) and not t.data.bounds for t in terms),
         slopes=any(_between_values(t, symbols) for t in slopes),
         steps=any(t.data.symbol == "step" for t in slopes),
         signs=frozenset(o for t in terms if t.op == "multiply" for o in t.data),
+        capitals=capitals,
     )
 
 
@@ -72,7 +77,7 @@ def readings(found: Features, base: Reading) -> list[Reading]:
         options.append([{}, {"jacobian": "denominator"}] if found.slopes else [{}])
         if found.data_arrays and found.samples:
             batches = [{"batch": "rows", "mean": True}, {"batch": "columns", "mean": True}]
-            options.append([{}, *batches])
+            options.append(batches if found.capitals else [{}, *batches])
     if found.slopes:
         options.append([{}, {"immediate": True}])
     if found.steps:
