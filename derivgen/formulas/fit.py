@@ -72,7 +72,7 @@ class Candidate:
 
 def new_letters(symbols: Symbols) -> Letters:
     """Return the letters before a formula is read."""
-    return Letters(declared_letters(symbols.network))
+    return Letters(declared_letters(symbols.network), dict(symbols.letters_known))
 
 
 def any_member(tensor: str, symbols: Symbols) -> str:

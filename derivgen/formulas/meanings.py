@@ -74,12 +74,18 @@ def _scalar(node: Name, reader: Reader) -> Term:
     return Term("power", (term, script_term(node.sup, reader)), None, node.span)
 
 
-def _best(node: Name, reader: Reader) -> Candidate | None:
+def candidates(node: Name, reader: Reader) -> list[Candidate]:
+    """Return every reading of a name as something the network or the note declares."""
     found: list[Candidate] = []
     for bonus, name, finish in _variants(node, reader):
         for candidate in _plain_candidates(name, reader):
             done = finish(candidate.term)
             found.append(Candidate(candidate.score + bonus, done, candidate.binds))
+    return found
+
+
+def _best(node: Name, reader: Reader) -> Candidate | None:
+    found = candidates(node, reader)
     if not found:
         return _other_meaning(node, reader)
     best = max(found, key=lambda c: c.score)

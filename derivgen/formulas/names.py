@@ -39,6 +39,8 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
         tensor = symbols.by_canonical.get(stem)
         if tensor is None and stem == name.base and _only_other_case(stem, symbols):
             tensor, used = stem.swapcase(), used - 3
+        if tensor is not None and rest_sub != sub and _spells(tensor, sub, symbols):
+            rest_sub = sub  # w_{kj} is an element of wkj, not the whole of it
         if tensor is not None:
             found = _fits(tensor, None, rest_sub, rest_sup, used, name, symbols, letters)
             # W_{ho} is no row o of W_h: a name with one letter of a script is read whole.
@@ -47,8 +49,26 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
             numbered = used > 0 and _is_row(tensor, name, symbols)
             yield from map(_lying, kept) if numbered else kept
     yield from _family_candidates(name, sub, sup, symbols, letters)
+    yield from _lettered_candidates(name, sub, sup, symbols, letters)
     yield from _role_candidates(name, sub, sup, symbols, letters)
     yield from _loss_candidates(name, sub, sup, symbols, letters)
+
+
+def _spells(tensor: str, sub: tuple[Atom, ...], symbols: Symbols) -> bool:
+    """Tell whether a subscript is the letters that a tensor's name ends in."""
+    stem = symbols.spelled.get(tensor)
+    return stem is not None and canonical(tensor) == stem + "".join(atom.text for atom in sub)
+
+
+def _lettered_candidates(
+    name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
+) -> Iterator[Candidate]:
+    """Read a name of several tensors by its index letters; none may be left out."""
+    order = sub[::-1] if name.base in symbols.turned else sub
+    for tensor in symbols.by_letters.get(name.base, ()) if sub else ():
+        for found in _fits(tensor, None, order, sup, -4, name, symbols, letters):
+            if found.term.data.whole_axes == 0:
+                yield found
 
 
 def _is_label(name: Name, symbols: Symbols) -> bool:
@@ -216,6 +236,9 @@ def _family_candidates(
             if not member.letters and literal is None:
                 continue
             found = _fits(tensor, at, rest_sub, rest_sup, used, name, symbols, letters)
+            if used < 6 and any(n not in LAYER_LETTERS for n, _ in member.letters):
+                # j of w_{ji} is no number of a layer whose row i is meant
+                found = (c for c in found if c.term.data.whole_axes in (0, len(c.term.data.slots)))
             yield from map(_lying, found) if _is_row(tensor, name, symbols) else found
 
 

@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
-from derivgen.algebra.affine import Affine, indices_of
+from derivgen.algebra.affine import indices_of
 from derivgen.algebra.expressions import Access, Along, Call, tensors_read, walk
 from derivgen.algebra.network import Network, Role, Tensor
-from derivgen.formulas.conventions import layered_families
+from derivgen.formulas.conventions import layered_families, layering
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.terms import Term
 
@@ -46,6 +47,9 @@ GENERIC_FUNCTIONS = (
 )
 
 
+AxisKey = tuple[Any, ...]
+
+
 def canonical(name: str) -> str:
     """Return a name without underscores: y_hat and yhat are one name on paper."""
     return name.replace("_", "")
@@ -59,6 +63,9 @@ class Symbols:
     of its definition), ``base`` is what written numerals count from, ``free`` the names allowed as
     free numbers, ``functions`` extra function names to their meaning, ``defined`` functions of one
     number that the note defines, ``scalars`` names that are plain numbers in this formula alone.
+    ``guess`` is a table of usual names being tried, ``several`` names of several tensors told apart
+    by their index letters, ``turned`` those of them whose indices stand the other way round, and
+    ``letters_known`` what letters are taken to run over.
     """
 
     network: Network | None
@@ -70,6 +77,9 @@ class Symbols:
     free: tuple[str, ...] = ()
     scalars: tuple[str, ...] = ()
     guess: Mapping[str, str] = field(default_factory=dict)
+    several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    turned: tuple[str, ...] = ()
+    letters_known: Mapping[str, AxisKey] = field(default_factory=dict)
 
     def with_alias(self, key: str, letters: tuple[str, ...], term: Term) -> Symbols:
         """Return the symbols with one more defined symbol."""
@@ -100,6 +110,33 @@ class Symbols:
         """Tensors that differ in one number: ``W{}`` has members 1 and 2 for W1 and W2."""
         own = _families(self.network) if self.network else {}
         return {**own, **self._layered(own)}
+
+    @cached_property
+    def by_letters(self) -> Mapping[str, tuple[str, ...]]:
+        """Return names that index letters tell apart: ``w_{kj}`` and ``w_{ji}`` of w1 and w2."""
+        found = {
+            stem: tuple(members.values())
+            for stem, members in (_families(self.network) if self.network else {}).items()
+            if stem not in self.tensors
+        }
+        for name, stem in self.spelled.items():
+            if stem not in self.tensors:
+                found[stem] = (*found.get(stem, ()), name)
+        return {**found, **self.several}
+
+    @cached_property
+    def spelled(self) -> Mapping[str, str]:
+        """Return tensors whose name ends in the letters of their own indices: ``wkj`` of w."""
+        declared = declared_letters(self.network)
+        found: dict[str, str] = {}
+        for tensor in self.tensors.values():
+            rank, text = len(tensor.axes), canonical(tensor.name)
+            stem, ends = text[: len(text) - rank], text[len(text) - rank :]
+            keys = [declared.get(c) for c in ends]
+            own = [axis_key(tensor, k) for k in range(rank)]
+            if stem and rank and all(k and k[2] == o[2] for k, o in zip(keys, own)):
+                found[tensor.name] = stem
+        return found
 
     @cached_property
     def conventional(self) -> frozenset[str]:
@@ -233,7 +270,7 @@ def _data_dependent(network: Network) -> frozenset[str]:
 
 
 def _preactivations(network: Network) -> tuple[str, ...]:
-    """Return the tensors that are the argument of a one-argument function or a softmax."""
+    """Return the arguments of one-argument functions and softmax, and of linear layers."""
     found: dict[str, None] = {}
     for equation in network.equations:
         if equation.lhs.tensor == network.loss:
@@ -243,10 +280,10 @@ def _preactivations(network: Network) -> tuple[str, ...]:
                 name = part.args[0].tensor
                 if network.tensors[name].role is Role.VALUE:
                     found[name] = None
+    layers = layering(network)
+    for layer in layers.layers if layers and len(layers.layers) > 1 else ():
+        found[layer.preactivation] = None  # a linear output layer has its delta too
     return tuple(found)
-
-
-AxisKey = tuple[str, Affine, Affine]
 
 
 def axis_key(tensor: Tensor, number: int) -> AxisKey:

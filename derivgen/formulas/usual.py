@@ -39,6 +39,41 @@ def guesses(network: Network) -> tuple[Mapping[str, str], ...]:
     return tuple(tables)
 
 
+@dataclass(frozen=True)
+class Lettered:
+    """Names of several layers at once, told apart by index letters; see `Symbols`."""
+
+    several: Mapping[str, tuple[str, ...]]
+    turned: tuple[str, ...] = ()
+
+
+def lettered_guesses(network: Network) -> tuple[Lettered, ...]:
+    """Return the conventions of texts that number no layers: Bishop's, Haykin's, Rumelhart's.
+
+    ``w_{ji}`` leads from i to j, in some texts from j to i; a, net, v or z are pre-activations.
+    """
+    found = layering(network)
+    if found is None:
+        return ()
+    before = tuple(layer.preactivation for layer in found.layers)
+    after = (found.source, *(layer.activation for layer in found.layers))
+    weights = tuple(layer.weight for layer in found.layers)
+    biases = tuple(layer.bias for layer in found.layers if layer.bias)
+    always = {
+        **dict.fromkeys(("net", "s", "v", "u"), before),
+        **dict.fromkeys(("o", "y", "x", "h", "out", "O"), after),
+        **dict.fromkeys(("w", "W", "omega"), weights),
+        **dict.fromkeys(("b", "theta"), biases),
+    }
+    tables = ({"a": before, "z": after}, {"z": before, "a": after})
+    own = {name.replace("_", "") for name in network.tensors}
+    return tuple(
+        Lettered({k: v for k, v in {**always, **table}.items() if k not in own and v}, turned)
+        for turned in ((), ("w", "W", "omega"))
+        for table in tables
+    )
+
+
 # --- layers and outputs --------------------------------------------------------------------------
 
 

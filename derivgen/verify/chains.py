@@ -23,6 +23,7 @@ from derivgen.verify.claims import (
     lacks_rate,
     names_of,
     numbered_update,
+    states_delta_rule,
     updated,
 )
 from derivgen.verify.guesses import on_guesses, with_layers
@@ -34,12 +35,22 @@ from derivgen.verify.stage import Stage
 
 
 def verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
+    """Return a finding for every member of a chain."""
+    plain = desk.notebook.reading
+    desk.notebook.reading = replace(plain, delta_rule=states_delta_rule(chain))
+    try:
+        return _verdicts(block, chain, desk)
+    finally:
+        desk.notebook.reading = plain
+
+
+def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     source = block.text
     for special in (_initial, _function, _bare_chain_rule, _descent):
         found = special(chain, source, desk)
         if found is not None:
             return found
-    named = desk.stages and not desk.stages[0].name and _unknown(chain, desk)
+    named = not desk.stages[0].name and (_unknown(chain, desk) or _clashing(chain, desk))
     guessed = on_guesses(chain, source, desk, _on_stage) if named else None
     if guessed is not None and all(f.verdict != "wrong" for f in guessed):
         return guessed
@@ -230,6 +241,11 @@ def _unknown(chain: tree.Chain, desk: Desk) -> bool:
         if not any(isinstance(m, FormulaError) for m in members):
             return False
     return True
+
+
+def _clashing(chain: tree.Chain, desk: Desk) -> bool:
+    """Tell whether a letter would run over two ranges on the given network."""
+    return bool(resolve_members(chain, desk.stages[0].symbols)[1].findings)
 
 
 def _descent(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | None:

@@ -229,6 +229,18 @@ def _numbered_part(part: Any, base: str, number: str) -> Any:
     return part if isinstance(part, tree.Token) else _numbered(part, base, number)
 
 
+def states_delta_rule(chain: tree.Chain) -> bool:
+    r"""Tell whether delta may be minus the derivative here, as in the delta rule.
+
+    The form shows it: ``\Delta w = \eta\delta y``, an error written ``t - o`` or ``e``.
+    """
+    bases = [name.base for member in chain.members for name in names_of(member)]
+    if "delta" not in bases:
+        return False
+    wanted = "t" in bases and ("o" in bases or "net" in bases) or "e" in bases
+    return "Delta" in bases or wanted
+
+
 def lacks_rate(member: Term) -> bool:
     """Tell whether an update multiplies its gradient by nothing."""
     return not any(t.op in ("free",) for _, t in walk(member)) and not any(

@@ -39,6 +39,8 @@ class Reading:
     mean: bool = False  # the loss without a sample index is the mean over samples
     batch: str = ""  # whole data tensors hold all samples, as rows or as columns
     total: bool = False  # the loss without a sample index is the sum over samples
+    delta_sign: int = 1  # delta is the derivative by a pre-activation, or minus it
+    delta_rule: bool = False  # the text may mean minus the derivative: it writes t - o or Delta w
     step_sign: int = -1  # Delta w is minus or plus the step size times the gradient
 
 

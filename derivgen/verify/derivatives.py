@@ -37,6 +37,8 @@ def gradient(term: Term, context: Context) -> Value:
     by = element_of(by)
     if slope.symbol == "step":
         return _step(term, context)
+    if slope.symbol == "delta" and context.reading.delta_sign < 0:
+        return -gradient(Term("gradient", (of, by), Slope(slope.immediate, slope.order)), context)
     table, of_shape, by_sizes = jacobian(of, by, slope, context)
     tensor, _, whole = places_of(by.data, context)
     batch = is_batch(by.data, tensor, whole, context)

@@ -7,14 +7,16 @@ would mend it: a formula that fails under a guess for no known reason is not und
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from derivgen.formulas import tree
 from derivgen.formulas.conventions import table_rows
+from derivgen.formulas.joint import assignments
+from derivgen.formulas.resolve import make_reader
 from derivgen.formulas.scripts import plain_text
 from derivgen.formulas.terms import Ref, Term, walk
 from derivgen.formulas.tree import FormulaError
-from derivgen.formulas.usual import guesses
+from derivgen.formulas.usual import Lettered, guesses, lettered_guesses
 from derivgen.verify.claims import names_of
 from derivgen.verify.judge import Member, resolve_members
 from derivgen.verify.report import Finding
@@ -26,8 +28,28 @@ SURE = ("sign", "factor-2", "missing-factor", "extra-factor", "missing-1-over-m"
         "path-forgotten", "index-swap", "missing-transpose", "extra-transpose", "order",
         "missing-fprime", "extra-fprime", "wrong-time-index", "softmax-diagonal",
         "indicator-dropped")  # fmt: skip
+ASSIGNED = 4  # so many ways to give the letters ranges are tried under one table of names
+TRIED = 40  # so many different readings of one chain are judged
 MENDED = 2  # so many tables may be searched for the edit that mends a wrong formula
 Judge = Callable[[tree.Chain, str, Stage, Desk], list[Finding]]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Names to try: of single tensors, and of several that index letters tell apart."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    lettered: Lettered = Lettered({})
+
+    def on(self, given: Stage) -> Stage:
+        """Return a stage that reads names so."""
+        symbols = replace(
+            given.symbols,
+            guess=self.names,
+            several=self.lettered.several,
+            turned=self.lettered.turned,
+        )
+        return replace(given, symbols=symbols)
 
 
 def on_guesses(chain: tree.Chain, source: str, desk: Desk, judge: Judge) -> list[Finding] | None:
@@ -35,13 +57,14 @@ def on_guesses(chain: tree.Chain, source: str, desk: Desk, judge: Judge) -> list
     failed: list[tuple[Stage, str]] = []
     seen: list[list[Member]] = []
     shapeless = 0  # how many failed for shapes that do not fit: they are tried last
-    for table in _tables(chain, desk):
-        stage = _guessing(desk.stages[0], table)
+    for stage, guess in _stages(chain, desk):
         members, _ = resolve_members(chain, stage.symbols)
-        words = desk.notebook.say("guess", text=_used(chain, members, table))
+        words = _words(chain, members, guess, desk)
         if members in seen or any(isinstance(m, FormulaError) for m in members):
             continue
         seen.append(members)
+        if len(seen) > TRIED:
+            break
         desk.notebook.explain = False
         findings = judge(chain, source, stage, desk)
         desk.notebook.explain = True
@@ -54,6 +77,47 @@ def on_guesses(chain: tree.Chain, source: str, desk: Desk, judge: Judge) -> list
             failed.append((stage, words))
             shapeless += 1
     return _mended(chain, source, desk, judge, failed)
+
+
+def _stages(chain: tree.Chain, desk: Desk) -> Iterator[tuple[Stage, Guess]]:
+    """Yield the given stage under each table of names, and under what letters may run over."""
+    given = desk.stages[0]
+    for guess in _guesses(chain, desk):
+        stage = guess.on(given)
+        yield stage, guess
+        letters = assignments(chain.members, make_reader(stage.symbols))
+        for known in letters[:ASSIGNED]:
+            yield replace(stage, symbols=replace(stage.symbols, letters_known=known)), guess
+
+
+def _guesses(chain: tree.Chain, desk: Desk) -> Iterator[Guess]:
+    yield Guess()
+    for table in _tables(chain, desk):
+        yield Guess(table)
+    network, own = desk.symbols.network, desk.symbols.by_letters
+    for lettered in lettered_guesses(network) if network else ():
+        several = {k: v for k, v in lettered.several.items() if k not in own}
+        turned = tuple(name for name in lettered.turned if name in several)
+        yield Guess({}, Lettered(several, turned))
+
+
+def _words(chain: tree.Chain, members: list[Member], guess: Guess, desk: Desk) -> str:
+    """Say which names were read as what."""
+    rows = _used(chain, members, guess.names)
+    if not rows:
+        rows = ", ".join(_read_as(chain, members, guess))
+    return desk.notebook.say("guess", text=rows) if rows else ""
+
+
+def _read_as(chain: tree.Chain, members: list[Member], guess: Guess) -> Iterator[str]:
+    """Yield ``w_{kj} -> W2[k,j]`` for the names of several tensors."""
+    seen: dict[str, None] = {}
+    for member in members:
+        for _, part in walk(member) if isinstance(member, Term) else ():
+            if isinstance(part.data, Ref) and part.op == "element":
+                seen[part.data.tensor + "[" + ",".join(map(str, part.data.slots)) + "]"] = None
+    if guess.lettered.several:
+        yield from (row for row in seen if "None" not in row and not row.endswith("[]"))
 
 
 def with_layers(
@@ -82,10 +146,6 @@ def _tables(chain: tree.Chain, desk: Desk) -> Iterator[Mapping[str, str]]:
     for tensor in reversed(symbols.preactivations):
         for table in ({}, *tables):
             yield {**table, "delta": tensor}
-
-
-def _guessing(given: Stage, table: Mapping[str, str]) -> Stage:
-    return Stage(replace(given.symbols, guess=table), given.worlds, given.name, given.declared)
 
 
 def _mended(

@@ -143,7 +143,8 @@ def _agreeing(
     notebook: Notebook,
     relation: str,
 ) -> Finding:
-    assumption = _assumption_of(outcome.reading, notebook)
+    step = anchor.op == "gradient" and anchor.data.symbol == "step"  # eta delta y: the delta rule
+    assumption = _assumption_of(outcome.reading, step, notebook)
     if relation == "~" and not assumption and _is_mean(member):
         assumption = ""
     verdict = "holds_if" if assumption else "agrees"
@@ -156,9 +157,11 @@ def _is_mean(member: Term) -> bool:
     return any(part.op == "fold" for _, part in walk(member))
 
 
-def _assumption_of(reading: Reading, notebook: Notebook) -> str:
+def _assumption_of(reading: Reading, step: bool, notebook: Notebook) -> str:
     if reading.immediate and not notebook.reading.immediate:
         return notebook.say("immediate")
+    if reading.delta_sign < 0 and not step:
+        return notebook.say("negative-delta")
     return ""
 
 

@@ -23,6 +23,7 @@ class Features:
     slopes: bool
     steps: bool
     signs: frozenset[str]
+    deltas: bool = False
     capitals: bool = False  # data written with capitals: all samples, whatever else is read
 
 
@@ -43,10 +44,18 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         or any(name in ("m", "N", "n", "M", "B") for name in names)
         or any(isinstance(t.data, Fold) and not t.data.bounds for t in terms),
         slopes=any(_between_values(t, symbols) for t in slopes),
-        steps=any(t.data.symbol == "step" for t in slopes),
+        steps=any(t.data.symbol == "step" for t in slopes) and not _is_step(members),
         signs=frozenset(o for t in terms if t.op == "multiply" for o in t.data),
+        deltas=any(t.data.symbol == "delta" for t in slopes),
         capitals=capitals,
     )
+
+
+def _is_step(members: tuple[Term, ...]) -> bool:
+    """Tell whether ``Delta w`` stands beside a step size: a step leads downhill, no gradient does."""
+    first, *rest = members
+    slope = first.op == "gradient" and first.data.symbol == "step"
+    return slope and any(t.op == "free" for member in rest for _, t in walk(member))
 
 
 def _is_whole(ref: Ref, symbols: Symbols) -> bool:
@@ -80,6 +89,8 @@ def readings(found: Features, base: Reading) -> list[Reading]:
             options.append(batches if found.capitals else [{}, *batches])
     if found.slopes:
         options.append([{}, {"immediate": True}])
+    if found.deltas and base.delta_rule:
+        options.append([{}, {"delta_sign": -1}])
     if found.steps:
         options.append([{}, {"step_sign": 1}])
     made = [_merged(base, parts) for parts in product(*options)]
