@@ -54,7 +54,7 @@ def _extended(states: list[_State], options: list[tuple[int, Binds]]) -> list[_S
     made: list[_State] = []
     for state in states:
         fitting = [new for score, binds in options if (new := _with(state, score, binds))]
-        made += fitting or [_State(state.score + UNREAD, state.known, state.unread + 1)]
+        made += [*fitting, _State(state.score + UNREAD, state.known, state.unread + 1)]
     made.sort(key=lambda state: -state.score)
     kept: list[_State] = []
     for state in made:
