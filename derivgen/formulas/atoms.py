@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from derivgen.formulas import tree
-from derivgen.formulas.code import MODULES, CodeParser
+from derivgen.formulas.code import MODULES
 from derivgen.formulas.cursor import (
     ACCENTS,
     BIG,
@@ -21,6 +21,7 @@ from derivgen.formulas.cursor import (
     TRANSPARENT,
     UPRIGHT,
 )
+from derivgen.formulas.indicators import IndicatorParser
 from derivgen.formulas.repair import (
     OPEN,
     argument_end,
@@ -29,11 +30,10 @@ from derivgen.formulas.shapes import bare, exact, has_relation, lead, may_lead, 
 from derivgen.formulas.tokens import HELD_CLOSE, HELD_OPEN
 from derivgen.formulas.tree import FormulaError, Notice, Span, Token, Tree
 
-
 _WORDED = (r"\text", r"\mbox", r"\textrm", r"\operatorname", r"\mathrm", r"\texttt", r"\mathtt")
 
 
-class AtomParser(CodeParser):
+class AtomParser(IndicatorParser):
     """Reads atoms; `expression`, `term` and `factor` are what the parser adds."""
 
     def expression(self) -> Tree:
@@ -86,26 +86,6 @@ class AtomParser(CodeParser):
         if token.text == "1" and self._below_is_condition(self.place):
             return self._condition_below(token.span[0])
         return tree.Literal(exact(token), token.text, token.span)
-
-    def _below_is_condition(self, place: int) -> bool:
-        r"""Tell whether a subscript holds a relation: ``\mathbb{1}_{i=j}``."""
-        under = self.tokens[place : place + 2]
-        braced = len(under) == 2 and under[0].kind == "_" and under[1].kind == "{"
-        return braced and any(
-            t.kind == "relation" for t in self.tokens[place : argument_end(self.tokens, place + 1)]
-        )
-
-    def _condition_below(self, start: int) -> Tree:
-        self.next()
-        inner = self._script_argument()
-        if len(inner) > 2 and OPEN.get(inner[0].text) == inner[-1].text:
-            inner = inner[1:-1]
-        return tree.Indicator(inner, self.span_from(start))
-
-    def _indicator(self, start: int) -> Tree:
-        opened = self.next()
-        inner = self._until_closed(OPEN[opened.text])
-        return tree.Indicator(tuple(inner), self.span_from(start))
 
     def _name(self) -> Tree:
         first = self.peek()

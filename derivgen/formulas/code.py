@@ -1,4 +1,4 @@
-r"""NumPy spellings inside formulas: ``np.sum(dZ, axis=1, keepdims=True)``, ``np.dot(a, b)``, ``A.T``.
+r"""NumPy spellings inside formulas: ``np.sum(dZ, axis=1)``, ``np.dot(a, b)``, ``A.T``.
 
 Course notes mix them with LaTeX. Invariant: an argument that is not understood is an error with its
 place; ``keepdims`` alone says nothing about the value.

@@ -64,7 +64,9 @@ def _of_batch(term: Term, node: Name, symbols: Symbols) -> Term:
     tensor = symbols.tensors[any_member(ref.tensor, symbols)]
     small = tensor.name in symbols.data_dependent and ref.tensor[0].islower()
     whole = whole and len(tensor.axes) < 2
-    return Term(term.op, term.args, replace(ref, batch=True), term.span) if whole and small else term
+    return (
+        Term(term.op, term.args, replace(ref, batch=True), term.span) if whole and small else term
+    )
 
 
 def _scalar(node: Name, reader: Reader) -> Term:

@@ -252,7 +252,8 @@ def _lying(candidate: Candidate) -> Candidate:
     term = candidate.term
     if term.data.whole_axes != 1:
         return candidate
-    return Candidate(candidate.score, Term("transpose", (term,), "lying", term.span), candidate.binds)
+    lying = Term("transpose", (term,), "lying", term.span)
+    return Candidate(candidate.score, lying, candidate.binds)
 
 
 def _names_layer(name: Name, stem: str, member: At, used: int, symbols: Symbols) -> bool:

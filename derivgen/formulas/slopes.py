@@ -105,8 +105,18 @@ def function_name(node: Name, reader: Reader) -> str:
         return alone  # sigma stands for whatever the activation is
     if node.base in FUNCTION_ALIASES:
         return FUNCTION_ALIASES[node.base]
-    if node.base in ("diag", "tr", "softmax", "sigmoid", "relu", "norm", "det", "rowsum", "colsum",
-                     "allsum"):
+    if node.base in (
+        "diag",
+        "tr",
+        "softmax",
+        "sigmoid",
+        "relu",
+        "norm",
+        "det",
+        "rowsum",
+        "colsum",
+        "allsum",
+    ):
         return node.base
     if node.base in GENERIC_FUNCTIONS and len(symbols.activations) == 1:
         return symbols.activations[0]

@@ -52,7 +52,7 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
 
 
 def _is_step(members: tuple[Term, ...]) -> bool:
-    """Tell whether ``Delta w`` stands beside a step size: a step leads downhill, no gradient does."""
+    """Tell whether ``Delta w`` stands beside a step size: a step leads downhill."""
     first, *rest = members
     slope = first.op == "gradient" and first.data.symbol == "step"
     return slope and any(t.op == "free" for member in rest for _, t in walk(member))

@@ -12,8 +12,8 @@ from derivgen.language import parse
 CORPUS = Path(__file__).parent / "corpus"
 
 
-def read_networks():
-    text = re.sub(r"#.*", "", (CORPUS / "networks.txt").read_text(encoding="utf-8"))
+def read_networks(file="networks.txt"):
+    text = re.sub(r"#.*", "", (CORPUS / file).read_text(encoding="utf-8"))
     parts = [part for part in re.split(r"(?m)^(?=network )", text) if part.strip()]
     return {network.name: network for network in map(parse, parts)}
 
@@ -22,6 +22,12 @@ def read_networks():
 def networks():
     """Return the networks of the corpus by name."""
     return read_networks()
+
+
+@pytest.fixture(scope="session")
+def text_networks():
+    """Return the networks of the formulas from well-known texts by name."""
+    return read_networks("text_networks.txt")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CLAIMS = Path(__file__).parent / "corpus" / "claims.txt"
+TEXTS = Path(__file__).parent / "corpus" / "texts.txt"
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class Row:
     text: str
 
 
-def rows() -> Iterator[Row]:
+def rows(claims: Path = CLAIMS) -> Iterator[Row]:
     network = notation = right = ""
-    for line in CLAIMS.read_text(encoding="utf-8").splitlines():
+    for line in claims.read_text(encoding="utf-8").splitlines():
         if not line.strip() or line.startswith("#"):
             continue
         if line.startswith("@"):
