@@ -295,8 +295,10 @@ class AtomParser(IndicatorParser):
         order, sign = 1, "partial"
         if self.peek().kind == "_":  # \\partial_W E
             self.next()
-            span = self.span_from(token.span[0])
-            return tree.Name("nabla", self._script_argument(), (), 0, span)
+            script = self._script_argument()
+            if script and all(t.kind == "number" for t in script):
+                return self._partial_slope("".join(t.text for t in script))
+            return tree.Name("nabla", script, (), 0, self.span_from(token.span[0]))
         if self.peek().kind == "^":
             self.next()
             script = self._script_argument()
@@ -312,6 +314,13 @@ class AtomParser(IndicatorParser):
             span = self.span_from(span_of(inner)[0])
             inner = tree.Product((inner, arguments), ("",), span)
         return tree.Differential(inner, sign, order, self.span_from(token.span[0]))
+
+    def _partial_slope(self, digits: str) -> Tree:
+        r"""Read ``\partial_1 f``: the slope of a function by its first argument."""
+        inner = self.factor()
+        if not isinstance(inner, tree.Name) or len(digits) > 9:
+            raise self.unexpected()
+        return replace(inner, slots=tuple(int(digit) for digit in digits))
 
     def _root(self) -> Tree:
         start = self.next().span[0]
@@ -379,7 +388,8 @@ class AtomParser(IndicatorParser):
     def _font(self, token: Token) -> Tree:
         end = argument_end(self.tokens, self.place)
         inner = [t for t in self.tokens[self.place : end] if t.kind not in "{}"]
-        plain = all(t.kind in ("name", "number") for t in inner) and inner
+        plain = all(t.kind in ("name", "number") or _is_written_underscore(t) for t in inner)
+        plain = plain and bool(inner)
         if token.text in (r"\mathbb", r"\mathbf", r"\mathds") and [t.text for t in inner] in (
             ["1"],
             ["I"],
@@ -430,3 +440,8 @@ class AtomParser(IndicatorParser):
         if token.text == r"\overline":
             return tree.Group((inner,), "{", span)
         raise FormulaError(token.text, "This accent stands on no name.", "", token.span)
+
+
+def _is_written_underscore(token: Token) -> bool:
+    r"""Tell ``\_`` of a name from the sign of a subscript."""
+    return token.kind == "_" and token.span[1] - token.span[0] == 2

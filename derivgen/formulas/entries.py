@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from derivgen.formulas import tree
+from derivgen.formulas.positions import FLOOR, position
 from derivgen.formulas.reader import Reader
 from derivgen.formulas.terms import (
     At,
@@ -14,6 +15,7 @@ from derivgen.formulas.terms import (
     Ref,
     Term,
     at_path,
+    free_letters,
     letter,
     map_ats,
     put,
@@ -29,12 +31,23 @@ def dotted_sum(node: tree.Sum, terms: list[Term], reader: Reader) -> Term:
 
 def group(node: tree.Group, reader: Reader) -> Term:
     if len(node.items) == 1 and not isinstance(node.items[0], tree.Dots):
+        if node.bracket == FLOOR:
+            return _floor(node, reader)
         inner = reader.term(node.items[0])
         return Term("group", (inner,), node.bracket, node.span)
     items = [None if isinstance(i, tree.Dots) else reader.term(i) for i in node.items]
     if not items:
         raise FormulaError("()", "An empty bracket.", "", node.span)
     return _vector([[item] for item in items], node.span, reader, "row")
+
+
+def _floor(node: tree.Group, reader: Reader) -> Term:
+    """Read the floor of a quotient of indices as an index, of anything else as a function."""
+    at = position(node, reader.symbols, lambda name: None)
+    names = (*reader.letters.known, *reader.letters.bound)
+    if at is not None and all(name in names for name in free_letters(Term("index", (), at))):
+        return Term("index", (), at, node.span)
+    return Term("call", (reader.term(node.items[0]),), ("floor", 0), node.span)
 
 
 def matrix(node: tree.Matrix, reader: Reader) -> Term:

@@ -11,6 +11,7 @@ from derivgen.formulas.scripts import (
     atoms,
     index_expression,
     plain_text,
+    split_at,
     split_transpose,
     unwrapped,
 )
@@ -43,6 +44,8 @@ def scripts_on(term: Term, node: tree.Scripted, reader: Reader) -> Term:
     rest, transposed = split_transpose(node.sup)
     if transposed and not rest:
         return Term("transpose", (term,), None, node.span)
+    if (entrywise := _entrywise(node.sup)) is not None:
+        return Term("power", (term, script_term(entrywise, reader)), None, node.span)
     inner, bracketed = unwrapped(node.sup)
     at = index_expression(inner)
     if bracketed and at is not None and at.letters and not node.sub:
@@ -50,9 +53,20 @@ def scripts_on(term: Term, node: tree.Scripted, reader: Reader) -> Term:
     return Term("power", (term, script_term(node.sup, reader)), None, node.span)
 
 
+def _entrywise(sup: tuple[Token, ...]) -> tuple[Token, ...] | None:
+    r"""Return the exponent of an entrywise power, ``A^{\circ 3}``."""
+    inner, _ = unwrapped(sup)
+    if len(inner) > 1 and inner[0].text in (r"\circ", r"\odot"):
+        return inner[1:]
+    return None
+
+
 def big(node: tree.Big, reader: Reader) -> Term:
     bounds = _bounds(node, reader)
+    outer = list(reader.letters.bound)
+    reader.letters.bound += [bound.letter for bound in bounds]
     body = reader.term(node.body)
+    reader.letters.bound[:] = outer
     return Term("fold", (body,), Fold(node.op, bounds, not node.sub), node.span)
 
 
@@ -99,13 +113,22 @@ def indicator(node: tree.Indicator, reader: Reader) -> Term:
 
 
 def _test(tokens: tuple[Token, ...], reader: Reader, span: Span) -> Test:
+    for word in (r"\vee", r"\wedge"):
+        if len(parts := split_at(tokens, word)) > 1:
+            tests = tuple(_test(part, reader, span) for part in parts)
+            return Test("or" if word == r"\vee" else "and", tests, None)
+    if tokens and tokens[0].text in (r"\neg", r"\lnot"):
+        return Test("not", _test(tokens[1:], reader, span), None)
+    inner, bracketed = unwrapped(tokens)
+    if bracketed:
+        return _test(inner, reader, span)
     places = [p for p, t in enumerate(tokens) if t.kind == "relation"]
     if not places:
         raise FormulaError(plain_text(tokens), "This is no condition.", "", span)
     place = places[0]
     if len(places) > 1:  # 0 <= k < K
-        parts = (tokens[: places[1]], tokens[place + 1 :])
-        return Test("and", tuple(_test(part, reader, span) for part in parts), None)
+        halves = (tokens[: places[1]], tokens[place + 1 :])
+        return Test("and", tuple(_test(half, reader, span) for half in halves), None)
     op = RELATIONS[tokens[place].text]
     sides = [_side(part, reader) for part in (tokens[:place], tokens[place + 1 :])]
     return Test(op, sides[0], sides[1])
@@ -116,6 +139,11 @@ def _side(tokens: tuple[Token, ...], reader: Reader) -> Any:
     numbers = (*reader.symbols.tensors, *reader.symbols.scalars)
     if at is not None and all(name not in numbers for name, _ in at.letters):
         return at
+    inner, bracketed = unwrapped(tokens)
+    if bracketed and len(parts := split_at(inner, ",")) > 1:
+        places = tuple(at for part in parts if (at := index_expression(part)) is not None)
+        if len(places) == len(parts):
+            return Term("place", (), places, (tokens[0].span[0], tokens[-1].span[1]))
     return script_term(tokens, reader)
 
 

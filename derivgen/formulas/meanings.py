@@ -168,7 +168,8 @@ def _power(node: Name, reader: Reader) -> Term | None:
 
 def _other_meaning(node: Name, reader: Reader) -> Candidate | None:
     if node.primes:
-        return None
+        found = index_number(node, reader.letters)
+        return None if found is None else Candidate(0, found)
     if node.sup and (inner := _other_meaning(replace(node, sup=()), reader)):
         return _raised(inner, node, reader)
     for found in (index_number(node, reader.letters), free_number(node, reader.symbols)):

@@ -379,8 +379,9 @@ def free_number(name: Name, symbols: Symbols) -> Term | None:
 
 def index_number(name: Name, letters: Letters) -> Term | None:
     """Return an index letter used as a number, if the letter is one."""
-    if not name.sub and not name.sup and name.base in letters.known:
-        return Term("index", (), letter(name.base), name.span)
+    text = name.base + "'" * name.primes
+    if not name.sub and not name.sup and (text in letters.known or text in letters.bound):
+        return Term("index", (), letter(text), name.span)
     return None
 
 

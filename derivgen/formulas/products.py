@@ -9,6 +9,7 @@ from derivgen.formulas import tree
 from derivgen.formulas.conventions import layer_function
 from derivgen.formulas.folds import scripts_on
 from derivgen.formulas.meanings import name
+from derivgen.formulas.positions import position
 from derivgen.formulas.reader import Reader, bare, leading, replace_span, script_term
 from derivgen.formulas.rows import table_candidates
 from derivgen.formulas.scripts import (
@@ -39,6 +40,8 @@ PARAMETERS = ("theta", "w", "W", "w,b", "W,b", "wb", "Wb", "Theta", "beta", "ome
 
 
 def product(node: tree.Product, reader: Reader) -> Term:
+    if "%" in node.operators:
+        return remainder(node, reader)
     factors, operators = list(node.factors), list(node.operators)
     found: list[Term] = []
     between: list[str] = []
@@ -50,6 +53,14 @@ def product(node: tree.Product, reader: Reader) -> Term:
         if place < len(factors):
             between.append(operators[place - 1])
     return _divided(found, between, node.span)
+
+
+def remainder(node: tree.Product, reader: Reader) -> Term:
+    r"""Return ``i \bmod 3`` as an index used as a number."""
+    at = position(node, reader.symbols, lambda name: None)
+    if at is None:
+        raise FormulaError("mod", "This is no remainder of an index.", "", node.span)
+    return Term("index", (), at, node.span)
 
 
 def _divided(found: list[Term], between: list[str], span: Span) -> Term:
@@ -299,12 +310,17 @@ def _arguments(argument: Tree, reader: Reader) -> tuple[Term, ...]:
 
 def _apply(node: Name, args: tuple[Term, ...], span: Span, reader: Reader) -> Term:
     name = function_name(node, reader)
-    term = Term("call", args, (name, node.primes), span)
+    order: Any = node.primes
+    if node.slots:
+        order = tuple(node.slots.count(k + 1) for k in range(len(args)))
+    term = Term("call", args, (name, order), span)
     scripts = tuple(t for t in node.sup)
     if scripts and not node.primes and plain_text(scripts).isdigit():
         exponent = script_term(scripts, reader)
         term = Term("power", (term, exponent), None, span)
-    if name in ("softmax", "norm") and node.sub and function_name(replace(node, sub=()), reader):
+    own = reader.symbols.network.functions.get(name) if reader.symbols.network else None
+    along = name in ("softmax", "norm") or (own is not None and own.indices)
+    if along and node.sub and function_name(replace(node, sub=()), reader):
         return _with_subscript(term, node, span)
     return term
 

@@ -105,12 +105,12 @@ def _close(
         notices.append(Notice("bracket-kind", token.span, tokens[stack.pop()].text + token.text))
     elif token.text == "}":
         opened = next((p for p in reversed(stack) if tokens[p].text == "{"), None)
-        if opened is None or not _is_grouping(tokens, opened):
+        if opened is None or not is_grouping(tokens, opened):
             raise _unbalanced(token)
         stack.remove(opened)
         drop[opened] = drop[place] = None
         notices.append(Notice("brace", token.span))
-    elif stack and tokens[stack[-1]].text == "{" and _is_grouping(tokens, stack[-1]):
+    elif stack and tokens[stack[-1]].text == "{" and is_grouping(tokens, stack[-1]):
         # The parenthesis was opened before the brace; its closing brace will be met later.
         opened = stack.pop()
         drop[opened] = None
@@ -134,7 +134,8 @@ def _drop_partner(tokens: list[Token], place: int, drop: dict[int, None]) -> Non
             level -= 1
 
 
-def _is_grouping(tokens: list[Token], place: int) -> bool:
+def is_grouping(tokens: list[Token], place: int) -> bool:
+    """Tell whether a brace is no argument and no script, so that it only groups."""
     before = tokens[place - 1] if place else None
     return before is None or (before.kind not in "^_" and before.text not in TAKES_ARGUMENT)
 
@@ -225,7 +226,7 @@ def _is_empty_brace(tokens: list[Token], place: int) -> bool:
     for opened in (place, place - 1):
         pair = tokens[max(opened, 0) : opened + 2]
         if len(pair) == 2 and pair[0].kind == "{" and pair[1].kind == "}":
-            return _is_grouping(tokens, opened)
+            return is_grouping(tokens, opened)
     return False
 
 

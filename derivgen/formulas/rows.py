@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from derivgen.formulas.cursor import Vocabulary
 from derivgen.formulas.fit import Candidate, Letters, scored
-from derivgen.formulas.parser import parse
+from derivgen.formulas.parser import parse, parse_tokens
+from derivgen.formulas.positions import plus, position
+from derivgen.formulas.repair import CLOSE, OPEN, is_grouping
 from derivgen.formulas.scripts import index_expression
 from derivgen.formulas.surface import Reading, Row, surface_parts
 from derivgen.formulas.symbols import (
@@ -57,17 +60,25 @@ def table_candidates(
     name: Name, rows: tuple[CompiledRow, ...], symbols: Symbols, letters: Letters
 ) -> Iterator[Candidate]:
     """Yield the readings of a name that the surface table gives."""
+    read = _index_reader(rows, symbols, letters)
     for compiled in rows:
         pattern = compiled.name
         if pattern.base != name.base or pattern.primes != name.primes:
             continue
-        for sub in _matches(pattern.sub, name.sub, compiled.slots):
-            for sup in _matches(pattern.sup, name.sup, compiled.slots):
+        if pattern.bold and not name.bold and _is_size(name, symbols):
+            continue  # beside a bold W for a matrix a plain W is the size of that name
+        literal = len(re.sub("<[^<>]*>", "", compiled.row.surface))
+        for sub in _matches(pattern.sub, name.sub, compiled.slots, read):
+            for sup in _matches(pattern.sup, name.sup, compiled.slots, read):
                 found = _reading_term(compiled.row.reading, {**sub, **sup}, symbols, name.span)
                 if found is not None:
-                    yield scored(found, symbols, letters, 40 + len(compiled.row.surface))
+                    yield scored(found, symbols, letters, 40 + 3 * literal)
         if compiled.slots and not _has_slots(pattern.sup) and pattern.sup == () == name.sup:
             continue
+
+
+def _is_size(name: Name, symbols: Symbols) -> bool:
+    return name.base in symbols.sizes and not (name.sub or name.primes)
 
 
 def _has_slots(tokens: tuple[Token, ...]) -> bool:
@@ -75,17 +86,31 @@ def _has_slots(tokens: tuple[Token, ...]) -> bool:
 
 
 def _clean(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    return tuple(t for t in tokens if t.kind not in ("{", "}") and t.text != r"\mathrm")
+    """Drop braces that only group; those of an argument or of a script stay."""
+    kept = [token for token in tokens if token.text != r"\mathrm"]
+    drop: set[int] = set()
+    opened: list[int] = []
+    for place, token in enumerate(kept):
+        if token.kind == "{":
+            opened.append(place)
+        elif token.kind == "}" and opened and is_grouping(kept, opened[-1]):
+            drop |= {opened.pop(), place}
+        elif token.kind == "}" and opened:
+            opened.pop()
+    return tuple(token for place, token in enumerate(kept) if place not in drop)
+
+
+IndexOf = Callable[[tuple[Token, ...]], "At | None"]
 
 
 def _matches(
-    pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str]
+    pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str], read: IndexOf
 ) -> Iterator[dict[str, At]]:
-    yield from _match(_clean(pattern), _clean(tokens), slots)
+    yield from _match(_clean(pattern), _clean(tokens), slots, read)
 
 
 def _match(
-    pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str]
+    pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str], read: IndexOf
 ) -> Iterator[dict[str, At]]:
     """Match tokens; a comma in one of the two alone parts indices and nothing else."""
     if not pattern:
@@ -96,24 +121,57 @@ def _match(
     commas = (first.kind == ",", bool(tokens) and tokens[0].kind == ",")
     if commas[0] != commas[1]:
         skipped = int(commas[0]), int(commas[1])
-        yield from _match(pattern[skipped[0] :], tokens[skipped[1] :], slots)
+        yield from _match(pattern[skipped[0] :], tokens[skipped[1] :], slots, read)
         return
     if first.text not in slots:
         if tokens and tokens[0].text == first.text:
-            yield from _match(pattern[1:], tokens[1:], slots)
+            yield from _match(pattern[1:], tokens[1:], slots, read)
         return
-    end = next((n for n, token in enumerate(tokens) if token.kind == ","), len(tokens))
-    for length in range(1, end + 1):
-        piece = tokens[:length]
-        at = index_expression(piece)
-        if at is None or (length > 1 and not _one_expression(piece)):
+    for length in _lengths(tokens):
+        if (at := read(tokens[:length])) is None:
             continue
-        for rest in _match(pattern[1:], tokens[length:], slots):
+        for rest in _match(pattern[1:], tokens[length:], slots, read):
             yield {**rest, slots[first.text]: at}
 
 
-def _one_expression(piece: tuple[Token, ...]) -> bool:
-    return any(t.kind == "operator" or t.kind == "'" for t in piece)
+def _lengths(tokens: tuple[Token, ...]) -> Iterator[int]:
+    """Yield where an index may end: before the next comma, outside all brackets."""
+    level = 0
+    for place, token in enumerate(tokens):
+        if level == 0 and token.kind == ",":
+            return
+        level += (token.text in OPEN) - (token.text in CLOSE)
+        if level == 0:
+            yield place + 1
+
+
+_SIGNS = ("'", "_", "operator")
+
+
+def _index_reader(rows: tuple[CompiledRow, ...], symbols: Symbols, letters: Letters) -> IndexOf:
+    """Return how a piece of a script is read as one index."""
+
+    def named(node: Name) -> Term | None:
+        found = table_candidates(node, rows, symbols, letters)
+        return max(found, key=lambda c: c.score, default=Candidate(0, Term("none"))).term
+
+    def read(piece: tuple[Token, ...]) -> At | None:
+        text = piece[0].text
+        if len(piece) == 1 and text not in symbols.tensors:
+            return index_expression(piece)
+        plain = len(piece) > 1 and not any(t.kind in _SIGNS or t.text in OPEN for t in piece)
+        if plain or piece[-1].kind in ("_", "operator"):
+            return None
+        known = index_expression(piece)
+        if known is not None and not any(name in symbols.tensors for name, _ in known.letters):
+            return known
+        try:
+            tree = parse_tokens(piece, Vocabulary(symbols.words, symbols.letters))
+        except FormulaError:
+            return known
+        return position(tree, symbols, named) or known
+
+    return read
 
 
 def _reading_term(
@@ -159,17 +217,10 @@ def _slot_at(text: str, slots: Mapping[str, At]) -> At | None:
         if not body:
             continue
         part = At((), int(body), False) if body.isdigit() else slots.get(body, letter(body))
-        total = _plus(total, part, sign)
+        empty = not total.letters and total.constant == 0
+        made = plus(total, part, sign)
+        total = replace(made, written=part.written if empty else total.written)
     return total
-
-
-def _plus(left: At, right: At, sign: int) -> At:
-    counts = dict(left.letters)
-    for name, count in right.letters:
-        counts[name] = counts.get(name, 0) + sign * count
-    kept = tuple((name, c) for name, c in counts.items() if c)
-    written = right.written if not left.letters and left.constant == 0 else left.written
-    return At(kept, left.constant + sign * right.constant, written)
 
 
 def _scale(text: str, symbols: Symbols, span: Span) -> Term:

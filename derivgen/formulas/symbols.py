@@ -25,11 +25,13 @@ LOSS_WORDS = ("total", "tot", "all", "sum", "theta", "data")
 STEP_SIZES = ("eta", "alpha", "lr", "gamma", "epsilon", "mu", "lambda", "rho")
 BATCH_SIZES = ("m", "N", "n", "M", "B", "batch", "bs")
 ELEMENTARY = ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "sqrt", "abs", "sign", "atan",
-              "max", "min", "erf", "log1p", "expm1")  # fmt: skip
+              "max", "min", "erf", "log1p", "expm1", "asin", "acos", "lgamma", "digamma", "floor",
+              "stop_gradient")  # fmt: skip
 FUNCTION_ALIASES = {
     "sigma": "sigmoid", "Sigmoid": "sigmoid", "sgm": "sigmoid", "logistic": "sigmoid",
     "ReLU": "relu",
-    "lg": "log", "ln": "log", "arctan": "atan", "sgn": "sign", "Softmax": "softmax", "th": "tanh",
+    "lg": "log", "ln": "log", "arctan": "atan", "arcsin": "asin",
+    "arccos": "acos", "sgn": "sign", "Softmax": "softmax", "th": "tanh",
     "S": "sigmoid",
 }  # fmt: skip
 GENERIC_FUNCTIONS = (

@@ -21,6 +21,7 @@ of source text it came from, so that an edit can be shown in the writer's own no
 | bracket | | `Test` |
 | cases | values | tests |
 | along | the argument | ``(function name, letters)`` |
+| place | | the `At`s of a position in several axes |
 | held | the derivative, elements that stay as they are | |
 """
 
@@ -220,7 +221,7 @@ def _direct_ats(term: Term) -> Iterator[At]:
         yield from (a for a in (data.member, data.sample) if a is not None)
     elif isinstance(data, Test):
         yield from (side for side in (data.left, data.right) if isinstance(side, At))
-    elif term.op == "item":
+    elif term.op in ("item", "place"):
         yield from (slot for slot in data if slot is not None)
     elif isinstance(data, Fold):
         for bound in data.bounds:
@@ -275,7 +276,7 @@ def _map_data(term: Term, change: Callable[[At], At]) -> Any:
     if isinstance(data, Ref):
         slots = tuple(some(slot) for slot in data.slots)
         return replace(data, slots=slots, member=some(data.member), sample=some(data.sample))
-    if term.op == "item":
+    if term.op in ("item", "place"):
         return tuple(some(slot) for slot in data)
     if isinstance(data, Fold):
         bounds = tuple(

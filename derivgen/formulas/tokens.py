@@ -47,7 +47,7 @@ OPERATORS = {
     r"\oplus": "+", "+": "+", "-": "-", "/": "/", r"\div": "/", r"\oslash": "/",
     r"\over": r"\over", r"\ominus": "-",
     "⊙": r"\odot", "∘": r"\circ", "⊗": r"\otimes", r"\pm": "+", r"\bigodot": r"\odot", "@": "@",
-    r"\centerdot": r"\cdot", r"\backslash": "/",
+    r"\centerdot": r"\cdot", r"\backslash": "/", r"\bmod": "%",
 }  # fmt: skip
 UNICODE = {
     "∂": r"\partial", "∑": r"\sum", "Σ": r"\sum", "√": r"\sqrt", "∇": r"\nabla", "≈": r"\approx",

@@ -63,7 +63,10 @@ class Literal:
 
 @dataclass(frozen=True)
 class Name:
-    """A symbol with its scripts. ``base`` is plain text: ``yhat`` for ``\\hat{y}``."""
+    """A symbol with its scripts. ``base`` is plain text: ``yhat`` for ``\\hat{y}``.
+
+    ``slots`` are the numbers of the arguments by which a function is differentiated.
+    """
 
     base: str
     sub: tuple[Token, ...]
@@ -71,6 +74,7 @@ class Name:
     primes: int
     span: Span
     bold: bool = False
+    slots: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

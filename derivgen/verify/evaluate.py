@@ -77,9 +77,10 @@ def _call(term: Term, context: Context) -> Value:
     return elementwise(lambda *values: _applied(name, order, values, context), args)
 
 
-def _applied(name: str, order: int, values: tuple[Any, ...], context: Context) -> Any:
+def _applied(name: str, order: Any, values: tuple[Any, ...], context: Context) -> Any:
     if name not in context.symbols.defined:
-        return apply(context.symbols.network, name, values, (order,) if order else ())
+        orders = order if isinstance(order, tuple) else (order,) if order else ()
+        return apply(context.symbols.network, name, values, orders)
     if order:
         ends = [_applied(name, order - 1, (values[0] + s * STEP,), context) for s in (1, -1)]
         return (ends[0] - ends[1]) / (2 * STEP)
@@ -318,6 +319,15 @@ def _ones(term: Term, context: Context) -> Value:
     return shaped([value] * at_value(term.data, context), [0], context.reading)
 
 
+def _place(term: Term, context: Context) -> Value:
+    """Return a position in several axes, counted by rows from 0."""
+    place = 0
+    for at in term.data:
+        span = span_of(at.letters[0][0], context) if at.letters else range(at.constant + 1)
+        place = place * len(span) + at_value(at, context) - span.start
+    return mp.mpf(place)
+
+
 def _held(term: Term, context: Context) -> Value:
     """Return a derivative in the world where some quantities stay as they are."""
     keys = []
@@ -386,6 +396,7 @@ EVALUATORS: Mapping[str, Callable[[Term, Context], Value]] = {
     "along": _along,
     "padded": _padded,
     "held": _held,
+    "place": _place,
     "group": lambda term, context: evaluate(term.args[0], context),
     "ones": _ones,
     "zeros": _ones,

@@ -71,7 +71,10 @@ def power(base: Any, exponent: Any) -> Any:
 def builtin(name: str, args: tuple[Any, ...]) -> Any:
     if name not in EXACT.functions:
         raise NoValue(f"the function {name} is not known")
-    found = EXACT.functions[name](*args)
+    try:
+        found = EXACT.functions[name](*args)
+    except TypeError:
+        raise NoValue(f"{name} of {len(args)} values") from None
     if isinstance(found, Fraction):
         return mp.mpf(found.numerator) / found.denominator
     value = mp.mpf(found)

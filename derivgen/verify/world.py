@@ -40,7 +40,7 @@ from derivgen.algebra.expressions import (
 )
 from derivgen.algebra.network import Equation, Function, Network, Role
 from derivgen.algebra.standin import evaluate_stand_in
-from derivgen.verify.graph import equations
+from derivgen.verify.graph import equations, matching
 from derivgen.verify.numeric import STEP, NoValue, builtin, checked_div, compare, folded, mp, power
 from derivgen.verify.trace import Key, Numbers, Trace
 
@@ -171,46 +171,12 @@ def definition(
             raise NoValue(f"{tensor}{list(place)} is outside its range")
     best: tuple[Equation, dict[Index, int]] | None = None
     for equation in equations(world.network).get(tensor, ()):
-        at = _matching(world, equation.lhs, place)
+        at = matching(equation.lhs, place, world.numbers.sizes)
         if at is not None and (best is None or len(at) < len(best[1])):
             best = (equation, at)
     if best is None:
         raise NoValue(f"{tensor}{list(place)} has no value")
     return best
-
-
-def _matching(world: World, lhs: Access, place: tuple[int, ...]) -> dict[Index, int] | None:
-    at: dict[Index, int] = {}
-    rest: list[tuple[Affine, int]] = []
-    for form, value in zip(lhs.indices, place):
-        index = form.plain
-        if index is None:
-            rest.append((form, value))
-        elif at.setdefault(index, value) != value or not _inside(world, index, value):
-            return None
-    for form, value in rest:
-        if form.is_constant or all(isinstance(a, Dim) for a, _ in form.terms):
-            if world.size(form) != value:
-                return None
-        elif not _solve(world, form, value, at):
-            return None
-    return at
-
-
-def _inside(world: World, index: Index, value: int) -> bool:
-    return world.size(index.low) <= value < world.size(index.high)
-
-
-def _solve(world: World, form: Affine, value: int, at: dict[Index, int]) -> bool:
-    """Find the one unknown index of an affine left side such as ``2*i+1``."""
-    unknown = [a for a, _ in form.terms if isinstance(a, Index) and a not in at]
-    if len(unknown) != 1:
-        return evaluate_affine(form, {**world.numbers.sizes, **at}) == value
-    for guess in range(world.size(unknown[0].low), world.size(unknown[0].high)):
-        if evaluate_affine(form, {**world.numbers.sizes, **at, unknown[0]: guess}) == value:
-            at[unknown[0]] = guess
-            return True
-    return False
 
 
 Frame = Mapping[str, Any]
@@ -294,7 +260,8 @@ class Evaluation:
             case Position(indices):
                 return self._position(indices, at)
             case Call():
-                args = tuple(self.value(a, at, frame) for a in expr.args)
+                seen = self if expr.name != "stop_gradient" else self._unmoved()
+                args = tuple(seen.value(a, at, frame) for a in expr.args)
                 return apply(self.world.network, expr.name, args, expr.order)
             case Reduce():
                 return self._reduce(expr, at, frame)
@@ -309,6 +276,13 @@ class Evaluation:
             case Derivative(of, by):
                 return self._derivative(of, by, at)
         raise NoValue(f"{type(expr).__name__} is not evaluated")
+
+    def _unmoved(self) -> Evaluation:
+        """Return the evaluation in the world before any element was moved: slopes stop there."""
+        world = self.world
+        while world.parent is not None:
+            world = world.parent
+        return Evaluation(world, self.sample)
 
     def _access(self, expr: Access, at: Mapping[Index, int], frame: Frame) -> Any:
         if not expr.indices and expr.tensor in frame:

@@ -21,7 +21,7 @@ from derivgen.errors import DerivgenError
 from derivgen.forms.fold import Equality
 from derivgen.forms.latex import latex
 from derivgen.forms.math import Apply, Math, Sym, walk_math
-from derivgen.formulas.fit import slot_keys
+from derivgen.formulas.fit import new_letters, slot_keys
 from derivgen.formulas.resolve import make_reader, read_chains, resolve_member
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import At, Bound, Fold, Ref, Term, free_letters, map_ats, walk
@@ -173,16 +173,21 @@ class BackReader:
     def _places(self, claim: Claim) -> Iterator[Context]:
         """Yield a context for every place at which the left side exists and the conditions hold."""
         names = list(free_letters(claim.left))
-        names = [n for n in names if n in claim.letters]
+        names = [n for n in names if n in claim.letters or n in self.symbols_letters]
         context = self._context(claim)
         known = list(_slots(claim.left, self.symbols))
-        spans = [_reach(name, known, context) for name in names]
+        declared = self.symbols_letters
+        spans = [_reach(name, known, declared, context) for name in names]
         for values in product(*spans):
             inner = context.with_letters(dict(zip(names, values)))
             if all(at_value(at, inner) in span_of_key(key, inner) for at, key in known) and all(
                 holds(test, inner) for test in claim.guards
             ):
                 yield inner
+
+    @cached_property
+    def symbols_letters(self) -> Mapping[str, Any]:
+        return new_letters(self.symbols).declared
 
     def _context(self, claim: Claim) -> Context:
         rng = random.Random(self.seed)
@@ -192,7 +197,7 @@ class BackReader:
         }
         free["step size"] = free["eta"]
         reading = Reading(layout=self.view.layout)
-        letters = dict(claim.letters)
+        letters = {**self.symbols_letters, **claim.letters}
         return Context(
             self.world, self.symbols, letters, free, reading, base=0, evaluators=EVALUATORS
         )
@@ -221,8 +226,16 @@ def _slots(term: Term, symbols: Symbols) -> Iterator[tuple[At, Any]]:
             yield from slot_keys(part.data, symbols)
 
 
-def _reach(name: str, known: list[tuple[At, Any]], context: Context) -> range:
-    """Return values among which are all those a letter may have."""
+def _reach(
+    name: str, known: list[tuple[At, Any]], declared: Mapping[str, Any], context: Context
+) -> range:
+    """Return values among which are all those a letter may have.
+
+    A letter that stands in index arithmetic alone has the values that the network declares.
+    """
+    alone = any(at.letters == ((name, 1),) and not at.parts for at, _ in known)
+    if not alone and name in declared:
+        return span_of_key(declared[name], context)
     low, high = 0, 1
     for at, key in known:
         count = dict(at.letters).get(name, 0)
