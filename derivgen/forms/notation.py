@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from derivgen.algebra.network import Role, Tensor
+from derivgen.algebra.network import Tensor
 from derivgen.forms.math import (
     COMMA,
     Fenced,
     Frac,
     Math,
     Op,
-    Row,
     Scripts,
     Sym,
     Symbol,
@@ -221,19 +220,45 @@ def partial_name(above: str, below: str) -> str:
 
 def _local_partial(notation: Notation, tensor: str, indices: tuple[Math, ...], texts: str) -> Math:
     above, below = notation.partials[tensor]
-    rank = len(notation.tensors[above].axes)
+    own, others = parted_places(notation.tensors, above, below, len(indices))
     words = texts.split(",") if texts else []
-    whole = not indices
-    top = symbol(notation, above, None if whole else indices[:rank], ",".join(words[:rank]))
-    bottom = symbol(notation, below, None if whole else indices[rank:], ",".join(words[rank:]))
+    top = _operand(notation, above, indices, words, own)
+    bottom = _operand(notation, below, indices, words, others)
     text = ratio_text(_text_of(top), _text_of(bottom))
-    made = partial_symbol(below, top, bottom, text)
+    made = partial_symbol(tensor if tensor in notation.names else below, top, bottom, text)
     held = [symbol(notation, name) for name in notation.held.get(tensor, ())]
     if not held:
         return made
     fixed = joined(held, COMMA)
     math = Scripts(Fenced("fixed", made), sub=fixed)
     return Symbol(below, math, f"({text} at fixed {', '.join(map(_text_of, held))})")
+
+
+def _operand(
+    notation: Notation, tensor: str, indices: tuple[Math, ...], words: list[str], places: list[int]
+) -> Math:
+    """Return one side of a derivative with the indices at its places; the whole without any."""
+    if not indices:
+        return symbol(notation, tensor)
+    printed = tuple(indices[place] for place in places)
+    return symbol(notation, tensor, printed, ",".join(words[p] for p in places if words))
+
+
+def parted_places(
+    tensors: Mapping[str, Tensor], above: str, below: str, count: int
+) -> tuple[list[int], list[int]]:
+    """Return which indices of ``d above / d below`` belong to either; they may share one.
+
+    Two empty lists if the indices fit neither way.
+    """
+    first, second = len(tensors[above].axes), len(tensors[below].axes)
+    if count == first + second:
+        return list(range(first)), list(range(first, count))
+    if count == second and first == 1 and tensors[above].axis_names:
+        letter = tensors[above].axis_names[0]
+        if letter and letter in tensors[below].axis_names:
+            return [tensors[below].axis_names.index(letter)], list(range(count))
+    return [], []
 
 
 def ratio_text(above: str, below: str) -> str:
@@ -321,7 +346,12 @@ def _derivative(
 
 def partial_symbol(tensor: str, above: Math, below: Math, text: str) -> Math:
     """Return the partial derivative of one quantity by another."""
-    return Symbol(tensor, Frac(row(PARTIAL, above), row(PARTIAL, below)), text)
+    return Symbol(tensor, Frac(_differential(above), _differential(below)), text)
+
+
+def _differential(math: Math) -> Math:
+    inner = math.math if isinstance(math, Symbol) else math
+    return row(PARTIAL, Fenced("(", math) if isinstance(inner, Frac) else math)
 
 
 def _scripted(
@@ -414,13 +444,3 @@ def _digits(sub: list[Math]) -> bool:
 
 def _is_primed(math: Math) -> bool:
     return isinstance(math, Scripts) and isinstance(math.sup, Op)
-
-
-def roles(notation: Notation, *wanted: Role) -> list[str]:
-    """Return the names of tensors of the given roles, in order."""
-    return [n for n, t in notation.tensors.items() if t.role in wanted and n in notation.names]
-
-
-def as_row(math: Math) -> tuple[Math, ...]:
-    """Return the parts of a row, or the one part."""
-    return math.items if isinstance(math, Row) else (math,)

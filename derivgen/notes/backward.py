@@ -59,7 +59,10 @@ def backward_section(
     """Return the whole backward pass; a stack of equal layers appears once."""
     loss = Formula(loss_symbol(view.notation))
     body: list[Block] = [Paragraph(say(view.lang, "backward intro", loss=loss))]
-    for run in grouped(view, shown_steps(view, wrt, found, layer)):
+    shown = shown_steps(view, wrt, found, layer)
+    if layer is not None:
+        view = replace(view, cited=frozenset(step.adjoint for step, _ in shown))
+    for run in grouped(view, shown):
         if len(run) > 1 and view.detail != "full":
             body.append(_group_section(view, [step for step, _ in run]))
         else:
@@ -122,7 +125,17 @@ def in_layer(view: View, step: Step, layer: int) -> bool:
     paper = view.notation.names.get(step.quantity)
     equations = view.derivation.network.equations
     numbered = paper is not None and paper.layer == str(layer)
+    named = view.derivation.named.get(step.quantity)
+    if named is not None and named.equation >= 0:
+        return numbered or equations[named.equation].layer == layer
     return numbered or any(e.layer == layer and e.lhs.tensor == step.quantity for e in equations)
+
+
+def layers_known(view: View) -> list[int]:
+    """Return the numbers of the layers a reader can ask for."""
+    numbered = [int(n.layer) for n in view.notation.names.values() if n.layer.isdigit()]
+    declared = [e.layer for e in view.derivation.network.equations if e.layer]
+    return sorted({*numbered, *declared})
 
 
 def step_section(view: View, step: Step) -> Section:
@@ -175,7 +188,10 @@ def with_partials(view: View, step: Step) -> View:
     known = {partial_name(a, b): (a, b) for a, b in sorted(pairs)}
     held = {name: fixed for name, (a, b) in known.items() if (fixed := view.held_fixed(a, b))}
     style = replace(view.notation.style, product="cdot")
-    return replace(view, notation=replace(view.notation, partials=known, held=held, style=style))
+    notation = replace(
+        view.notation, partials={**view.notation.partials, **known}, held=held, style=style
+    )
+    return replace(view, notation=notation)
 
 
 def local_access(made: Contribution) -> Access:
@@ -290,9 +306,13 @@ def _recursion_cases(view: View, step: Step, unrolled: list[Recursion], label: s
 def _inserted(view: View, case: Recursion) -> Prose:
     refs: list[Prose] = []
     for name, number in case.used:
+        if not view.cites(view.adjoint(name)):
+            continue
         last = len(view.folded[view.adjoint(name)]) - 1
         label = backward_label(name) + (f":{number}" if number < last else "")
         refs.append((Ref(label),))
+    if not refs:
+        return say(view.lang, "inserted unseen")
     return say(view.lang, "inserted", ref=listed(view.lang, refs))
 
 
@@ -401,6 +421,8 @@ def _rules(view: View, rewrites: tuple[Rewrite, ...]) -> Prose:
 def _source(view: View, name: str) -> Prose:
     """Return a reference to where a tensor or adjoint that a rule appealed to is defined."""
     inline: Inline | None = None
+    if not view.cites(name):
+        return ()
     if name in view.notation.adjoints:
         inline = Ref(backward_label(view.notation.adjoints[name].quantity))
     elif any(step.auxiliary and step.adjoint == name for step in view.derivation.steps):

@@ -113,4 +113,9 @@ def _factors(expr: Expr) -> int:
 def named_view(view: View, chains: Chains) -> View:
     """Return the view that prints the stand-ins as partial derivatives."""
     style = replace(view.notation.style, product="cdot")
-    return replace(view, notation=replace(view.notation, partials=chains.pairs, style=style))
+    return replace(
+        view,
+        notation=replace(
+            view.notation, partials={**view.notation.partials, **chains.pairs}, style=style
+        ),
+    )

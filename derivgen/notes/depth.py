@@ -194,7 +194,9 @@ def _product(view: View, chain: list[Link]) -> Math:
 def named_partial(view: View, above: str, below: str) -> View:
     """Return the view that prints the stand-in for one local derivative."""
     known = {partial_name(above, below): (above, below)}
-    return replace(view, notation=replace(view.notation, partials=known))
+    return replace(
+        view, notation=replace(view.notation, partials={**view.notation.partials, **known})
+    )
 
 
 def _factors(view: View, link: Link) -> list[Math]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from derivgen.algebra.affine import Dim
-from derivgen.algebra.expressions import ZERO, Access, Expr, walk
+from derivgen.algebra.expressions import ZERO, Access, Expr, tensors_read, walk
 from derivgen.algebra.network import Role, Tensor
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Named
 from derivgen.forms.fold import Equality
+from derivgen.forms.latex import latex
 from derivgen.forms.layout import affine_math
 from derivgen.forms.math import (
     Fenced,
@@ -295,7 +296,7 @@ def _equation(view: View, number: int) -> list[Block]:
     equation = derivation.network.equations[number]
     invented = [n for n in derivation.named.values() if n.equation == number]
     statements = [s for s in derivation.forward if s.equation == number]
-    found: list[Block] = []
+    found: list[Block] = _inner_derivatives(view, number)
     for named in invented:
         found += _named(view, named) if _shown(view, named) else []
     written = Equality(equation.lhs, equation.rhs)
@@ -304,7 +305,9 @@ def _equation(view: View, number: int) -> list[Block]:
     lines: list[Line] = []
     if not folded or not _reads_outside(equation.rhs):
         lines.append(Line(*display(view, written)))
-    lines += [_resumed(view, f, written, not lines) for f in folded if f.rhs != equation.rhs]
+    resumed = [_resumed(view, f, written, not lines) for f in folded if f.rhs != equation.rhs]
+    printed = [latex(line.right) for line in lines]
+    lines += [line for line in resumed if latex(line.right) not in printed]
     found.append(Equation(_label(view, number), tuple(lines), about=equation.lhs.tensor))
     shown = folded[0] if len(folded) == 1 else written
     return [*found, *matrix_equation(view, shown, f"fm:{number}")]
@@ -339,6 +342,32 @@ def _label(view: View, number: int) -> str:
     general = [n for n, e in enumerate(equations) if e.lhs.tensor == tensor]
     main = max(general, key=lambda n: sum(f.plain is not None for f in equations[n].lhs.indices))
     return forward_label(tensor) if number == main else f"f:{tensor}:{number}"
+
+
+def _inner_derivatives(view: View, number: int) -> list[Block]:
+    """Return the equations of the derivatives that an equation holds and none before it did."""
+    before = {name for n in range(number) for name in _held_derivatives(view, n)}
+    names = [name for name in _held_derivatives(view, number) if name not in before]
+    if not names:
+        return []
+    shown = [block for name in names for block in _named(view, view.derivation.named[name])]
+    return [Paragraph(say(view.lang, "inner derivative")), *shown]
+
+
+def _held_derivatives(view: View, number: int) -> list[str]:
+    """Return the derivatives an equation holds and what these are made of, as computed."""
+    named = view.derivation.named
+    pending = [n.name for n in named.values() if n.equation == number and n.reason == "derivative"]
+    held: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in held or name not in view.forward_of:
+            continue
+        held.add(name)
+        for statement in view.forward_of[name]:
+            read = tensors_read(statement.body)
+            pending += [n for n in read if n in named and named[n].equation < 0]
+    return [name for name in view.forward_of if name in held]
 
 
 def _shown(view: View, named: Named) -> bool:

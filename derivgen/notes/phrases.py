@@ -66,6 +66,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "The equations in the order in which they are computed.",
         "按计算顺序列出各方程。",
     ),
+    "inner derivative": (
+        "The next equation holds a derivative, which the chain rule gives first:",
+        "下一方程含有导数，先由链式法则求出：",
+    ),
     "in matrix form": ("In matrix form:", "矩阵形式："),
     "for": ("for {condition}", "{condition}"),
     "where for": ("for", "当"),
@@ -272,5 +276,6 @@ PHRASES: dict[str, tuple[str, str]] = {
         "The first derivatives, and their product with a direction, which is differentiated below:",
         "一阶导数及其与某一方向的乘积，下面对它求导：",
     ),
+    "inserted unseen": ("with the derivative of the layer above put in", "代入上一层求得的偏导数"),
     "inserted": ("with {ref} put in", "代入 {ref}"),
 }

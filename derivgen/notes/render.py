@@ -8,6 +8,7 @@ from typing import Any
 from derivgen.calculus.derivation import Derivation
 from derivgen.errors import NameProblem
 from derivgen.forms.style import STYLES, Style
+from derivgen.notes.backward import layers_known
 from derivgen.notes.build import Choice, build
 from derivgen.notes.code import code_by_tensor
 from derivgen.notes.document import Document, numbers
@@ -17,7 +18,7 @@ from derivgen.notes.to_latex import to_latex
 from derivgen.notes.to_markdown import FLAVOURS, to_markdown
 from derivgen.notes.to_text import to_text
 from derivgen.notes.to_typst import to_typst
-from derivgen.notes.view import PREFIX, make_view
+from derivgen.notes.view import PREFIX, View, make_view
 from derivgen.notes.words import LANGUAGES
 from derivgen.notes.worked import make_example
 
@@ -74,6 +75,8 @@ def document_of(
     for name in wrt or ():
         _known("tensor", name, {step.quantity for step in derivation.steps})
     view = make_view(derivation, own.style, lang, detail, table=own.table)
+    if layer is not None:
+        _known_layer(view, layer)
     lines = code_by_tensor(code) if code else {}
     choice = Choice(tuple(wrt) if wrt else None, layer, expand, lines)
     return build(view, choice, make_example(derivation, values))
@@ -87,6 +90,14 @@ def equation_numbers(derivation: Derivation) -> dict[str, int]:
         if kind in ("f", "b") and name in derivation.tensors:
             found[name if kind == "f" else f"{PREFIX}{name}"] = number
     return found
+
+
+def _known_layer(view: View, layer: int) -> None:
+    known = layers_known(view)
+    if layer not in known:
+        numbers_told = f"Known: {', '.join(map(str, known))}." if known else ""
+        advice = "Layers are numbered where the text calls a layer; --wrt W keeps the steps to W."
+        raise NameProblem(f"layer {layer}", "There is no such layer.", numbers_told or advice)
 
 
 def _known(kind: str, name: str, known: Any) -> None:

@@ -14,6 +14,7 @@ from derivgen.algebra.affine import Affine, Index, affine, indices_of
 from derivgen.algebra.expressions import (
     Access,
     Condition,
+    Derivative,
     Expr,
     IndexValue,
     Node,
@@ -36,7 +37,14 @@ from derivgen.forms.matrix import NoMatrixForm, matrix_form
 from derivgen.forms.matrix_layout import matrix_math, whole
 from derivgen.forms.matrix_tree import Matrix, as_rows
 from derivgen.forms.names import PaperName
-from derivgen.forms.notation import Adjoint, Notation, Surface, layer_axis, make_notation
+from derivgen.forms.notation import (
+    Adjoint,
+    Notation,
+    Surface,
+    layer_axis,
+    make_notation,
+    parted_places,
+)
 from derivgen.forms.style import Style
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.notes.styles import surfaces
@@ -101,6 +109,7 @@ class View:
 
     ``layout``: vectors stand as ``columns`` or ``rows``. ``detail``: result, steps or full.
     ``widths``: the layers whose units an axis counts, where sizes of layers print as letters.
+    ``cited``: the adjoints whose equations are shown, if not all of them are.
     """
 
     derivation: Derivation
@@ -110,6 +119,7 @@ class View:
     detail: str = "steps"
     layout: str = "columns"
     widths: Widths = field(default_factory=dict)
+    cited: frozenset[str] | None = None
 
     @property
     def folded(self) -> dict[str, tuple[Equality, ...]]:
@@ -124,6 +134,11 @@ class View:
     def adjoint(self, quantity: str) -> str:
         """Return the name of the adjoint of a tensor."""
         return self.tables.adjoints.get(quantity, f"{PREFIX}{quantity}")
+
+    def cites(self, name: str) -> bool:
+        """Tell whether the equation of a tensor or adjoint is among those shown."""
+        backward = name in self.tables.folded
+        return self.cited is None or not backward or name in self.cited
 
     def is_delta(self, step: Step) -> bool:
         """Tell whether a step's derivative is called a delta."""
@@ -197,7 +212,9 @@ def make_view(
     notation = make_notation(
         style, loss, derivation.tensors, adjoints, _from_zero(derivation), written, layers, invented
     )
-    notation = replace(notation, labels=_labels(derivation, written))
+    notation = replace(
+        notation, labels=_labels(derivation, written), partials=_inner_partials(derivation)
+    )
     if table is not None:
         names = {s.quantity: s.adjoint for s in derivation.steps if not s.auxiliary}
         own = {
@@ -219,6 +236,20 @@ def _first_loss(derivation: Derivation) -> str:
     read = {name for e in derivation.network.equations for name in tensors_read(e.rhs)}
     unread = [n for n in written if n not in read and not derivation.tensors[n].axes]
     return unread[-1] if unread else loss
+
+
+def _inner_partials(derivation: Derivation) -> dict[str, tuple[str, str]]:
+    """Return the derivatives that forward equations hold, each as what is derived by what."""
+    found: dict[str, tuple[str, str]] = {}
+    tensors = derivation.tensors
+    for name, named in derivation.named.items():
+        part = named.stands_for
+        if isinstance(part, Derivative) and name in tensors:
+            pair = part.of.tensor, part.by.tensor
+            count = len(tensors[name].axes)
+            if not count or any(parted_places(tensors, *pair, count)):
+                found[name] = pair
+    return found
 
 
 LETTERS = {
