@@ -28,6 +28,7 @@ from derivgen.verify.claims import (
 )
 from derivgen.verify.guesses import on_guesses, with_layers
 from derivgen.verify.judge import Member, judge_terms, resolve_members, unread
+from derivgen.verify.layers import absent_layer
 from derivgen.verify.report import Finding
 from derivgen.verify.scanner import Block
 from derivgen.verify.session import Desk, is_slope
@@ -41,11 +42,14 @@ def verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     try:
         return _verdicts(block, chain, desk)
     finally:
-        desk.notebook.reading = plain
+        desk.notebook.reading = replace(desk.notebook.reading, delta_rule=plain.delta_rule)
 
 
 def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     source = block.text
+    given = desk.stages and not desk.stages[0].name
+    if given and (absent := absent_layer(chain, desk.stages[0].symbols)):
+        return _absent(*absent, chain, source, desk)
     for special in (_initial, _function, _bare_chain_rule, _descent):
         found = special(chain, source, desk)
         if found is not None:
@@ -62,6 +66,15 @@ def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     found = _on_stages(chain, source, desk)
     unread_yet = any(f.verdict == "not_understood" for f in found)
     return guessed if guessed is not None and unread_yet else found
+
+
+def _absent(name: Name, count: int, chain: tree.Chain, source: str, desk: Desk) -> list[Finding]:
+    written = source[name.span[0] : name.span[1]]
+    words = desk.notebook.say("no-layer", text=written, n=count)
+    return [
+        Finding("not_understood", source[m.span[0] : m.span[1]], name.span, reason=words)
+        for m in chain.members
+    ]
 
 
 def _on_stages(chain: tree.Chain, source: str, desk: Desk) -> list[Finding]:

@@ -41,6 +41,7 @@ class Reading:
     total: bool = False  # the loss without a sample index is the sum over samples
     delta_sign: int = 1  # delta is the derivative by a pre-activation, or minus it
     delta_rule: bool = False  # the text may mean minus the derivative: it writes t - o or Delta w
+    share: bool = False  # dZ is the gradient of the mean over samples, not of each sample's loss
     step_sign: int = -1  # Delta w is minus or plus the step size times the gradient
 
 

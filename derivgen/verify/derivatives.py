@@ -95,7 +95,7 @@ def jacobian(
 
 def _per_sample(slope: Slope, sample: int, batch: bool, context: Context) -> Context:
     """The short form dZ of a batch holds each sample's own gradient, not that of the mean."""
-    if batch and slope.symbol == "d":
+    if batch and slope.symbol == "d" and not context.reading.share:
         return replace(context, sample=sample, one_sample=True)
     return context
 

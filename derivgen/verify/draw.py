@@ -11,6 +11,8 @@ from typing import Any
 from derivgen.algebra.affine import Dim, evaluate_affine
 from derivgen.algebra.expressions import (
     Access,
+    Along,
+    Call,
     Reduce,
     walk,
 )
@@ -176,11 +178,12 @@ def _random(
         low = evaluate_affine(tensor.values_of.low, sizes)
         high = evaluate_affine(tensor.values_of.high, sizes)
         return [mp.mpf(rng.randrange(low, high)) for _ in places]
-    if tensor.onehot or (draw.onehot and tensor.role is Role.TARGET):
+    classes = _holds_classes(network, tensor)
+    if tensor.onehot or (draw.onehot and classes):
         return _onehot(places, rng)
     if tensor.role is Role.TARGET or tensor.role is Role.RANDOM or tensor.role is Role.STATE:
         drawn = [_uniform(rng, 150, 850) for _ in places]
-        if tensor.role is Role.TARGET and (draw.normalised or _sums_to_one(network, tensor)):
+        if draw.normalised and classes or _sums_to_one(network, tensor):
             return _normalised(drawn, places)
         return drawn
     return [_uniform(rng, 200, 1200) * rng.choice((1, -1)) for _ in places]
@@ -204,10 +207,30 @@ def _normalised(values: list[Any], places: list[tuple[int, ...]]) -> list[Any]:
     return [value / totals[place[:-1]] for place, value in zip(places, values)]
 
 
-def all_sum_to_one(network: Network) -> bool:
-    """Tell whether every drawn target sums to one already, so that a fact about it adds nothing."""
+def may_sum_to_one(network: Network) -> bool:
+    """Tell whether some target may hold classes, and nothing says yet that it sums to one."""
     targets = network.of_role(Role.TARGET)
-    return all(t.onehot or t.values_of is not None or _sums_to_one(network, t) for t in targets)
+    return any(
+        _holds_classes(network, t) and not t.onehot and not _sums_to_one(network, t)
+        for t in targets
+    )
+
+
+def may_be_onehot(network: Network) -> bool:
+    """Tell whether some target may hold classes, and nothing says yet that one is chosen."""
+    targets = network.of_role(Role.TARGET)
+    return any(_holds_classes(network, t) and not t.onehot for t in targets)
+
+
+def _holds_classes(network: Network, tensor: Tensor) -> bool:
+    """Tell whether a target has an axis of classes: a logarithm or a softmax scores them."""
+    if tensor.role is not Role.TARGET or not tensor.axes or tensor.values_of is not None:
+        return False
+    batch = network.batch
+    if batch is not None and tensor.axes[-1].high == batch.high:
+        return False
+    parts = (part for equation in network.equations for part in walk(equation.rhs))
+    return any(isinstance(p, Along) or isinstance(p, Call) and p.name == "log" for p in parts)
 
 
 def _sums_to_one(network: Network, tensor: Tensor) -> bool:

@@ -67,7 +67,7 @@ def find_hint(
             return None
     except NoValue:
         return None
-    if hint := _dependences(benches[:2], symbols, worlds):
+    if hint := _dependences([b for b in benches if b.fits(member)], symbols, worlds):
         return hint
     desk = Desk(anchor, member, claim, symbols)
 
@@ -193,7 +193,8 @@ def _fitting(new: str, edit: Edit, member: Term) -> str:
 
 def _dependences(benches: list[Bench], symbols: Symbols, worlds: Worlds) -> Hint | None:
     """Find the dependences that a writer took for constant."""
-    if not any(part.op == "gradient" for _, part in walk(benches[0].anchor)):
+    slopes = (part.op == "gradient" for bench in benches[:1] for _, part in walk(bench.anchor))
+    if not any(slopes):
         return None
     for blocked in _blockable(symbols):
         for bench in benches:

@@ -8,50 +8,28 @@ every reading tried, and `agrees` only if it agrees at all points of all worlds 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from derivgen.algebra.network import Role
 from derivgen.formulas import tree
 from derivgen.formulas.resolve import make_reader, resolve_member
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.verify.compare import DRAWS, Outcome, best_outcome
-from derivgen.verify.context import Reading, evaluate
-from derivgen.verify.draw import Draw, all_sum_to_one
+from derivgen.verify.context import Reading
+from derivgen.verify.digits import has_values, judge_digits
+from derivgen.verify.draw import may_be_onehot, may_sum_to_one
 from derivgen.verify.hints import Hint, find_hint
-from derivgen.verify.messages import message
-from derivgen.verify.numbers import (
-    Numeric,
-    free_values,
-    has_decimals,
-    is_numeric,
-    judge_number,
-    wrong_part,
-)
-from derivgen.verify.numeric import NoValue, mp
-from derivgen.verify.points import free_numbers, points
+from derivgen.verify.notebook import Notebook
+from derivgen.verify.numbers import has_decimals, is_numeric
 from derivgen.verify.problems import translated
 from derivgen.verify.proofs import is_proved
 from derivgen.verify.report import Finding
 from derivgen.verify.stage import Stage
 
 Member = Term | FormulaError
-
-
-@dataclass
-class Notebook:
-    """What verifying has learnt from a text so far, and in which language it speaks."""
-
-    lang: str = "en"
-    reading: Reading = field(default_factory=Reading)
-    step_values: dict[str, Any] = field(default_factory=dict)
-    explain: bool = True  # look for the edit that mends a wrong member
-
-    def say(self, key: str, **values: object) -> str:
-        return message(key, self.lang, **values)
 
 
 def resolve_members(chain: tree.Chain, symbols: Symbols) -> tuple[list[Member], Claim]:
@@ -115,7 +93,7 @@ def judge_member(
     text = source[member.span[0] : member.span[1]]
     numeric = is_numeric(member)
     if numeric and (has_decimals(member) or has_values(stage)):
-        found = _numeric(anchor, previous, member, claim, stage, text, notebook)
+        found = judge_digits(anchor, previous, member, claim, stage, text, notebook)
         if found is not None:
             return found
     outcome = best_outcome(anchor, member, claim, stage.symbols, stage.worlds, notebook.reading)
@@ -125,12 +103,6 @@ def judge_member(
         reason = translated(outcome.reason, notebook.lang)
         return Finding("not_understood", text, member.span, reason=reason)
     return _disagreeing(anchor, previous, member, claim, stage, source, notebook, outcome)
-
-
-def has_values(stage: Stage) -> bool:
-    """Tell whether the network declares a number for every input and parameter."""
-    given = stage.network.of_role(Role.INPUT, Role.TARGET, Role.PARAM)
-    return bool(given) and all(t.values is not None for t in given)
 
 
 def _agreeing(
@@ -147,6 +119,8 @@ def _agreeing(
     assumption = _assumption_of(outcome.reading, step, notebook)
     if relation == "~" and not assumption and _is_mean(member):
         assumption = ""
+    if outcome.reading.share:  # what one formula shows of dZ holds for the whole text
+        notebook.reading = replace(notebook.reading, share=True)
     verdict = "holds_if" if assumption else "agrees"
     if not assumption and is_proved(anchor, member, claim, stage.symbols, outcome.reading):
         return Finding("proved", text, member.span)
@@ -183,7 +157,7 @@ def _disagreeing(
     if found := _other_definition(anchor, member, claim, stage, text, notebook):
         return found
     hint = find_hint(anchor, member, claim, stage.symbols, stage.worlds, outcome, source)
-    if hint is None and not all_sum_to_one(stage.network):
+    if hint is None and may_sum_to_one(stage.network):
         # The rest of the formula may rest on a fact about the targets that nothing declares.
         draws = tuple(replace(draw, normalised=True) for draw in DRAWS)
         hint = find_hint(anchor, member, claim, stage.symbols, stage.worlds, outcome, source, draws)
@@ -245,9 +219,8 @@ def _with_fact(
     anchor: Term, member: Term, claim: Claim, stage: Stage, text: str, notebook: Notebook
 ) -> Finding | None:
     """Try the usual facts about targets: they sum to one, they are one-hot."""
-    if not stage.network.of_role(Role.TARGET):
-        return None
-    for key in ("onehot",) if all_sum_to_one(stage.network) else ("normalised", "onehot"):
+    keys = ["normalised"] if may_sum_to_one(stage.network) else []
+    for key in [*keys, "onehot"] if may_be_onehot(stage.network) else keys:
         sums, hot = key == "normalised", key == "onehot"
         draws = [replace(draw, normalised=sums, onehot=hot) for draw in DRAWS]
         found = best_outcome(
@@ -283,101 +256,6 @@ def _other_definition(
             words = notebook.say("another-definition", factor=factor)
             return Finding("holds_if", text, member.span, found.digits, words)
     return None
-
-
-# --- numbers -------------------------------------------------------------------------------------
-
-
-DECLARED = Draw(seed=5, declared=True, samples=1)
-
-
-def _numeric(
-    anchor: Term,
-    previous: Term,
-    member: Term,
-    claim: Claim,
-    stage: Stage,
-    text: str,
-    notebook: Notebook,
-) -> Finding | None:
-    """Judge a member of numbers at the declared values; ``None`` if there are none."""
-    if not has_values(stage) and not is_numeric(anchor):
-        return None
-    free = {**notebook.step_values, **free_values(previous, member)}
-    notebook.step_values.update(free)
-    try:
-        world = stage.worlds.get(DECLARED)
-        context = next(points((anchor,), claim, stage.symbols, world, notebook.reading, 5))
-    except (NoValue, StopIteration):
-        return None
-    step = step_size(free, stage)
-    given = {**context.free, **free}
-    if step is not None:
-        rates = [k for k in free_numbers((anchor,), 5) if k not in free and "function" not in k]
-        given = {**given, **dict.fromkeys(["step size", *rates], step)}
-    context = replace(context, free=given)
-    try:
-        target = evaluate(anchor, context)
-    except NoValue:
-        return None
-    exact = declared_numbers(stage)
-    found = judge_number(member, target, context, exact)
-    if found.status == "unknown":
-        return None
-    if found.status == "wrong" and not is_numeric(previous):
-        part = wrong_part(previous, member, context, exact)
-        found = part or found
-    return _number_finding(found, member, text, notebook)
-
-
-def declared_numbers(stage: Stage) -> frozenset[Fraction]:
-    """Return the numbers the network declares as values."""
-    found: list[Fraction] = []
-
-    def collect(values: Any) -> None:
-        if isinstance(values, tuple):
-            for part in values:
-                collect(part)
-        elif values is not None:
-            found.append(values)
-
-    for tensor in stage.network.tensors.values():
-        collect(tensor.values)
-    training = stage.network.training
-    if training is not None:
-        found += [value for _, value in training.optimiser.settings]
-    return frozenset(found)
-
-
-def step_size(free: dict[str, Any], stage: Stage) -> Any:
-    """Return the learning rate: as the text gives it, else as the network trains."""
-    for name in ("eta", "alpha", "lr"):
-        if name in free:
-            return free[name]
-    training = stage.network.training
-    if training is not None:
-        for name, value in training.optimiser.settings:
-            if name == "lr":
-                return mp.mpf(value.numerator) / value.denominator
-    return None
-
-
-def _number_finding(found: Numeric, member: Term, text: str, notebook: Notebook) -> Finding:
-    if found.status == "right":
-        return Finding("agrees", text, member.span, found.digits)
-    if found.status == "truncated":
-        words = notebook.say("truncated", text=found.value)
-        return Finding("agrees", text, member.span, found.digits, reason=words)
-    wrong = found.wrong or member
-    should = found.should or found.value
-    return Finding(
-        "wrong",
-        text,
-        wrong.span,
-        mistake="digit",
-        hint=notebook.say("digit-wrong", text=should),
-        correct=should,
-    )
 
 
 # --- whole chains --------------------------------------------------------------------------------

@@ -63,6 +63,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "path": ("The path {new} is missing.", "漏了路径 {new}。"),
     "drop": ("Leave out {old}.", "去掉 {old}。"),
     "unknown-name": ("{text}: nothing declares this name.", "{text}：没有声明这个名字。"),
+    "no-layer": (
+        "{text}: the network has no such layer; its layers are 1 to {n}.",
+        "{text}：网络没有这一层，只有第 1 至 {n} 层。",
+    ),
     "unread": ("{text}: {problem}", "{text}：{problem}"),
     "definition": ("it defines {text}", "这是 {text} 的定义"),
     "another-definition": (

@@ -23,7 +23,8 @@ from derivgen.verify.claims import (
     is_claim,
 )
 from derivgen.verify.context import Reading
-from derivgen.verify.judge import Member, Notebook, judge_terms, unread
+from derivgen.verify.judge import Member, judge_terms, unread
+from derivgen.verify.notebook import Notebook
 from derivgen.verify.remarks import with_notices, with_structure
 from derivgen.verify.report import Finding, Item, Mention, Report, weight
 from derivgen.verify.scanner import Block, has_mathematics, line_starts, place_of, scan, whole

@@ -25,6 +25,7 @@ class Features:
     signs: frozenset[str]
     deltas: bool = False
     capitals: bool = False  # data written with capitals: all samples, whatever else is read
+    explicit: bool = False  # a short form such as dZ, given without another derivative
 
 
 def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Features:
@@ -48,6 +49,7 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         signs=frozenset(o for t in terms if t.op == "multiply" for o in t.data),
         deltas=any(t.data.symbol == "delta" for t in slopes),
         capitals=capitals,
+        explicit=[t.data.symbol for t in slopes] == ["d"] and members[0].op == "gradient",
     )
 
 
@@ -87,6 +89,7 @@ def readings(found: Features, base: Reading) -> list[Reading]:
         if found.data_arrays and found.samples:
             batches = [{"batch": "rows", "mean": True}, {"batch": "columns", "mean": True}]
             options.append(batches if found.capitals else [{}, *batches])
+            options.append([{}, {"share": True}] if found.explicit else [{}])
     if found.slopes:
         options.append([{}, {"immediate": True}])
     if found.deltas and base.delta_rule:

@@ -9,7 +9,7 @@ from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Term
 from derivgen.formulas.tokens import Macro
 from derivgen.formulas.tree import Notice
-from derivgen.verify.judge import Notebook
+from derivgen.verify.notebook import Notebook
 from derivgen.verify.report import Item, Mention
 from derivgen.verify.stage import Stage
 from derivgen.verify.structure import (

@@ -199,7 +199,10 @@ def _after_example(text: str, old: Ref, new: Ref) -> str:
         pattern = single if len(before) == 1 else literal
         marked = re.sub(pattern, f"\0{number}\0", marked, count=1)
     for number, (_, after) in enumerate(pairs):
-        marked = marked.replace(f"\0{number}\0", after)
+        mark = f"\0{number}\0"
+        if len(after) > 1:  # a script of one letter had no braces
+            marked = re.sub("([_^])" + re.escape(mark), rf"\1{{{mark}}}", marked)
+        marked = marked.replace(mark, after)
     return head + marked
 
 
