@@ -9,7 +9,8 @@ Invariant: terms are sorted and have no zero coefficient, so equal forms are equ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from dataclasses import field
+from functools import lru_cache
 from typing import Any, Union
 
 from derivgen.algebra.node import node
@@ -81,10 +82,24 @@ Atom = Union[Dim, Index, FloorDiv, Mod, Lookup]
 
 @node
 class Affine:
-    """``constant + sum coefficient * atom``, in normal form; make one with `affine`."""
+    """``constant + sum coefficient * atom``, in normal form; make one with `affine`.
+
+    ``plain`` is the index, if the form is one index and nothing else.
+    """
 
     terms: tuple[tuple[Atom, int], ...]
     constant: int = 0
+    is_constant: bool = field(init=False, compare=False, repr=False)
+    plain: Index | None = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        plain = None
+        if len(self.terms) == 1 and self.constant == 0:
+            atom, count = self.terms[0]
+            if count == 1 and isinstance(atom, Index):
+                plain = atom
+        object.__setattr__(self, "is_constant", not self.terms)
+        object.__setattr__(self, "plain", plain)
 
     def __add__(self, other: Affine | int) -> Affine:
         if isinstance(other, int):
@@ -104,20 +119,6 @@ class Affine:
         if self.constant or not parts:
             parts.append(str(self.constant))
         return " + ".join(parts).replace("+ -", "- ")
-
-    @property
-    def is_constant(self) -> bool:
-        """Tell whether no atom occurs."""
-        return not self.terms
-
-    @cached_property
-    def plain(self) -> Index | None:
-        """Return the index, if the form is one index and nothing else."""
-        if self.constant == 0 and len(self.terms) == 1:
-            atom, count = self.terms[0]
-            if count == 1 and isinstance(atom, Index):
-                return atom
-        return None
 
 
 def _term_text(atom: Atom, count: int) -> str:
@@ -153,8 +154,17 @@ def affine(value: Affine | Atom | int) -> Affine:
     if isinstance(value, Affine):
         return value
     if isinstance(value, int):
-        return Affine((), value)
-    return Affine(((value, 1),))
+        return _constant(value)
+    kept: Any = value
+    form: Affine | None = kept._form
+    if form is None:
+        form = kept._form = Affine(((value, 1),))
+    return form
+
+
+@lru_cache(maxsize=1024)
+def _constant(value: int) -> Affine:
+    return Affine((), value)
 
 
 def floor_div(inner: Affine, divisor: int) -> Affine:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
+from math import prod
 
 from derivgen.algebra.nodes import (
     Add,
@@ -25,6 +27,7 @@ ONE = Number(Fraction(1))
 MINUS_ONE = Number(Fraction(-1))
 
 
+@lru_cache(maxsize=1024)
 def number(value: int | Fraction) -> Number:
     """Return an exact number."""
     return Number(Fraction(value))
@@ -36,16 +39,17 @@ def number(value: int | Fraction) -> Number:
 def add(*terms: Expr) -> Expr:
     """Return the flat sum of ``terms`` without zeros; numbers are folded where the first stood."""
     flat: list[Expr] = []
-    total, place = Fraction(0), -1
+    numbers: list[Fraction] = []
+    place = 0
     for term in terms:
         for part in term.terms if isinstance(term, Add) else (term,):
             if isinstance(part, Number):
-                total += part.value
-                place = len(flat) if place < 0 else place
+                place = place if numbers else len(flat)
+                numbers.append(part.value)
             else:
                 flat.append(part)
-    if total:
-        flat.insert(place, Number(total))
+    if numbers and (total := sum(numbers)):
+        flat.insert(place, number(total))
     if not flat:
         return ZERO
     return flat[0] if len(flat) == 1 else Add(tuple(flat))
@@ -54,17 +58,18 @@ def add(*terms: Expr) -> Expr:
 def mul(*factors: Expr) -> Expr:
     """Return the flat product of ``factors`` without ones; numbers are folded to the front."""
     flat: list[Expr] = []
-    total = Fraction(1)
+    numbers: list[Fraction] = []
     for factor in factors:
         for part in factor.factors if isinstance(factor, Mul) else (factor,):
             if isinstance(part, Number):
-                total *= part.value
+                numbers.append(part.value)
             else:
                 flat.append(part)
+    total = prod(numbers)
     if total == 0:
         return ZERO
     if total != 1 or not flat:
-        flat.insert(0, Number(total))
+        flat.insert(0, number(total))
     return flat[0] if len(flat) == 1 else Mul(tuple(flat))
 
 

@@ -8,24 +8,24 @@ Invariant: `Statement` refuses to exist in any other form.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
+from itertools import chain
+from typing import Any, Union
 
-from derivgen.algebra.affine import Index, indices_of
+from derivgen.algebra.affine import Index, lookups_of
 from derivgen.algebra.expressions import (
     Access,
-    Along,
     Condition,
-    Derivative,
     Expr,
-    Reduce,
+    seen,
+    tensors_read,
     used_indices,
-    walk,
 )
+from derivgen.algebra.node import node
 
 OPS = ("sum", "prod", "max", "min", "argmax", "argmin")
 
 
-@dataclass(frozen=True)
+@node
 class Statement:
     """One loop nest ``for indices where guard: lhs op= body``.
 
@@ -46,8 +46,19 @@ class Statement:
     @property
     def bound(self) -> tuple[Index, ...]:
         """Return the indices that do not occur on the left: those folded away."""
-        left = {i for form in self.lhs.indices for i in indices_of(form)}
+        left = used_indices(self.lhs)
         return tuple(i for i in self.indices if i not in left)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Return the tensors read, those of guards and of the left side's lookups included."""
+        kept: Any = self
+        found: tuple[str, ...] | None = kept._reads
+        if found is None:
+            lookups = (x.tensor for form in self.lhs.indices for x in lookups_of(form))
+            parts = (tensors_read(part) for part in (self.body, *self.guard))
+            found = kept._reads = tuple(dict.fromkeys(chain(*parts, lookups)))
+        return found
 
     @property
     def is_map(self) -> bool:
@@ -68,20 +79,17 @@ def plain_lhs(lhs: Access) -> tuple[Index, ...] | None:
 
 def not_normal(statement: Statement) -> str | None:
     """Return why ``statement`` is not in normal form, or ``None``."""
+    looped = statement.indices
     if statement.op not in OPS:
         return f"unknown fold {statement.op}"
-    looped = set(statement.indices)
-    if len({index.name for index in looped}) != len(statement.indices):
-        return f"repeated index among {[index.name for index in statement.indices]}"
-    for part in walk(statement.body):
-        if isinstance(part, (Reduce, Along, Derivative)):
-            return f"{type(part).__name__} inside a body"
-        if isinstance(part, Access) and part.outside is not None:
-            return "an access with an outside value"
+    if len({index.name for index in looped}) != len(looped):
+        return f"repeated index among {[index.name for index in looped]}"
+    if explicit := seen(statement.body).explicit:
+        return explicit
     for expr in (statement.body, statement.lhs, *statement.guard):
-        loose = [index.name for index in used_indices(expr) if index not in looped]
-        if loose:
-            return f"indices {loose} are not looped over"
+        used = seen(expr).indices
+        if not all(index in looped for index in used):
+            return f"indices {[i.name for i in used if i not in looped]} are not looped over"
     return None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from derivgen.algebra.affine import Affine
 from derivgen.algebra.expressions import (
+    MINUS_ONE,
     Access,
     Add,
     Along,
@@ -137,10 +138,14 @@ def index_text(form: Affine) -> str:
 def _access(expr: Access) -> Printed:
     if not expr.indices:
         return expr.tensor, ATOM
-    inside = ",".join(index_text(form).replace(" ", "") for form in expr.indices)
+    inside = ",".join([_place(form) for form in expr.indices])
     if expr.outside is not None:
         inside += f"; {text(expr.outside)}"
     return f"{expr.tensor}[{inside}]", ATOM
+
+
+def _place(form: Affine) -> str:
+    return form.plain.name if form.plain else index_text(form).replace(" ", "")
 
 
 def _index_value(expr: IndexValue) -> Printed:
@@ -170,7 +175,7 @@ def _add(expr: Add) -> Printed:
 def _mul(expr: Mul) -> Printed:
     factors = expr.factors
     first, rest = factors[0], factors[1:]
-    if first == Number(Fraction(-1)) and rest:
+    if first == MINUS_ONE and rest:
         return "-" + _product(rest, UNARY), PRODUCT if len(rest) > 1 else UNARY
     return _product(factors, PRODUCT), PRODUCT
 

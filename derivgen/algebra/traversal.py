@@ -7,7 +7,8 @@ accesses, which `map_affine` reaches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from derivgen.algebra.affine import (
     Affine,
@@ -53,30 +54,23 @@ from derivgen.algebra.nodes import (
 
 def children(expr: Node) -> tuple[Any, ...]:
     """Return the direct parts of a node, conditions included."""
-    kept = expr.__dict__
-    found = kept.get("_children")
-    if found is None:
-        found = kept["_children"] = _PARTS.get(type(expr), _no_parts)(expr)
-    return found
-
-
-def _no_parts(expr: Node) -> tuple[Node, ...]:
-    return ()
+    parts = _PARTS.get(type(expr))
+    return () if parts is None else parts(expr)
 
 
 _PARTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {
-    Add: lambda e: e.terms,
-    Mul: lambda e: e.factors,
-    And: lambda e: e.parts,
-    Or: lambda e: e.parts,
-    Div: lambda e: (e.numerator, e.denominator),
-    Pow: lambda e: (e.base, e.exponent),
-    Compare: lambda e: (e.left, e.right),
-    Derivative: lambda e: (e.of, e.by),
-    Call: lambda e: e.args,
-    Along: lambda e: e.args,
+    Add: attrgetter("terms"),
+    Mul: attrgetter("factors"),
+    And: attrgetter("parts"),
+    Or: attrgetter("parts"),
+    Div: attrgetter("numerator", "denominator"),
+    Pow: attrgetter("base", "exponent"),
+    Compare: attrgetter("left", "right"),
+    Derivative: attrgetter("of", "by"),
+    Call: attrgetter("args"),
+    Along: attrgetter("args"),
     Reduce: lambda e: (e.body,),
-    Where: lambda e: (e.condition, e.yes, e.no),
+    Where: attrgetter("condition", "yes", "no"),
     Iverson: lambda e: (e.condition,),
     Not: lambda e: (e.part,),
     Access: lambda e: () if e.outside is None else (e.outside,),
@@ -150,60 +144,97 @@ def walk(expr: Node) -> tuple[Node, ...]:
 
     The list is kept beside the node: every rule and check of a derivation asks for it.
     """
-    kept = expr.__dict__
-    found = kept.get("_below")
+    kept: Any = expr
+    found: tuple[Node, ...] | None = kept._below
     if found is None:
         order = []
-        waiting = [expr]
+        waiting: list[Any] = [expr]
         while waiting:
             part = waiting.pop()
             order.append(part)
-            waiting.extend(reversed(children(part)))
-        found = kept["_below"] = tuple(order)
+            parts = _PARTS.get(type(part))
+            if parts is not None:
+                waiting += parts(part)[::-1]
+        found = kept._below = tuple(order)
     return found
 
 
 def accesses(expr: Node) -> list[Access]:
     """Return the distinct accesses in order of first occurrence."""
-    return list(dict.fromkeys(part for part in walk(expr) if isinstance(part, Access)))
+    return list(seen(expr).accesses)
+
+
+class Seen(NamedTuple):
+    """What stands in an expression, each once, in order of first occurrence.
+
+    ``tensors`` are those read, by accesses and lookups. ``explicit`` names what the normal form
+    forbids: a fold, or a value outside a range.
+    """
+
+    accesses: tuple[Access, ...]
+    lookups: tuple[Lookup, ...]
+    tensors: tuple[str, ...]
+    indices: tuple[Index, ...]
+    explicit: str
+
+
+def seen(expr: Node) -> Seen:
+    """Return what stands in an expression."""
+    kept: Any = expr
+    found: Seen | None = kept._seen
+    if found is None:
+        found = kept._seen = _seen(expr)
+    return found
+
+
+def _seen(expr: Node) -> Seen:
+    accesses: dict[Access, None] = {}
+    lookups: dict[Lookup, None] = {}
+    tensors: dict[str, None] = {}
+    indices: dict[Index, None] = {}
+    explicit = ""
+    for part in walk(expr):
+        if isinstance(part, Access):
+            accesses[part] = None
+            tensors[part.tensor] = None
+            if part.outside is not None:
+                explicit = explicit or "an access with an outside value"
+        elif isinstance(part, (Reduce, Along, Derivative)):
+            explicit = explicit or f"{type(part).__name__} inside a body"
+        for form in _own_forms(part):
+            if form.plain is not None:
+                indices[form.plain] = None
+            elif form.terms:
+                indices.update((index, None) for index in indices_of(form))
+                for lookup in lookups_of(form):
+                    lookups[lookup] = tensors[lookup.tensor] = None
+    return Seen(tuple(accesses), tuple(lookups), tuple(tensors), tuple(indices), explicit)
 
 
 def affine_forms(expr: Node) -> Iterator[Affine]:
     """Yield the affine forms of every node below ``expr``."""
     for part in walk(expr):
-        if isinstance(part, Access):
-            yield from part.indices
-        elif isinstance(part, IndexValue):
-            yield part.form
-        elif isinstance(part, Position):
-            yield from (affine(i) for i in part.indices)
+        yield from _own_forms(part)
 
 
-def tensors_read(expr: Node) -> dict[str, None]:
+def _own_forms(part: Node) -> tuple[Affine, ...]:
+    if isinstance(part, Access):
+        return part.indices
+    if isinstance(part, IndexValue):
+        return (part.form,)
+    if isinstance(part, Position):
+        return tuple(affine(i) for i in part.indices)
+    return ()
+
+
+def tensors_read(expr: Node) -> tuple[str, ...]:
     """Return the names of the tensors read, lookups included, in order of occurrence."""
-    kept = expr.__dict__
-    found = kept.get("_tensors")
-    if found is None:
-        names: dict[str, None] = {}
-        for part in walk(expr):
-            if isinstance(part, Access):
-                names[part.tensor] = None
-        for form in affine_forms(expr):
-            names.update((lookup.tensor, None) for lookup in lookups_of(form))
-        found = kept["_tensors"] = tuple(names)
-    return dict.fromkeys(found)
+    return seen(expr).tensors
 
 
 def used_indices(expr: Node) -> tuple[Index, ...]:
     """Return the indices that occur in affine forms, in order of first occurrence."""
-    kept = expr.__dict__
-    found = kept.get("_indices")
-    if found is None:
-        names: dict[Index, None] = {}
-        for form in affine_forms(expr):
-            names.update((index, None) for index in indices_of(form))
-        found = kept["_indices"] = tuple(names)
-    return found
+    return seen(expr).indices
 
 
 def free_indices(expr: Node) -> list[Index]:
@@ -218,14 +249,7 @@ def _collect_free(expr: Node, bound: frozenset[Index], found: dict[Index, None])
         bound = bound | set(expr.bound)
     if isinstance(expr, Along):
         found.update((i, None) for i in expr.indices if i not in bound)
-    own: tuple[Affine, ...] = ()
-    if isinstance(expr, Access):
-        own = expr.indices
-    elif isinstance(expr, IndexValue):
-        own = (expr.form,)
-    elif isinstance(expr, Position):
-        own = tuple(affine(i) for i in expr.indices)
-    for form in own:
+    for form in _own_forms(expr):
         found.update((i, None) for i in indices_of(form) if i not in bound)
     for part in children(expr):
         _collect_free(part, bound, found)
@@ -283,7 +307,7 @@ def substitute(expr: N, mapping: Mapping[Index, Affine]) -> N:
     Bound indices carry unique names in normal form, so no capture can happen there; in explicit
     form the caller renames first (`derivgen.calculus.normalise` does).
     """
-    if not mapping:
+    if all(new.plain == old for old, new in mapping.items()):
         return expr
     renamed = map_affine(expr, lambda form: substitute_affine(form, mapping))
     if not any(isinstance(part, (Reduce, Along, Position)) for part in walk(renamed)):

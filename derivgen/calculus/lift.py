@@ -10,14 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
 
 from derivgen.algebra.affine import Affine, Dim, Index, Lookup, affine, make_index, map_atoms
 from derivgen.algebra.expressions import (
     Access,
     IndexValue,
-    N,
     Node,
     div,
     index_value,
@@ -27,7 +24,7 @@ from derivgen.algebra.network import Axis, Network, Role, Tensor
 from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Derivation
-from derivgen.calculus.reverse import depends_on, read_names
+from derivgen.calculus.reverse import depends_on
 
 DATA_ROLES = (Role.INPUT, Role.TARGET, Role.RANDOM)
 
@@ -105,7 +102,7 @@ def _dependent_backward(
         if not step.auxiliary:
             if step.quantity in dependent:
                 dependent[step.adjoint] = None
-        elif any(name in dependent for s in step.result for name in read_names(s)):
+        elif any(name in dependent for s in step.result for name in s.reads):
             dependent[step.adjoint] = None
     return derivation.backward
 
@@ -119,40 +116,33 @@ def _with_axis(tensor: Tensor, axis: Axis, index: Index) -> Tensor:
 class _Lifter:
     index: Index
     dependent: Mapping[str, None]
-    done: dict[Any, Any] = field(default_factory=dict)
-
-    @cached_property
-    def sample(self) -> Affine:
-        """Return the sample index as a place."""
-        return affine(self.index)
+    done: dict[Access, Access] = field(default_factory=dict)
 
     def statement(self, statement: Statement, mean: bool) -> Statement:
         """Return the statement over all samples; a target without the axis gets their mean."""
-        lhs = self._expr(statement.lhs)
-        guard = tuple(self._expr(condition) for condition in statement.guard)
-        body = self._expr(statement.body)
-        same = body == statement.body and lhs == statement.lhs and guard == statement.guard
-        if same:
+        lhs = map_leaves(statement.lhs, self._visit)
+        guard = tuple(map_leaves(condition, self._visit) for condition in statement.guard)
+        body = map_leaves(statement.body, self._visit)
+        if lhs is statement.lhs and body is statement.body and guard == statement.guard:
             return statement
         if mean and statement.lhs.tensor not in self.dependent:
             body = div(body, index_value(self.index.size))
         indices = (self.index, *statement.indices)
         return Statement(indices, guard, lhs, statement.op, body, statement.equation)
 
-    def _expr(self, expr: N) -> N:
-        if expr not in self.done:
-            self.done[expr] = map_leaves(expr, self._visit)
-        found: N = self.done[expr]
-        return found
-
     def _visit(self, part: Node) -> Node:
         if isinstance(part, Access):
+            made = self.done.get(part)
+            if made is not None:
+                return made
             forms = tuple(self._form(form) for form in part.indices)
             if part.tensor in self.dependent:
-                return Access(part.tensor, (self.sample, *forms))
+                made = self.done[part] = Access(part.tensor, (affine(self.index), *forms))
+                return made
             return part if forms == part.indices else Access(part.tensor, forms)
         if isinstance(part, IndexValue):
-            return index_value(self._form(part.form))
+            form = self._form(part.form)
+            return part if form == part.form else index_value(form)
         return part
 
     def _form(self, form: Affine) -> Affine:

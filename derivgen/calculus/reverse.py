@@ -31,7 +31,6 @@ from derivgen.algebra.expressions import (
     quotient,
     quotient_factors,
     substitute,
-    tensors_read,
     walk,
     where,
 )
@@ -101,16 +100,13 @@ def pull_back(
         if not active(access.tensor):
             continue
         body = times(upstream, slope)
-        made = replace(
-            statement,
-            indices=adjoints.leading + statement.indices,
-            guard=conjunction((*statement.guard, *support(body))),
-            lhs=adjoints.place(access),
-            op="sum",
-            body=body,
-        )
-        if made.body != ZERO:
-            yield Contribution(access, statement, upstream, slope, cited, made)
+        if body == ZERO:
+            continue
+        indices = adjoints.leading + statement.indices
+        guard = conjunction((*statement.guard, *support(body)))
+        place = adjoints.place(access)
+        made = Statement(indices, guard, place, "sum", body, statement.equation)
+        yield Contribution(access, statement, upstream, slope, cited, made)
 
 
 def times(upstream: Expr, slope: Expr) -> Expr:
@@ -201,7 +197,7 @@ def depends_on(statements: Sequence[Statement], sources: Sequence[str]) -> dict[
     """Return the tensors that depend on ``sources``, these included."""
     readers: dict[str, list[str]] = {}
     for statement in statements:
-        for name in read_names(statement):
+        for name in statement.reads:
             readers.setdefault(name, []).append(statement.lhs.tensor)
     return reach(readers, sources)
 
@@ -210,25 +206,8 @@ def needed_for(statements: Sequence[Statement], targets: Sequence[str]) -> dict[
     """Return the tensors that ``targets`` depend on, these included."""
     needs: dict[str, list[str]] = {}
     for statement in statements:
-        needs.setdefault(statement.lhs.tensor, []).extend(read_names(statement))
+        needs.setdefault(statement.lhs.tensor, []).extend(statement.reads)
     return reach(needs, targets)
-
-
-def read_names(statement: Statement) -> dict[str, None]:
-    """Return the names of all tensors a statement reads, guards and lookups included."""
-    names = tensors_read(statement.body)
-    for condition in statement.guard:
-        names.update(tensors_read(condition))
-    names.update(tensors_read(statement.lhs))
-    if statement.lhs.tensor in names and not _reads_itself(statement):
-        del names[statement.lhs.tensor]
-    return names
-
-
-def _reads_itself(statement: Statement) -> bool:
-    return statement.lhs.tensor in tensors_read(statement.body) or any(
-        statement.lhs.tensor in tensors_read(condition) for condition in statement.guard
-    )
 
 
 def reach(graph: dict[str, list[str]], sources: Sequence[str]) -> dict[str, None]:

@@ -9,16 +9,17 @@ the place written. What still depends on itself within a step becomes an inner s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple, Union
 
 from derivgen.algebra.affine import (
     Affine,
     Dim,
     Index,
+    Lookup,
     affine,
     indices_of,
-    lookups_of,
     substitute_affine,
     surely_nonnegative,
 )
@@ -28,10 +29,9 @@ from derivgen.algebra.expressions import (
     Condition,
     IndexValue,
     Number,
-    affine_forms,
     index_value,
+    seen,
     substitute,
-    walk,
 )
 from derivgen.algebra.network import Tensor
 from derivgen.algebra.pause import no_collection
@@ -58,34 +58,25 @@ def computing_order(statements: Sequence[Statement]) -> list[Statement]:
     return [statements[n] for component in order for n in component]
 
 
-@dataclass(frozen=True)
-class Read:
-    """One read of a tensor: an access or an index lookup."""
+Read = Union[Access, Lookup]  # one read of a tensor
 
-    tensor: str
-    indices: tuple[Affine, ...]
 
-    def at(self, mapping: Mapping[Index, Affine]) -> Read:
-        """Return the read with indices replaced."""
-        return Read(self.tensor, tuple(substitute_affine(i, mapping) for i in self.indices))
+def _at(read: Read, mapping: Mapping[Index, Affine]) -> Read:
+    """Return the read with indices replaced."""
+    return Access(read.tensor, tuple(substitute_affine(i, mapping) for i in read.indices))
 
 
 def reads(statement: Statement) -> list[Read]:
     """Return what a statement reads, guards and lookups included, in order of occurrence."""
     found: dict[Read, None] = {}
     for expr in (statement.body, *statement.guard):
-        for part in walk(expr):
-            if isinstance(part, Access):
-                found[Read(part.tensor, part.indices)] = None
-        for form in affine_forms(expr):
-            found.update((Read(x.tensor, x.indices), None) for x in lookups_of(form))
-    for form in statement.lhs.indices:
-        found.update((Read(x.tensor, x.indices), None) for x in lookups_of(form))
+        found.update(dict.fromkeys(seen(expr).accesses))
+        found.update(dict.fromkeys(seen(expr).lookups))
+    found.update(dict.fromkeys(seen(statement.lhs).lookups))
     return list(found)
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """``reader`` needs what ``writer`` stores, through ``read``; both are statement numbers."""
 
     writer: int
@@ -254,7 +245,7 @@ def _scan_along(
     kept: list[Edge] = []
     for edge in edges:
         statement, shift = aligned[edge.reader]
-        read = edge.read.at(shift)
+        read = _at(edge.read, shift)
         sign = _sign(read.indices[axes[read.tensor]] - affine(step), statement.guard)
         if sign is None:
             raise _unordered(statement, read)
@@ -284,7 +275,7 @@ def _scan_index(
         if index is not None:
             names.append(index.name)
         elif any(True for _ in indices_of(form)):
-            raise _unordered(statements[n], Read(statements[n].lhs.tensor, (form,)))
+            raise _unordered(statements[n], Access(statements[n].lhs.tensor, (form,)))
     if not names:
         raise _circular(statements, component)
     ranges = [tensors[name].axes[axis] for name, axis in axes.items()]

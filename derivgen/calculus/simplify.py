@@ -170,6 +170,8 @@ class _Work:
     def _values(self, body: Expr, guard: tuple[Condition, ...]) -> tuple[Expr, tuple[str, ...]]:
         """Read stored forward values instead of computing them again."""
         uses: dict[str, None] = {}
+        if not any(isinstance(part, Call) for part in walk(body)):
+            return body, ()
 
         def visit(part: Node) -> Node:
             if isinstance(part, Call):
@@ -309,6 +311,8 @@ class _Work:
 
     def _merge(self, statements: list[Statement], log: list[Rewrite]) -> list[Statement]:
         """Add up the maps that write the same places under the same guard."""
+        if len(statements) < 2:
+            return statements
         groups: dict[object, list[Statement]] = {}
         for number, statement in enumerate(statements):
             groups.setdefault(_merge_key(statement) or number, []).append(statement)

@@ -49,6 +49,8 @@ class Stored:
 
 def _within(form: Affine, index: Index) -> bool:
     """Tell whether a place lies in the range that the stored value was computed for."""
+    if form.plain == index:
+        return True
     return surely_nonnegative(form - index.low) and surely_nonnegative(index.high - 1 - form)
 
 

@@ -20,11 +20,10 @@ from derivgen.algebra.affine import (
     Lookup,
     affine,
     evaluate_affine,
-    lookups_of,
     make_index,
     map_atoms,
 )
-from derivgen.algebra.expressions import Access, Node, map_affine, tensors_read
+from derivgen.algebra.expressions import Access, Node, map_affine
 from derivgen.algebra.expressions import transform as transform_nodes
 from derivgen.algebra.network import Axis, Function, Tensor
 from derivgen.algebra.statements import Assign, Block, Scan, Statement, statements_of
@@ -137,18 +136,9 @@ def _dependent(statements: Sequence[Statement], names: Mapping[str, Any]) -> fro
     while size != len(found):
         size = len(found)
         for statement in statements:
-            if any(name in found for name in _reads(statement)):
+            if any(name in found for name in statement.reads):
                 found[statement.lhs.tensor] = None
     return frozenset(found)
-
-
-def _reads(statement: Statement) -> dict[str, None]:
-    names = dict(tensors_read(statement.body))
-    for condition in statement.guard:
-        names.update(tensors_read(condition))
-    for form in statement.lhs.indices:
-        names.update((lookup.tensor, None) for lookup in lookups_of(form))
-    return names
 
 
 def losses_at(derivation: Derivation, values: Values) -> LossAtPoints:

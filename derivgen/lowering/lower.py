@@ -19,7 +19,7 @@ from derivgen.calculus.schedule import schedule
 from derivgen.errors import EquationError
 from derivgen.lowering.draft import Draft
 from derivgen.lowering.modes import of_facts, predicting, with_next_states
-from derivgen.lowering.output import output_of, reads_of
+from derivgen.lowering.output import output_of
 from derivgen.lowering.parts import part_for
 from derivgen.lowering.program import (
     Array,
@@ -177,7 +177,7 @@ def without_dead(draft: Draft) -> Draft:
     parts = dict(draft.parts)
     parts["backward"] = _live(parts["backward"], gradients)
     output = draft.output or output_of(draft.network, parts["forward"], loss)
-    read = {name for s in parts["backward"] for name in reads_of(s)}
+    read = {name for s in parts["backward"] for name in s.reads}
     asked = [loss, output, *draft.nexts.values(), *(n for n in draft.tensors if n in read)]
     parts["forward"] = _live(parts["forward"], asked)
     if "evaluate" in parts:
@@ -196,7 +196,7 @@ def _live(statements: Iterable[Statement], asked: Iterable[str]) -> tuple[Statem
     waiting = list(needed)
     while waiting:
         for statement in writers.get(waiting.pop(), ()):
-            for name in reads_of(statement):
+            for name in statement.reads:
                 if name not in needed:
                     needed[name] = None
                     waiting.append(name)
@@ -239,7 +239,7 @@ def with_kinds(draft: Draft) -> Draft:
 def _with_empty(blocks: tuple[Block, ...], known: set[str], draft: Draft) -> tuple[Block, ...]:
     """Fill in front what is read although no statement writes it: folds of nothing."""
     own = {name for block in blocks for name in written(block)} | known
-    read = dict.fromkeys(n for nest in nests(blocks) for n in reads_of(nest.statement))
+    read = dict.fromkeys(n for nest in nests(blocks) for n in nest.statement.reads)
     seed = f"adj_{draft.network.loss}"
     fills = [
         Fill(name, 1.0 if name == seed else IDENTITY[draft.ops.get(name, "sum")])
@@ -350,7 +350,7 @@ def _used(draft: Draft, blocks: tuple[Block, ...]) -> set[str]:
     used: set[str] = set(draft.nexts.values())
     for nest in nests(blocks):
         used.add(nest.statement.lhs.tensor)
-        used.update(reads_of(nest.statement))
+        used.update(nest.statement.reads)
     used.update(block.tensor for block in blocks if isinstance(block, Fill))
     for part, _ in draft.facts.items():
         for nest in nests(draft.blocks[part]):

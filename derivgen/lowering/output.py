@@ -4,44 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from derivgen.algebra.affine import Affine, Dim, Index, lookups_of
-from derivgen.algebra.expressions import Access, IndexValue, Node, children
 from derivgen.algebra.network import Network, Role
 from derivgen.algebra.statements import Statement
-
-
-def reads_of(statement: Statement) -> dict[str, None]:
-    """Return the tensors a statement reads, guards and the left side's lookups included.
-
-    Kept beside the statement's fields once found: every pass asks.
-    """
-    kept: dict[str, dict[str, None]] = statement.__dict__
-    if "_reads" not in kept:
-        found: dict[str, None] = {}
-        for part in (statement.body, *statement.guard):
-            _collect(part, found)
-        for form in statement.lhs.indices:
-            _lookups(form, found)
-        kept["_reads"] = found
-    return kept["_reads"]
-
-
-def _collect(node: Node, found: dict[str, None]) -> None:
-    if isinstance(node, Access):
-        found[node.tensor] = None
-        for form in node.indices:
-            _lookups(form, found)
-    elif isinstance(node, IndexValue):
-        _lookups(node.form, found)
-    for part in children(node):
-        _collect(part, found)
-
-
-def _lookups(form: Affine, found: dict[str, None]) -> None:
-    for atom, _ in form.terms:
-        if not isinstance(atom, (Index, Dim)):
-            found.update((lookup.tensor, None) for lookup in lookups_of(form))
-            return
 
 
 def output_of(network: Network, forward: Sequence[Statement], loss: str) -> str:
@@ -53,7 +17,7 @@ def output_of(network: Network, forward: Sequence[Statement], loss: str) -> str:
         return network.output
     sources: dict[str, dict[str, None]] = {}
     for statement in forward:
-        sources.setdefault(statement.lhs.tensor, {}).update(reads_of(statement))
+        sources.setdefault(statement.lhs.tensor, {}).update(dict.fromkeys(statement.reads))
     on_targets = _depending(sources, {t.name for t in network.of_role(Role.TARGET)})
     on_inputs = _depending(sources, {t.name for t in network.of_role(Role.INPUT)})
     found: dict[str, None] = {}

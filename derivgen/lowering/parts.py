@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from derivgen.lowering.output import reads_of
 from derivgen.lowering.program import Block, Fill, nests
 from derivgen.lowering.recognise import written
 
@@ -18,5 +17,5 @@ def part_for(blocks: tuple[Block, ...], asked: Iterable[str]) -> tuple[Block, ..
         if any(name in needed for name in names):
             kept.append(block)
             for nest in nests((block,)):
-                needed.update(reads_of(nest.statement))
+                needed.update(nest.statement.reads)
     return tuple(reversed(kept))

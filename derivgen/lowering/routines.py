@@ -20,12 +20,9 @@ def routines_of(
     Raises: EquationError, for an unknown function: a program needs its definition.
     """
     found: dict[str, Routine] = {}
-    seen: dict[Expr, None] = {}
     for part in parts:
         for statement in part:
-            seen[statement.body] = None
-    for body in seen:
-        _add(body, functions, found)
+            _add(statement.body, functions, found)
     return tuple(found.values())
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from derivgen.algebra.affine import lookups_of
-from derivgen.algebra.expressions import Expr, Number, affine_forms, tensors_read
+from derivgen.algebra.expressions import Expr, Number, tensors_read
 from derivgen.algebra.network import Role
 from derivgen.algebra.text import text
-from derivgen.lowering.program import Block, FactCheck, Fill, Loop, Nest, Random, Routine
+from derivgen.lowering.program import Block, FactCheck, Fill, Loop, Random, Routine
 from derivgen.targets.cpp_expressions import expression, operand
 from derivgen.targets.cpp_forms import Scope
 from derivgen.targets.cpp_loops import block_lines
@@ -95,18 +94,7 @@ def _touched(blocks: tuple[Block, ...], written: dict[str, None], read: dict[str
             _touched(block.blocks, written, read)
         else:
             written[block.statement.lhs.tensor] = None
-            read.update(reads_of(block))
-
-
-def reads_of(nest: Nest) -> dict[str, None]:
-    """Return the tensors a statement reads in body, conditions and index positions."""
-    statement = nest.statement
-    found = tensors_read(statement.body)
-    for condition in statement.guard:
-        found.update(tensors_read(condition))
-    for form in affine_forms(statement.lhs):
-        found.update((lookup.tensor, None) for lookup in lookups_of(form))
-    return found
+            read.update(dict.fromkeys(block.statement.reads))
 
 
 def routine_lines(routine: Routine, scope: Scope, names: Names) -> Lines:

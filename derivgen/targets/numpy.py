@@ -12,7 +12,6 @@ from typing import Any
 from derivgen.algebra.affine import Index, affine
 from derivgen.algebra.expressions import Expr
 from derivgen.algebra.network import Role
-from derivgen.lowering.output import reads_of
 from derivgen.lowering.parts import part_for
 from derivgen.lowering.program import Block, Fill, Program, Random, Routine, Start, nests
 from derivgen.lowering.recognise import written
@@ -415,7 +414,7 @@ def _dictionary(head: str, names: list[str], body: Body) -> list[str]:
 def _reads(blocks: tuple[Block, ...]) -> dict[str, None]:
     found: dict[str, None] = {}
     for nest in nests(blocks):
-        found.update(reads_of(nest.statement))
+        found.update(dict.fromkeys(nest.statement.reads))
     return found
 
 
