@@ -6,7 +6,7 @@ leaves its array.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from derivgen.algebra.affine import Affine, Dim, FloorDiv, Index, Lookup, Mod, indices_of
 from derivgen.algebra.expressions import Access, Position
@@ -59,8 +59,7 @@ def _atom_text(atom: object, grid: Grid) -> Piece:
 # --- accesses ---
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(NamedTuple):
     """One position of an access as a slice along one index, or as a number (``axis is None``)."""
 
     text: str
@@ -190,6 +189,8 @@ def _looked_up(access: Access, slices: list[Slice | None], grid: Grid) -> Piece 
 
 def pads(access: Access, grid: Grid) -> bool:
     """Tell whether what an access reads outside its array is 0."""
+    if all(form.plain is not None for form in access.indices):
+        return False
     array = grid.scope.arrays[access.tensor]
     slices = [slice_of(form, array, axis, grid) for axis, form in enumerate(access.indices)]
     return None in slices and _windows_of(access, slices, grid) is not None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from functools import singledispatch
 
 from derivgen.algebra.expressions import (
+    MINUS_ONE,
     Access,
     Add,
     And,
@@ -60,7 +60,7 @@ COMPARISONS = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="
 
 def show(node: Node, grid: Grid) -> Piece:
     """Return an expression or condition as NumPy text over a grid."""
-    return _show(node, grid)
+    return _show.registry[type(node)](node, grid)
 
 
 @singledispatch
@@ -93,7 +93,7 @@ def _(node: Constant, grid: Grid) -> Piece:
 def _(node: IndexValue, grid: Grid) -> Piece:
     piece = form_text(node.form, grid)
     if not piece.axes:
-        return replace(piece, literal=True)
+        return piece._replace(literal=True)
     return Piece(f"{piece.at(ATOM)}.astype(dtype)", ATOM, piece.axes)
 
 
@@ -144,7 +144,7 @@ def _signed(term: Node, grid: Grid) -> tuple[bool, Piece]:
 @_show.register
 def _(node: Mul, grid: Grid) -> Piece:
     first, *rest = node.factors
-    if first == Number(Fraction(-1)):
+    if first == MINUS_ONE:
         inner = show(rest[0] if len(rest) == 1 else Mul(tuple(rest)), grid)
         return Piece(inner.negative, PRODUCT, inner.axes, inner.literal)
     pieces = grid.scope.fit([show(factor, grid) for factor in node.factors], 0)
@@ -244,7 +244,7 @@ def _compared(node: Node, grid: Grid) -> Piece:
     """Return a side of a comparison; indices are compared as the integers they are."""
     if isinstance(node, IndexValue):
         piece = form_text(node.form, grid)
-        return replace(piece, literal=not piece.axes)
+        return piece._replace(literal=not piece.axes)
     return show(node, grid)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from derivgen.algebra.affine import Index
 from derivgen.lowering.program import Array
@@ -18,8 +19,7 @@ from derivgen.targets.numpy_names import Names
 COMPARISON, BITS, SUM, PRODUCT, UNARY, POWER, ATOM = range(7)
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """Text, how tightly it binds, and the grid's indices it varies along, in grid order.
 
     ``literal``: Python numbers alone, which do not fix a precision. ``view``: may share memory
@@ -65,8 +65,7 @@ class Scope:
     local: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(NamedTuple):
     """The axes of what is printed, and its scope."""
 
     axes: tuple[Index, ...]
@@ -78,4 +77,4 @@ class Grid:
 
     def ordered(self, axes: Container[Index]) -> tuple[Index, ...]:
         """Return those of the grid's axes that occur in ``axes``."""
-        return tuple(a for a in self.axes if a in axes)
+        return tuple([a for a in self.axes if a in axes])

@@ -57,10 +57,7 @@ class Names:
 
     def fresh(self, name: str) -> str:
         """Return a new identifier that looks like ``name``."""
-        stem = re.sub(r"\W", "_", name.replace("'", "_next"), flags=re.ASCII) or "_"
-        if stem[0].isdigit():
-            stem = f"_{stem}"
-        made = stem
+        made = name if name.isascii() and name.isidentifier() else _identifier(name)
         while self._clashes(made):
             made = f"{made}_"
         self.used[made] = None
@@ -82,3 +79,8 @@ class Names:
             or name in self.used
             or (self.outer is not None and name in self.outer.used)
         )
+
+
+def _identifier(name: str) -> str:
+    stem = re.sub(r"\W", "_", name.replace("'", "_next"), flags=re.ASCII) or "_"
+    return f"_{stem}" if stem[0].isdigit() else stem

@@ -187,6 +187,9 @@ def _nest(nest: Nest, body: Body) -> None:
 
 def _comment(text: str, body: Body) -> None:
     room = WIDTH - len(INDENT) * body.depth - 2
+    if len(text) + 2 <= room:
+        body.say(f"# {text}")
+        return
     words = text.split(" ")
     line = "#"
     for word in words:

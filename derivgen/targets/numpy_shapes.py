@@ -10,7 +10,7 @@ from derivgen.targets.numpy_grid import ATOM, Grid, Piece
 
 def axes_in(node: Node, grid: Grid) -> tuple[Index, ...]:
     """Return the grid's indices that a node varies along."""
-    return grid.ordered(set(used_indices(node)))
+    return grid.ordered(used_indices(node))
 
 
 def size_text(index: Index, grid: Grid) -> str:

@@ -7,7 +7,7 @@ spread out over the whole nest: two factors make a matrix product, several an ei
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from derivgen.algebra.affine import Index
 from derivgen.algebra.expressions import (
@@ -34,8 +34,7 @@ from derivgen.targets.numpy_windows import inside, needed
 WIDE = 64  # stands for the number of samples when sizes are compared
 
 
-@dataclass(frozen=True)
-class Factor:
+class Factor(NamedTuple):
     """A factor of a summed product with the indices it varies along."""
 
     expr: Expr
@@ -212,8 +211,7 @@ def _realign(text: str, level: int, axes: tuple[Index, ...], free: tuple[Index, 
 # --- two factors ---
 
 
-@dataclass(frozen=True)
-class Roles:
+class Roles(NamedTuple):
     """The indices of two factors: in both and kept, in one and kept, in both and summed."""
 
     batch: tuple[Index, ...]
