@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from functools import lru_cache
-from math import prod
+from functools import lru_cache, reduce
 
 from derivgen.algebra.nodes import (
     Add,
@@ -39,17 +38,19 @@ def number(value: int | Fraction) -> Number:
 def add(*terms: Expr) -> Expr:
     """Return the flat sum of ``terms`` without zeros; numbers are folded where the first stood."""
     flat: list[Expr] = []
-    numbers: list[Fraction] = []
+    numbers: list[Number] = []
     place = 0
     for term in terms:
         for part in term.terms if isinstance(term, Add) else (term,):
             if isinstance(part, Number):
                 place = place if numbers else len(flat)
-                numbers.append(part.value)
+                numbers.append(part)
             else:
                 flat.append(part)
-    if numbers and (total := sum(numbers)):
-        flat.insert(place, number(total))
+    if numbers:
+        whole = reduce(lambda a, b: Number(a.value + b.value), numbers)
+        if whole.value:
+            flat.insert(place, whole)
     if not flat:
         return ZERO
     return flat[0] if len(flat) == 1 else Add(tuple(flat))
@@ -58,18 +59,21 @@ def add(*terms: Expr) -> Expr:
 def mul(*factors: Expr) -> Expr:
     """Return the flat product of ``factors`` without ones; numbers are folded to the front."""
     flat: list[Expr] = []
-    numbers: list[Fraction] = []
+    numbers: list[Number] = []
     for factor in factors:
         for part in factor.factors if isinstance(factor, Mul) else (factor,):
             if isinstance(part, Number):
-                numbers.append(part.value)
+                numbers.append(part)
             else:
                 flat.append(part)
-    total = prod(numbers)
-    if total == 0:
-        return ZERO
-    if total != 1 or not flat:
-        flat.insert(0, number(total))
+    if numbers:
+        whole = reduce(lambda a, b: Number(a.value * b.value), numbers)
+        if not whole.value:
+            return ZERO
+        if whole.value != 1:
+            flat.insert(0, whole)
+    if not flat:
+        return ONE
     return flat[0] if len(flat) == 1 else Mul(tuple(flat))
 
 
@@ -80,18 +84,21 @@ def neg(expr: Expr) -> Expr:
 
 def div(numerator: Expr, denominator: Expr) -> Expr:
     """Return ``numerator / denominator``; numbers are divided exactly."""
-    if denominator == ONE or numerator == ZERO:
+    if isinstance(numerator, Number) and not numerator.value:
         return numerator
-    if isinstance(denominator, Number) and isinstance(numerator, Number) and denominator.value:
-        return Number(numerator.value / denominator.value)
+    if isinstance(denominator, Number):
+        if denominator.value == 1:
+            return numerator
+        if isinstance(numerator, Number) and denominator.value:
+            return Number(numerator.value / denominator.value)
     return Div(numerator, denominator)
 
 
 def power(base: Expr, exponent: Expr) -> Expr:
     """Return ``base ^ exponent`` with the exponents 0 and 1 resolved."""
-    if exponent == ONE:
-        return base
-    return ONE if exponent == ZERO else Pow(base, exponent)
+    if isinstance(exponent, Number) and exponent.value in (0, 1):
+        return base if exponent.value else ONE
+    return Pow(base, exponent)
 
 
 def quotient_factors(expr: Expr) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:

@@ -20,4 +20,12 @@ def no_collection() -> Iterator[None]:
         yield
     finally:
         if running:
+            _grow_old()
             gc.enable()
+
+
+def _grow_old() -> None:
+    """Count what was made as long-lived, or the next allocation would scan all of it."""
+    if not gc.get_freeze_count():  # what somebody has frozen stays frozen
+        gc.freeze()
+        gc.unfreeze()

@@ -7,7 +7,7 @@ accesses, which `map_affine` reaches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from operator import attrgetter
+from operator import attrgetter, is_not
 from typing import Any, NamedTuple
 
 from derivgen.algebra.affine import (
@@ -115,12 +115,19 @@ def _rebuilt(expr: Any, parts: tuple[Any, ...]) -> Any:
             return expr
 
 
+def map_parts(expr: N, change: Callable[[Any], Any]) -> N:
+    """Return ``expr`` with each direct part changed; ``expr`` itself if none comes out another."""
+    parts = children(expr)
+    new = tuple([change(part) for part in parts])
+    return rebuild(expr, new) if any(map(is_not, new, parts)) else expr
+
+
 def transform(expr: N, visit: Callable[[Any], Any]) -> N:
     """Rebuild ``expr`` bottom-up, each node passed through ``visit``."""
     parts = children(expr)
     if parts:
-        new = tuple(transform(part, visit) for part in parts)
-        if any(a is not b for a, b in zip(new, parts, strict=False)):
+        new = tuple([transform(part, visit) for part in parts])
+        if any(map(is_not, new, parts)):
             rebuilt: N = rebuild(expr, new)
             if any(rebuilt is part for part in new):  # x + 0 became x, which has been visited
                 return rebuilt
@@ -134,9 +141,7 @@ def replace_nodes(expr: N, mapping: Mapping[Any, Any]) -> N:
     if expr in mapping:
         found: N = mapping[expr]
         return found
-    parts = children(expr)
-    new = tuple(replace_nodes(part, mapping) for part in parts)
-    return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts, strict=False)) else expr
+    return map_parts(expr, lambda part: replace_nodes(part, mapping))
 
 
 def walk(expr: Node) -> tuple[Node, ...]:
@@ -164,13 +169,17 @@ def accesses(expr: Node) -> list[Access]:
     return list(seen(expr).accesses)
 
 
+FOLDS = (Reduce, Along, Derivative)
+
+
 class Seen(NamedTuple):
     """What stands in an expression, each once, in order of first occurrence.
 
-    ``tensors`` are those read, by accesses and lookups. ``explicit`` names what the normal form
-    forbids: a fold, or a value outside a range.
+    ``tensors`` are those read, by accesses and lookups; ``kinds`` the types of the nodes.
+    ``explicit`` names what the normal form forbids: a fold, or a value outside a range.
     """
 
+    kinds: frozenset[type]
     accesses: tuple[Access, ...]
     lookups: tuple[Lookup, ...]
     tensors: tuple[str, ...]
@@ -192,15 +201,9 @@ def _seen(expr: Node) -> Seen:
     lookups: dict[Lookup, None] = {}
     tensors: dict[str, None] = {}
     indices: dict[Index, None] = {}
-    explicit = ""
     for part in walk(expr):
         if isinstance(part, Access):
-            accesses[part] = None
-            tensors[part.tensor] = None
-            if part.outside is not None:
-                explicit = explicit or "an access with an outside value"
-        elif isinstance(part, (Reduce, Along, Derivative)):
-            explicit = explicit or f"{type(part).__name__} inside a body"
+            accesses[part] = tensors[part.tensor] = None
         for form in _own_forms(part):
             if form.plain is not None:
                 indices[form.plain] = None
@@ -208,7 +211,17 @@ def _seen(expr: Node) -> Seen:
                 indices.update((index, None) for index in indices_of(form))
                 for lookup in lookups_of(form):
                     lookups[lookup] = tensors[lookup.tensor] = None
-    return Seen(tuple(accesses), tuple(lookups), tuple(tensors), tuple(indices), explicit)
+    kinds = frozenset(map(type, walk(expr)))
+    explicit = [f"{kind.__name__} inside a body" for kind in FOLDS if kind in kinds]
+    explicit += ["an access with an outside value" for part in accesses if part.outside is not None]
+    return Seen(
+        kinds,
+        tuple(accesses),
+        tuple(lookups),
+        tuple(tensors),
+        tuple(indices),
+        explicit[0] if explicit else "",
+    )
 
 
 def affine_forms(expr: Node) -> Iterator[Affine]:
@@ -264,8 +277,8 @@ def map_leaves(expr: N, change: Callable[[Any], Any]) -> N:
     if isinstance(expr, Access) or not parts:
         made: N = change(expr)
         return made
-    new = tuple(map_leaves(part, change) for part in parts)
-    if all(a is b for a, b in zip(new, parts)):
+    new = tuple([map_leaves(part, change) for part in parts])
+    if not any(map(is_not, new, parts)):
         return expr
     if any(isinstance(part, Number) and part is not old for part, old in zip(new, parts)):
         return rebuild(expr, new)

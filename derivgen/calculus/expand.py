@@ -26,12 +26,12 @@ from derivgen.algebra.expressions import (
     Number,
     Reduce,
     Where,
-    children,
     div,
     index_value,
+    map_parts,
     mul,
-    rebuild,
     replace_nodes,
+    seen,
     substitute,
     transform,
     walk,
@@ -43,6 +43,8 @@ from derivgen.errors import EquationError
 
 def expand(expr: Expr, network: Network, names: Names, free: Iterable[Index]) -> Expr:
     """Return ``expr`` without functions along indices, means and outside values."""
+    if not seen(expr).explicit:
+        return expr
     expr = _along(expr, network, names)
     expr = transform(expr, lambda part: _plain(part, network))
     return rename_bound(expr, {index.name for index in free}, names)
@@ -55,16 +57,11 @@ def rename_bound(expr: Expr, taken: set[str], names: Names) -> Expr:
         if fresh:
             expr = substitute(expr, {old: affine(new) for old, new in fresh.items()})
         taken = taken | {i.name for i in expr.bound}
-    parts = children(expr)
-    new = tuple(rename_bound(part, taken, names) for part in parts)
-    return rebuild(expr, new) if any(a is not b for a, b in zip(new, parts, strict=False)) else expr
+    return map_parts(expr, lambda part: rename_bound(part, taken, names))
 
 
 def _along(expr: Expr, network: Network, names: Names) -> Expr:
-    parts = children(expr)
-    new = tuple(_along(part, network, names) for part in parts)
-    if any(a is not b for a, b in zip(new, parts, strict=False)):
-        expr = rebuild(expr, new)
+    expr = map_parts(expr, lambda part: _along(part, network, names))
     if isinstance(expr, Along):
         function = network.functions.get(expr.name)
         if function is None or function.body is None:

@@ -14,6 +14,7 @@ from derivgen.algebra.expressions import (
     Expr,
     Node,
     replace_nodes,
+    seen,
     transform,
     walk,
 )
@@ -73,7 +74,8 @@ class Lemmas:
 
 
 def _has_slope(expr: Node) -> bool:
-    return any(isinstance(part, Call) and any(part.order) for part in walk(expr))
+    calls = (part for part in walk(expr) if isinstance(part, Call))
+    return Call in seen(expr).kinds and any(any(call.order) for call in calls)
 
 
 def lemma(function: Function, functions: Mapping[str, Function]) -> Lemma:

@@ -38,6 +38,7 @@ from derivgen.algebra.expressions import (
     conjunction,
     index_value,
     is_guard,
+    map_parts,
     mul,
     negation,
     rebuild,
@@ -256,15 +257,9 @@ class _Builder:
             case Iverson(condition):
                 return Iverson(self._condition(condition, scope))
             case _:
-                parts = children(expr)
-                if isinstance(expr, Access) or not parts:
+                if isinstance(expr, Access):
                     return expr
-                new = tuple(self.scalar(part, scope) for part in parts)
-                return (
-                    rebuild(expr, new)
-                    if any(a is not b for a, b in zip(new, parts, strict=False))
-                    else expr
-                )
+                return map_parts(expr, lambda part: self.scalar(part, scope))
 
     def _condition(self, condition: Condition, scope: Scope) -> Condition:
         if isinstance(condition, Compare):

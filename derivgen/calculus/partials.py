@@ -33,15 +33,19 @@ from derivgen.algebra.expressions import (
     add,
     children,
     div,
+    map_leaves,
+    map_parts,
     mul,
     number,
     rebuild,
-    replace_nodes,
+    seen,
     transform,
     walk,
     where,
 )
 from derivgen.calculus.bridge import FLAT, TO_SYMPY, Symbols, from_sympy, tidy, to_sympy
+
+CONDITIONAL = frozenset((Where, Iverson))
 
 
 def partials(body: Expr) -> list[tuple[Access, Expr]]:
@@ -51,7 +55,7 @@ def partials(body: Expr) -> list[tuple[Access, Expr]]:
     for placeholder, slope in _shape_partials(shape):
         access = leaves[placeholder]
         if isinstance(access, Access):
-            found.append((access, replace_nodes(slope, leaves)))
+            found.append((access, map_leaves(slope, lambda leaf: leaves.get(leaf, leaf))))
     return found
 
 
@@ -128,9 +132,10 @@ def conditions_on_top(expr: Expr) -> Expr:
 
 
 def _first_condition(body: Expr) -> Condition | None:
-    for part in walk(body):
-        if isinstance(part, (Where, Iverson)):
-            return part.condition
+    if not CONDITIONAL.isdisjoint(seen(body).kinds):
+        for part in walk(body):
+            if isinstance(part, (Where, Iverson)):
+                return part.condition
     return None
 
 
@@ -139,9 +144,7 @@ def _assume(body: Any, condition: Condition, holds: bool) -> Any:
         return _assume(body.yes if holds else body.no, condition, holds)
     if isinstance(body, Iverson) and body.condition == condition:
         return ONE if holds else ZERO
-    parts = children(body)
-    new = tuple(_assume(part, condition, holds) for part in parts)
-    return rebuild(body, new) if any(a is not b for a, b in zip(new, parts, strict=False)) else body
+    return map_parts(body, lambda part: _assume(part, condition, holds))
 
 
 def _smooth(body: Expr, access: Access) -> Expr:

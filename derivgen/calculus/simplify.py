@@ -39,6 +39,7 @@ from derivgen.algebra.expressions import (
     mul,
     quotient_factors,
     replace_nodes,
+    seen,
     substitute,
     tensors_read,
     transform,
@@ -108,13 +109,17 @@ class _Work:
             self.maps[step.adjoint] = merged[0]
         elif len(merged) == 1 and plain_lhs(merged[0].lhs) is None:
             self.scatters[step.adjoint] = merged[0]
-        yield replace(step, rewrites=tuple(log), result=tuple(merged))
+        made = tuple(merged)
+        unchanged = not log and made == step.result
+        yield step if unchanged else replace(step, rewrites=tuple(log), result=made)
 
     def _own_letters(self, statement: Statement) -> Statement:
         """Write a plain left side with the letters the tensor was declared with."""
         indices = plain_lhs(statement.lhs)
         letters = self.forward.tensors[statement.lhs.tensor].axis_names
         if indices is None or len(letters) != len(indices):
+            return statement
+        if all(index.name == letter for index, letter in zip(indices, letters)):
             return statement
         taken = {index.name for index in statement.indices}
         renamed = {
@@ -141,7 +146,7 @@ class _Work:
         if indices is None or statement.bound or statement.guard or statement.op != "sum":
             return False
         axes = self.forward.tensors[statement.lhs.tensor].axes
-        return all(Axis(i.low, i.high) == axis for i, axis in zip(indices, axes, strict=False))
+        return all(i.low == axis.low and i.high == axis.high for i, axis in zip(indices, axes))
 
     # --- rules on one statement ---
 
@@ -170,7 +175,7 @@ class _Work:
     def _values(self, body: Expr, guard: tuple[Condition, ...]) -> tuple[Expr, tuple[str, ...]]:
         """Read stored forward values instead of computing them again."""
         uses: dict[str, None] = {}
-        if not any(isinstance(part, Call) for part in walk(body)):
+        if Call not in seen(body).kinds:
             return body, ()
 
         def visit(part: Node) -> Node:
@@ -197,18 +202,18 @@ class _Work:
                 if value is None or stored.exact:
                     continue
                 tried = tidied(replace_nodes(body, {part: value}))
-                if weight(tried) <= weight(body) and part not in set(walk(tried)):
+                if weight(tried) <= weight(body) and part not in walk(tried):
                     uses[stored.tensor] = None
                     return self._exponentials(tried, guard, uses)
         return body, tuple(uses)
 
     def _inline(self, statement: Statement, log: list[Rewrite]) -> Statement:
         """Put earlier adjoints that are maps into the body, where that pays."""
-        for part in [p for p in walk(statement.body) if isinstance(p, Access)]:
+        for part in seen(statement.body).accesses:
             known = self.maps.get(part.tensor)
             if known is None or not self._promising(known, statement, part):
                 continue
-            if part not in set(walk(statement.body)):
+            if part not in seen(statement.body).accesses:
                 continue
             value = _at_place(known, part)
             put = tidied(times_into(statement.body, part, value))
@@ -231,7 +236,7 @@ class _Work:
         ``sum over I of adj_A[I]*r(I)`` with the one statement ``for J: adj_A[k(J)] += b(J)`` is
         ``sum over J of b(J)*r(k(J))``, which is taken if the two cancel.
         """
-        for part in [p for p in walk(statement.body) if isinstance(p, Access)]:
+        for part in seen(statement.body).accesses:
             known = self.scatters.get(part.tensor)
             made = None if known is None else _composed(statement, known, part)
             if made is not None and weight(made.body) <= weight(statement.body):

@@ -12,12 +12,12 @@ from derivgen.algebra.expressions import (
     Node,
     Reduce,
     affine_forms,
-    free_indices,
     mul,
     quotient,
     quotient_factors,
     substitute,
     transform,
+    used_indices,
     walk,
 )
 from derivgen.algebra.statements import Statement
@@ -62,10 +62,9 @@ def _bare(expr: Node) -> Node:
 def separated(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, Expr]:
     """Return the factors of a product without and with the bound indices."""
     above, below = quotient_factors(body)
-    inside = set(bound)
 
     def free(part: Expr) -> bool:
-        return not inside & set(free_indices(part))
+        return not any(index in bound for index in used_indices(part))
 
     outer = [f for f in above if free(f)], [f for f in below if free(f)]
     inner = [f for f in above if not free(f)], [f for f in below if not free(f)]

@@ -29,7 +29,6 @@ from derivgen.lowering.program import (
     Parameter,
     Program,
     Random,
-    Start,
     Update,
     nests,
 )
@@ -37,7 +36,7 @@ from derivgen.lowering.recognise import IDENTITY, recognised, written
 from derivgen.lowering.routines import routines_of
 from derivgen.lowering.sizes import Sizes, fixed
 from derivgen.lowering.stable import made_stable
-from derivgen.lowering.start import declared, start_of
+from derivgen.lowering.start import Starts, declared
 from derivgen.version import VERSION
 
 GIVEN = (Role.INPUT, Role.TARGET, Role.PARAM, Role.CONST, Role.RANDOM, Role.STATE)
@@ -270,6 +269,7 @@ def assembled(draft: Draft, dtype: str) -> Program:
     evaluate = draft.blocks.get("evaluate", forward)
     backward = _with_missing(draft.blocks["backward"], draft)
     used = _used(draft, (*forward, *evaluate, *backward))
+    starts = Starts(numbers, network.initialisers)
     inputs = tuple(t.name for t in network.of_role(Role.INPUT))
     targets = tuple(t.name for t in network.of_role(Role.TARGET))
     given = {name: network.tensors[name].values for name in (*inputs, *targets)}
@@ -281,17 +281,17 @@ def assembled(draft: Draft, dtype: str) -> Program:
         samples=draft.samples,
         dtype=dtype,
         arrays={n: a for n, a in draft.arrays.items() if n in used or a.role in GIVEN},
-        parameters=_parameters(draft),
+        parameters=_parameters(draft, starts),
         inputs=inputs,
         targets=targets,
-        constants=_starts(network, Role.CONST, numbers),
+        constants={t.name: starts.of(t) for t in network.of_role(Role.CONST)},
         examples={name: declared(v) for name, v in given.items() if v is not None},
         randoms=tuple(
             Random(t.name, n, t.distribution)
             for n, t in enumerate(network.of_role(Role.RANDOM))
             if t.distribution is not None
         ),
-        states=_starts(network, Role.STATE, numbers),
+        states={t.name: starts.of(t) for t in network.of_role(Role.STATE)},
         updates=tuple(Update(state, name) for state, name in draft.nexts.items()),
         output=output,
         loss=loss,
@@ -322,21 +322,12 @@ def sorted_sizes(numbers: Mapping[Dim, int]) -> list[tuple[Dim, int]]:
     return sorted(numbers.items(), key=lambda item: item[0].name)
 
 
-def _parameters(draft: Draft) -> tuple[Parameter, ...]:
+def _parameters(draft: Draft, starts: Starts) -> tuple[Parameter, ...]:
     gradients = draft.derivation.gradients
     return tuple(
-        Parameter(
-            t.name,
-            1000 + n,
-            start_of(t, draft.numbers, draft.network.initialisers),
-            gradients.get(t.name, ""),
-        )
+        Parameter(t.name, 1000 + n, starts.of(t), gradients.get(t.name, ""))
         for n, t in enumerate(draft.network.parameters)
     )
-
-
-def _starts(network: Network, role: Role, numbers: Mapping[Dim, int]) -> dict[str, Start]:
-    return {t.name: start_of(t, numbers, network.initialisers) for t in network.of_role(role)}
 
 
 def _with_missing(backward: tuple[Block, ...], draft: Draft) -> tuple[Block, ...]:

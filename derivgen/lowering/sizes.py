@@ -32,9 +32,8 @@ from derivgen.algebra.expressions import (
     Node,
     Number,
     Position,
-    children,
     index_value,
-    rebuild,
+    map_parts,
 )
 from derivgen.algebra.statements import Statement
 
@@ -102,9 +101,7 @@ class Sizes:
                 return node if known is form else index_value(known)
             case Position(indices):
                 return self._position(tuple(self.index(i) for i in indices))
-        parts = children(node)
-        new = tuple(self._node(part) for part in parts)
-        return rebuild(node, new) if any(a is not b for a, b in zip(new, parts)) else node
+        return map_parts(node, self._node)
 
     def _position(self, indices: tuple[Index, ...]) -> Expr:
         """Return a position as an index expression, so that ranges may shrink afterwards."""

@@ -15,33 +15,45 @@ from derivgen.values.draw import scalar
 Rules = Mapping[str, InitialiserRule]
 
 
-def start_of(tensor: Tensor, numbers: Mapping[Dim, int], rules: Rules) -> Start:
-    """Return how a parameter, state or constant starts.
+class Starts:
+    """How tensors start; a rule over the same fans is worked out once."""
 
-    Raises: EquationError, for an initialiser of an unknown name or number of settings.
-    """
-    if tensor.values is not None:
-        return declared(tensor.values)
-    rule = tensor.initialiser
-    if rule is None:
-        bound = 1 / math.sqrt(_product(tensor.fan_in, numbers))
-        return Start("uniform", (-bound, bound), "1/sqrt(fan_in)")
-    if rule.name in ("uniform", "normal", "constant"):
-        return Start(rule.name, tuple(map(float, rule.settings)), _text(rule))
-    row = rules.get(rule.name)
-    if row is None or len(rule.settings) > len(row.settings):
-        raise _unknown(tensor, rule, rules)
-    fans = {
-        "fan_in": float(_product(tensor.fan_in, numbers)),
-        "fan_out": float(_product(tensor.fan_out, numbers)),
-    }
-    given = dict(zip((name for name, _ in row.settings), rule.settings))
-    settings = {name: float(given.get(name, default)) for name, default in row.settings}
-    values = {**fans, **settings}
-    arguments = [scalar(a, numbers, values) for a in row.distribution.arguments]
-    factor = row.distribution.scale
-    scale = 1.0 if factor is None else scalar(factor, numbers, values)
-    return Start(row.distribution.name, tuple(a * scale for a in arguments), _text(rule))
+    def __init__(self, numbers: Mapping[Dim, int], rules: Rules) -> None:
+        self.numbers = numbers
+        self.rules = rules
+        self.known: dict[object, Start] = {}
+
+    def of(self, tensor: Tensor) -> Start:
+        """Return how a parameter, state or constant starts.
+
+        Raises: EquationError, for an initialiser of an unknown name or number of settings.
+        """
+        if tensor.values is not None:
+            return declared(tensor.values)
+        rule = tensor.initialiser
+        key = (rule and (rule.name, rule.settings), tensor.fan_in, tensor.fan_out)
+        if key not in self.known:
+            self.known[key] = self._drawn(tensor, rule)
+        return self.known[key]
+
+    def _drawn(self, tensor: Tensor, rule: Initialiser | None) -> Start:
+        fan_in = _product(tensor.fan_in, self.numbers)
+        if rule is None:
+            bound = 1 / math.sqrt(fan_in)
+            return Start("uniform", (-bound, bound), "1/sqrt(fan_in)")
+        if rule.name in ("uniform", "normal", "constant"):
+            return Start(rule.name, tuple(map(float, rule.settings)), _text(rule))
+        row = self.rules.get(rule.name)
+        if row is None or len(rule.settings) > len(row.settings):
+            raise _unknown(tensor, rule, self.rules)
+        fan_out = _product(tensor.fan_out, self.numbers)
+        given = dict(zip((name for name, _ in row.settings), rule.settings))
+        settings = {name: float(given.get(name, default)) for name, default in row.settings}
+        values = {"fan_in": float(fan_in), "fan_out": float(fan_out), **settings}
+        law = row.distribution
+        arguments = [scalar(a, self.numbers, values) for a in law.arguments]
+        scale = 1.0 if law.scale is None else scalar(law.scale, self.numbers, values)
+        return Start(law.name, tuple(a * scale for a in arguments), _text(rule))
 
 
 def declared(values: Nested) -> Start:
