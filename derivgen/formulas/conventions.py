@@ -7,6 +7,7 @@ Invariant: a name that the network declares keeps its meaning.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -67,6 +68,20 @@ def layering(network: Network) -> Layering | None:
         found.append(layer)
         fed = layer.activation
     return Layering(inputs[0].name, tuple(found)) if found else None
+
+
+def stands_in_rows(network: Network) -> bool:
+    """Tell whether every layer's weights are stored as (in, out), as in ``x W + b``."""
+    found = layering(network)
+    fed = found.source if found else ""
+    for layer in found.layers if found else ():
+        ends = [network.tensors[name].axes for name in (fed, layer.preactivation)]
+        if any(len(axes) != 1 for axes in ends):
+            return False
+        if network.tensors[layer.weight].axes != (*ends[0], *ends[1]):
+            return False
+        fed = layer.activation
+    return found is not None
 
 
 def _next_layer(fed: str, network: Network, defined: Mapping[str, list[Equation]]) -> Layer | None:
@@ -162,11 +177,13 @@ def layered_families(network: Network) -> dict[str, dict[int, str]]:
     found = layering(network)
     if found is None:
         return {}
-    layers = dict(enumerate(found.layers, 1))
-    weights = {n: layer.weight for n, layer in layers.items()}
-    biases = {n: layer.bias for n, layer in layers.items() if layer.bias}
-    before = {n: layer.preactivation for n, layer in layers.items()}
-    after = {0: found.source, **{n: layer.activation for n, layer in layers.items()}}
+    first = first_numbers(found)
+    weights = dict(enumerate((layer.weight for layer in found.layers), first["weight"]))
+    biases = dict(enumerate((layer.bias for layer in found.layers), first["weight"]))
+    biases = {n: bias for n, bias in biases.items() if bias}
+    before = dict(enumerate((layer.preactivation for layer in found.layers), first["value"]))
+    after = dict(enumerate((layer.activation for layer in found.layers), first["value"]))
+    after = {first["value"] - 1: found.source, **after}
     families: dict[str, dict[int, str]] = {}
     for stems, members in (
         (WEIGHTS, weights),
@@ -179,12 +196,36 @@ def layered_families(network: Network) -> dict[str, dict[int, str]]:
     return families
 
 
+def first_numbers(found: Layering) -> dict[str, int]:
+    """Return the numbers of the first layer's weights and of its values, as the names say.
+
+    W1 may lead to z1, or to z2 where the input counts as layer 1; without numbers all count from 1.
+    """
+    own = {
+        "weight": _first([layer.weight for layer in found.layers]),
+        "value": _first([layer.preactivation for layer in found.layers])
+        or _first([layer.activation for layer in found.layers[:-1]]),
+    }
+    known = own["value"] or own["weight"] or 1
+    return {"weight": own["weight"] or known, "value": known}
+
+
+def _first(names: list[str]) -> int | None:
+    """Return the number that the first of consecutively numbered names ends in."""
+    numbers = [re.search(r"\d+$", name) for name in names]
+    found = [int(number[0]) for number in numbers if number]
+    consecutive = found == list(range(found[0], found[0] + len(names))) if found else False
+    return found[0] if consecutive else None
+
+
 def table_rows(network: Network) -> Iterator[str]:
     """Yield the layered names in the format of a surface table, for whoever asks what was read."""
     found = layering(network)
-    for number, layer in enumerate(found.layers, 1) if found else ():
+    first = first_numbers(found) if found else {}
+    for place, layer in enumerate(found.layers) if found else ():
+        number, value = first["weight"] + place, first["value"] + place
         yield f"W^{{({number})}} -> {layer.weight}"
         if layer.bias:
             yield f"b^{{({number})}} -> {layer.bias}"
-        yield f"z^{{({number})}} -> {layer.preactivation}"
-        yield f"a^{{({number})}} -> {layer.activation}"
+        yield f"z^{{({value})}} -> {layer.preactivation}"
+        yield f"a^{{({value})}} -> {layer.activation}"

@@ -168,6 +168,10 @@ FUNCTION_WORDS = frozenset(
         "Softmax",
         "Sigmoid",
         "LayerNorm",
+        "CE",
+        "BCE",
+        "MSE",
+        "NLL",
     ]
 )
 WORD = 3  # so many adjacent letters are one word, unless each of them is a declared symbol

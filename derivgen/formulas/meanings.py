@@ -12,6 +12,7 @@ from derivgen.formulas.names import delta_candidates, free_number, index_number,
 from derivgen.formulas.reader import Reader, replace_span, script_term, shown
 from derivgen.formulas.rows import table_candidates
 from derivgen.formulas.scripts import (
+    Atom,
     atoms,
     index_expression,
     plain_text,
@@ -43,7 +44,8 @@ def name(node: Name, reader: Reader) -> Term:
     if best is not None:
         for name, key in best.binds:
             reader.letters.bind(name, key, node.span)
-        return _of_batch(best.term, node, reader.symbols)
+        capital = _capital(node, best.term)
+        return of_batch(best.term, reader.symbols) if capital else best.term
     if not node.sub and (found := function_name(node, reader)):
         return Term("function", (), (found, node.primes), node.span)
     raise FormulaError(
@@ -51,22 +53,26 @@ def name(node: Name, reader: Reader) -> Term:
     )
 
 
-def _of_batch(term: Term, node: Name, symbols: Symbols) -> Term:
-    """Mark ``Z`` for all samples of z: a capital where the network has a small letter."""
-    if not (len(node.base) == 1 and node.base.isupper()) or symbols.network is None:
-        return term
+def of_batch(term: Term, symbols: Symbols) -> Term:
+    """Mark a vector or number of data for all samples, unless the network declares its batch."""
     if term.op == "transpose":
-        return term.with_args((_of_batch(term.args[0], node, symbols),))
+        return term.with_args((of_batch(term.args[0], symbols),))
     ref = term.data
-    if term.op != "element" or symbols.network.batch or ref.tensor == symbols.loss:
+    if term.op != "element" or symbols.network is None or symbols.network.batch:
         return term
-    whole = ref.sample is None and all(slot is None for slot in ref.slots)
     tensor = symbols.tensors[any_member(ref.tensor, symbols)]
-    small = tensor.name in symbols.data_dependent and ref.tensor[0].islower()
-    whole = whole and len(tensor.axes) < 2
-    return (
-        Term(term.op, term.args, replace(ref, batch=True), term.span) if whole and small else term
-    )
+    whole = ref.sample is None and all(slot is None for slot in ref.slots) and len(tensor.axes) < 2
+    if not whole or tensor.name not in symbols.data_dependent or ref.tensor == symbols.loss:
+        return term
+    return Term(term.op, term.args, replace(ref, batch=True), term.span)
+
+
+def _capital(node: Name, term: Term) -> bool:
+    """Tell whether ``Z`` stands for all samples of z: the network has a small letter."""
+    inner = term.args[0] if term.op == "transpose" else term
+    if not (len(node.base) == 1 and node.base.isupper()) or inner.op != "element":
+        return False
+    return bool(inner.data.tensor[0].islower())
 
 
 def _scalar(node: Name, reader: Reader) -> Term:
@@ -194,19 +200,39 @@ def _raised(inner: Candidate, node: Name, reader: Reader) -> Candidate | None:
 
 
 def alias_key(node: Name) -> str:
-    """Return the text by which a defined symbol is found again: the base and accent."""
-    return node.base
+    """Return the text by which a defined symbol is found again: base and accent, and its numbers.
+
+    ``\\delta_1`` and ``\\delta_2`` are two symbols; ``\\delta_k`` is one for all k.
+    """
+    return node.base + "".join(f"#{atom.text}" for atom in _numerals(node))
+
+
+def alias_letters(node: Name) -> tuple[str, ...] | None:
+    """Return the letters that a symbol is defined for, or nothing where it has other scripts."""
+    given = (*atoms(node.sub), *atoms(node.sup))
+    numerals = _numerals(node)
+    letters = [atom for atom in given if atom not in numerals]
+    if any(a.at is None or len(a.at.letters) != 1 or a.at.constant for a in letters):
+        return None
+    return tuple(a.at.letters[0][0] for a in letters if a.at is not None)
+
+
+def _numerals(node: Name) -> list[Atom]:
+    given = (*atoms(node.sub), *atoms(node.sup))
+    return [a for a in given if a.at is not None and not a.at.letters and not a.at.parts]
 
 
 def _alias(node: Name, reader: Reader) -> Candidate | None:
-    entry = reader.symbols.aliases.get(alias_key(node))
-    if entry is None:
+    aliases = reader.symbols.aliases
+    given = (*atoms(node.sub), *atoms(node.sup))
+    entry = aliases.get(alias_key(node)) if _numerals(node) else None
+    if entry is not None:
+        given = tuple(a for a in given if a not in _numerals(node))
+    names, term = entry or aliases.get(node.base) or ((), None)
+    slots = [a.at for a in given]
+    if term is None or len(slots) != len(names) or any(at is None for at in slots):
         return None
-    names, term = entry
-    given = [a.at for a in (*atoms(node.sub), *atoms(node.sup))]
-    if len(given) != len(names) or any(at is None for at in given):
-        return None
-    mapping = {name: at for name, at in zip(names, given) if at is not None}
+    mapping = {name: at for name, at in zip(names, slots) if at is not None}
     new = map_ats(term, lambda at: _substituted(at, mapping))
     return Candidate(30, replace_span(new, node.span), _binds(new, reader))
 

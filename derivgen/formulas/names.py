@@ -132,7 +132,9 @@ def _fits(
     rank = len(symbols.tensors[real].axes)
     for sample, left in _sample_choices(real, rank, sub, sup, symbols):
         own = any(atom.grouped and atom.at == sample for atom in sup)
-        if sample is not None and not own and any(n in letters.declared for n, _ in sample.letters):
+        taken = sample is not None and any(n in letters.declared for n, _ in sample.letters)
+        scalar = rank == 0 and not sub and len(sup) == 1 and sup[0].bracketed
+        if taken and not own and not scalar:
             continue  # the letter runs over something else here
         for order, bonus in _orders(left[0], left[1]):
             for slots, partial in _placements(order, rank):
@@ -374,7 +376,7 @@ def free_number(name: Name, symbols: Symbols) -> Term | None:
         return Term("free", (), text, name.span)
     if text in BATCH_SIZES:
         return Term("size", (), text, name.span)
-    return Term("constant", (), "pi", name.span) if text == "pi" else None
+    return Term("constant", (), "pi", name.span) if text == name.base == "pi" else None
 
 
 def index_number(name: Name, letters: Letters) -> Term | None:

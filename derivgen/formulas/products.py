@@ -8,7 +8,7 @@ from typing import Any
 from derivgen.formulas import tree
 from derivgen.formulas.conventions import layer_function
 from derivgen.formulas.folds import scripts_on
-from derivgen.formulas.meanings import name
+from derivgen.formulas.meanings import name, of_batch
 from derivgen.formulas.positions import position
 from derivgen.formulas.reader import Reader, bare, leading, replace_span, script_term
 from derivgen.formulas.rows import table_candidates
@@ -129,15 +129,26 @@ def _named_factor(
     following = factors[place + 1] if place + 1 < len(factors) else None
     adjacent = following is not None and operators[place] == ""
     if adjacent and (output := _hypothesis(node, following)) is not None:
-        return name(output, reader), 2
+        return _output(output, reader), 2
     if node.base == "nabla":
-        return _nabla(node, following if adjacent else None, reader)
+        term, taken = _nabla(node, following if adjacent else None, reader)
+        return term, taken + _arguments_after(factors, operators, place + taken, reader)
     if adjacent and _is_step_prefix(node, following, reader):
         assert isinstance(following, Name), "a step prefix stands before a name"
         return _step(node, following, factors, operators, place, reader)
     if adjacent and following is not None and _is_call(node, following, reader):
         return _call(node, following, factors, operators, place, reader)
     return name(node, reader), 1
+
+
+def _arguments_after(factors: list[Tree], operators: list[str], place: int, reader: Reader) -> int:
+    r"""Return 1 where the loss has its arguments behind it: ``\nabla_W J(W, b; x, y)``."""
+    if not 0 < place < len(factors) or operators[place - 1] != "":
+        return 0
+    loss, group = factors[place - 1], factors[place]
+    if not isinstance(loss, Name) or not _is_loss(loss, reader):
+        return 0
+    return int(isinstance(group, tree.Group) and group.bracket == "(" and _only_names(group))
 
 
 def _hypothesis(node: Name, following: Tree | None) -> Name | None:
@@ -149,7 +160,15 @@ def _hypothesis(node: Name, following: Tree | None) -> Name | None:
     given = following.items[0]
     if not isinstance(given, Name) or given.base not in ("x", "X") or given.sub:
         return None
-    return Name("yhat", (), given.sup, 0, (node.span[0], following.span[1]))
+    output = "Yhat" if given.base == "X" else "yhat"
+    return Name(output, (), given.sup, 0, (node.span[0], following.span[1]))
+
+
+def _output(node: Name, reader: Reader) -> Term:
+    """Read the output, for all samples where all inputs are given: ``h_\\theta(X)``."""
+    if node.base != "Yhat" or node.sup:
+        return name(replace(node, base="yhat"), reader)
+    return of_batch(name(replace(node, base="yhat"), reader), reader.symbols)
 
 
 def _is_step_prefix(node: Name, following: Tree | None, reader: Reader) -> bool:
@@ -244,7 +263,7 @@ def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
     group = following
     if not isinstance(group, tree.Group) or group.bracket != "(":
         return False
-    return _is_loss(node, reader) and (len(group.items) > 1 or _only_names(group, reader))
+    return _is_loss(node, reader) and (len(group.items) > 1 or _only_names(group))
 
 
 def _is_tabled(node: Name, reader: Reader) -> bool:
@@ -257,11 +276,13 @@ def _is_loss(node: Name, reader: Reader) -> bool:
     return node.base in LOSS_NAMES or node.base == reader.symbols.loss
 
 
-def _only_names(group: tree.Group, reader: Reader) -> bool:
-    return all(
-        isinstance(item, Name) and (item.base in ("theta", "w", "W", "omega", "Theta", "b"))
-        for item in group.items
-    )
+def _only_names(group: tree.Group) -> bool:
+    """Tell whether a bracket holds what a loss depends on: parameters and samples."""
+    return all(isinstance(item, Name) and item.base in _ARGUMENTS for item in group.items)
+
+
+_ARGUMENTS = ("theta", "w", "W", "omega", "Theta", "b", "x", "y", "t", "beta", "X", "Y", "yhat",
+              "a", "z", "o", "phat", "p")  # fmt: skip
 
 
 def _call(
@@ -296,7 +317,7 @@ def _call_argument(
         return following.inner, 1, finish
     if isinstance(following, Name) and place + 1 < len(factors) and operators[place] == "":
         after = factors[place + 1]
-        if _is_call(following, after, reader):
+        if _is_call(following, after, reader) or _hypothesis(following, after) is not None:
             span = (following.span[0], after.span[1])
             return tree.Product((following, after), ("",), span), 2, None
     return following, 1, None

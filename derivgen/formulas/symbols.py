@@ -15,12 +15,12 @@ from typing import Any
 from derivgen.algebra.affine import indices_of
 from derivgen.algebra.expressions import Access, Along, Call, tensors_read, walk
 from derivgen.algebra.network import Network, Role, Tensor
-from derivgen.formulas.conventions import layered_families, layering
+from derivgen.formulas.conventions import layered_families, layering, stands_in_rows
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.terms import Term
 
 LOSS_NAMES = ("E", "J", "L", "C", "ell", "Loss", "loss", "cost", "Cost", "Err", "error", "Q", "R",
-              "l", "Error", "err", "LOSS")  # fmt: skip
+              "l", "Error", "err", "LOSS", "CE", "BCE", "MSE", "NLL")  # fmt: skip
 LOSS_WORDS = ("total", "tot", "all", "sum", "theta", "data")
 STEP_SIZES = ("eta", "alpha", "lr", "gamma", "epsilon", "mu", "lambda", "rho")
 BATCH_SIZES = ("m", "N", "n", "M", "B", "batch", "bs")
@@ -163,6 +163,11 @@ class Symbols:
         return _preactivations(self.network) if self.network else ()
 
     @cached_property
+    def in_rows(self) -> bool:
+        """Tell whether vectors may stand as rows: the weights are stored as in ``x W``."""
+        return stands_in_rows(self.network) if self.network else False
+
+    @cached_property
     def roles(self) -> Mapping[str, str]:
         """Return what the usual names of output, target and input mean in this network."""
         return {**_roles(self.network), **self.guess} if self.network else {}
@@ -217,7 +222,7 @@ def _families(network: Network) -> dict[str, dict[int, str]]:
 
 
 def _complete_activations(network: Network, families: dict[str, dict[int, str]]) -> None:
-    """Give ``a`` its member 0 (the input), and its last (the output), however they are named."""
+    """Give ``a`` its first member (the input) and its last (the output), however they are named."""
     inputs = network.of_role(Role.INPUT)
     for base in [s for s in ("z", "a", "h", "u", "s", "net", "n") if s in families]:
         members = families[base]
@@ -231,9 +236,9 @@ def _complete_activations(network: Network, families: dict[str, dict[int, str]])
                     if other != base and (other not in families or number not in families[other]):
                         families.setdefault(other, {})[number] = equation.lhs.tensor
     for stem in list(families):
-        lacks_first = 0 not in families[stem] and 1 in families[stem]
-        if stem in ("a", "h", "x", "o", "out") and lacks_first and len(inputs) == 1:
-            families[stem][0] = inputs[0].name
+        first = min(families[stem])
+        if stem in ("a", "h", "x", "o", "out") and first in (1, 2) and len(inputs) == 1:
+            families[stem][first - 1] = inputs[0].name
 
 
 def _roles(network: Network) -> dict[str, str]:

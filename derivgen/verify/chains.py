@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from derivgen.formulas import tree
-from derivgen.formulas.meanings import alias_key
+from derivgen.formulas.fit import any_member
+from derivgen.formulas.meanings import alias_key, alias_letters
 from derivgen.formulas.resolve import make_reader, resolve_member
 from derivgen.formulas.scripts import atoms
 from derivgen.formulas.symbols import LOSS_NAMES
@@ -50,7 +51,7 @@ def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     given = desk.stages and not desk.stages[0].name
     if given and (absent := absent_layer(chain, desk.stages[0].symbols)):
         return _absent(*absent, chain, source, desk)
-    for special in (_initial, _function, _bare_chain_rule, _descent):
+    for special in (_initial, _function, _bare_chain_rule, _descent, _next_error):
         found = special(chain, source, desk)
         if found is not None:
             return found
@@ -203,17 +204,49 @@ def _definition(
         return None
     if not any(t.op == "gradient" for _, t in walk(terms[0])):
         return None
-    given = (*atoms(first.sub), *atoms(first.sup))
-    if any(a.at is None or len(a.at.letters) != 1 or a.at.constant for a in given):
+    names = alias_letters(first)
+    if names is None:
         return None
-    names = tuple(a.at.letters[0][0] for a in given if a.at is not None)
     for each in desk.stages:
         if each is stage:
             each.symbols = each.symbols.with_alias(alias_key(first), names, terms[0])
     words = desk.notebook.say("definition", text=first.base)
     start = Finding("agrees", source[first.span[0] : first.span[1]], first.span, reason=words)
+    if isinstance(members[0], Term) and not _is_of_layers(terms[0], stage):
+        start = replace(start, verdict="holds_if", assumption=words, reason="")
     rest = judge_terms(list(members[1:]), claim, stage, source, desk.notebook)
     return [start, *rest]
+
+
+def _next_error(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | None:
+    r"""Take ``\delta_2 = \delta_1 W_2^T`` for a definition where the text has defined ``\delta_1``."""
+    first = chain.members[0]
+    stage = desk.stages[0]
+    if not isinstance(first, Name) or first.base != "delta" or chain.relations[0] != "=":
+        return None
+    key, own = alias_key(first), stage.symbols.aliases
+    if key == "delta" or key in own or not any(name.startswith("delta#") for name in own):
+        return None
+    members, claim = resolve_members(chain, stage.symbols)
+    if not isinstance(members[1], Term) or is_slope(members[1]):
+        return None
+    names = alias_letters(first)
+    if names is None:
+        return None
+    stage.symbols = stage.symbols.with_alias(key, names, members[1])
+    words = desk.notebook.say("definition", text=key.replace("#", "_"))
+    start = Finding("holds_if", source[first.span[0] : first.span[1]], first.span, assumption=words)
+    rest = judge_terms(list(members[1:]), claim, stage, source, desk.notebook)
+    return [start, *rest]
+
+
+def _is_of_layers(slope: Term, stage: Stage) -> bool:
+    """Tell whether a derivative is by a pre-activation, as errors are everywhere."""
+    by = next(t.args[1] for _, t in walk(slope) if t.op == "gradient")
+    if by.op != "element":
+        return False
+    tensor = any_member(by.data.tensor, stage.symbols)
+    return tensor in stage.symbols.preactivations
 
 
 def _initial(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | None:

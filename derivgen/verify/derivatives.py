@@ -42,6 +42,9 @@ def gradient(term: Term, context: Context) -> Value:
     table, of_shape, by_sizes = jacobian(of, by, slope, context)
     tensor, _, whole = places_of(by.data, context)
     batch = is_batch(by.data, tensor, whole, context)
+    lies = context.reading.gradient_rows and slope.symbol != "nabla" and not of_shape
+    if lies and len(by_sizes) == 1:
+        return _laid_out(table, of_shape, by_sizes, batch, context).T
     return _laid_out(table, of_shape, by_sizes, batch, context)
 
 

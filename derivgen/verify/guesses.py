@@ -154,6 +154,8 @@ def _mended(
     for stage, words in failed[:MENDED]:
         findings = judge(chain, source, stage, desk)
         wrong = [f for f in findings if f.verdict == "wrong"]
+        if all(f.verdict in ("agrees", "proved", "holds_if") for f in findings):
+            return [replace(f, reason=words) for f in findings]
         if wrong and all(f.mistake in SURE for f in wrong):
             return [replace(f, reason=words) for f in findings]
     return None

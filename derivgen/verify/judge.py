@@ -17,6 +17,7 @@ from derivgen.formulas.resolve import make_reader, resolve_member
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term, walk
 from derivgen.formulas.tree import FormulaError
+from derivgen.verify.assumptions import Differing, under_assumption
 from derivgen.verify.compare import DRAWS, Outcome, best_outcome
 from derivgen.verify.context import Reading
 from derivgen.verify.digits import has_values, judge_digits
@@ -152,7 +153,8 @@ def _disagreeing(
     text = source[member.span[0] : member.span[1]]
     if not notebook.explain:
         return Finding("wrong", text, member.span, reason="shape" if outcome.shape else "")
-    if found := _with_fact(anchor, member, claim, stage, text, notebook):
+    pair = Differing(anchor, member, claim, stage, source)
+    if found := under_assumption(pair, notebook.reading, notebook.say):
         return found
     if found := _other_definition(anchor, member, claim, stage, text, notebook):
         return found
@@ -213,23 +215,6 @@ def counterexample(outcome: Outcome, notebook: Notebook) -> str:
         if (outcome.left)
         else ""
     )
-
-
-def _with_fact(
-    anchor: Term, member: Term, claim: Claim, stage: Stage, text: str, notebook: Notebook
-) -> Finding | None:
-    """Try the usual facts about targets: they sum to one, they are one-hot."""
-    keys = ["normalised"] if may_sum_to_one(stage.network) else []
-    for key in [*keys, "onehot"] if may_be_onehot(stage.network) else keys:
-        sums, hot = key == "normalised", key == "onehot"
-        draws = [replace(draw, normalised=sums, onehot=hot) for draw in DRAWS]
-        found = best_outcome(
-            anchor, member, claim, stage.symbols, stage.worlds, notebook.reading, draws
-        )
-        if found.equal:
-            words = notebook.say(key)
-            return Finding("holds_if", text, member.span, found.digits, words)
-    return None
 
 
 def _defines_loss(anchor: Term, stage: Stage, source: str) -> bool:

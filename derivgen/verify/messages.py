@@ -76,6 +76,18 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "another-loss": ("this defines another loss", "这定义了另一个损失"),
     "normalised": ("the targets sum to 1", "目标之和为 1"),
     "onehot": ("the targets are one-hot", "目标是 one-hot"),
+    "gradient-rows": (
+        "derivatives by a vector stand as rows (numerator layout)",
+        "对向量的导数写成行向量（分子布局）",
+    ),
+    "sum-loss": (
+        "the loss is the sum over the samples, or the step size absorbs their number",
+        "损失是各样本之和，或者学习率已包含样本数",
+    ),
+    "likelihood": (
+        "the log-likelihood is differentiated, which is minus the loss",
+        "求导的是对数似然，即损失的相反数",
+    ),
     "immediate": (
         "the fraction means the immediate derivative, not the total one",
         "偏导指直接偏导而不是全导数",

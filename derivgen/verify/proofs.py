@@ -26,7 +26,7 @@ LEVELS = (0, 1, 2)  # how far forward equations are put in
 def is_proved(left: Term, right: Term, claim: Claim, symbols: Symbols, reading: Reading) -> bool:
     """Tell whether both members are equal for all sizes; only claims about one sample are tried."""
     plain = not (reading.mean or reading.total or reading.batch or reading.immediate)
-    plain = plain and reading.delta_sign > 0
+    plain = plain and reading.delta_sign > 0 and not reading.gradient_rows
     if not plain or symbols.network is None or claim.guards:
         return False
     if any(key[0] == "sample" for key in claim.letters.values()):

@@ -24,6 +24,7 @@ class Features:
     steps: bool
     signs: frozenset[str]
     deltas: bool = False
+    rows: bool = False  # the network's weights stand as a writer of row vectors has them
     capitals: bool = False  # data written with capitals: all samples, whatever else is read
     explicit: bool = False  # a short form such as dZ, given without another derivative
 
@@ -48,6 +49,7 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         steps=any(t.data.symbol == "step" for t in slopes) and not _is_step(members),
         signs=frozenset(o for t in terms if t.op == "multiply" for o in t.data),
         deltas=any(t.data.symbol == "delta" for t in slopes),
+        rows=symbols.in_rows,
         capitals=capitals,
         explicit=[t.data.symbol for t in slopes] == ["d"] and members[0].op == "gradient",
     )
@@ -77,7 +79,10 @@ def readings(found: Features, base: Reading) -> list[Reading]:
     """Return the readings worth trying, the plainest first."""
     options: list[list[dict[str, Any]]] = [[{}]]
     if found.samples:
-        options.append([{"mean": True}, {"mean": False}])
+        means = [{"mean": True}, {"mean": False}]
+        options.append([{"mean": False}] if base.total else means)
+    if found.arrays and found.rows:
+        options.append([{}, {"layout": "rows"}])
     if found.arrays:
         dots: list[dict[str, Any]] = [{}, {"dot": "hadamard"}]
         if r"\otimes" in found.signs:
@@ -87,7 +92,8 @@ def readings(found: Features, base: Reading) -> list[Reading]:
         options.append(dots)
         options.append([{}, {"jacobian": "denominator"}] if found.slopes else [{}])
         if found.data_arrays and found.samples:
-            batches = [{"batch": "rows", "mean": True}, {"batch": "columns", "mean": True}]
+            mean = not base.total
+            batches = [{"batch": "rows", "mean": mean}, {"batch": "columns", "mean": mean}]
             options.append(batches if found.capitals else [{}, *batches])
             options.append([{}, {"share": True}] if found.explicit else [{}])
     if found.slopes:

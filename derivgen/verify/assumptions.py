@@ -1,0 +1,97 @@
+"""What would make a differing member right: a fact or a convention, named as an assumption.
+
+Each is tried by comparing again; a member that holds under none of them is left to the hints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from derivgen.formulas.terms import Claim, Term, walk
+from derivgen.verify.compare import DRAWS, best_outcome
+from derivgen.verify.context import Reading
+from derivgen.verify.draw import Draw, may_be_onehot, may_sum_to_one
+from derivgen.verify.report import Finding
+from derivgen.verify.stage import Stage
+
+
+@dataclass(frozen=True)
+class Differing:
+    """Two members that differ under the plain readings, and what the writer wrote."""
+
+    anchor: Term
+    member: Term
+    claim: Claim
+    stage: Stage
+    source: str
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A message key, and what is compared under it."""
+
+    key: str
+    anchor: Term
+    reading: Reading
+    draws: tuple[Draw, ...] = DRAWS
+
+
+Say = Callable[[str], str]
+
+
+def under_assumption(pair: Differing, reading: Reading, say: Say) -> Finding | None:
+    """Return the finding under the first assumption that makes the member right."""
+    start, stop = pair.member.span
+    for made in _assumptions(pair, reading):
+        found = best_outcome(
+            made.anchor,
+            pair.member,
+            pair.claim,
+            pair.stage.symbols,
+            pair.stage.worlds,
+            made.reading,
+            made.draws,
+        )
+        if found.equal:
+            text = pair.source[start:stop]
+            return Finding("holds_if", text, pair.member.span, found.digits, say(made.key))
+    return None
+
+
+def _assumptions(pair: Differing, reading: Reading) -> Iterator[Assumption]:
+    yield from _facts(pair, reading)
+    anchor = pair.anchor
+    if _has_vector_slope((anchor, pair.member)):
+        yield Assumption("gradient-rows", anchor, replace(reading, gradient_rows=True))
+    if anchor.op == "element" and anchor.data.updated:
+        yield Assumption("sum-loss", anchor, replace(reading, total=True))
+    if anchor.op == "gradient" and _says_likelihood(pair):
+        number = Term("negate", (anchor,), None, anchor.span)
+        yield Assumption("likelihood", number, reading)
+
+
+def _facts(pair: Differing, reading: Reading) -> Iterator[Assumption]:
+    """The usual facts about targets: they sum to one, they are one-hot."""
+    if may_sum_to_one(pair.stage.network):
+        draws = tuple(replace(draw, normalised=True) for draw in DRAWS)
+        yield Assumption("normalised", pair.anchor, reading, draws)
+    if may_be_onehot(pair.stage.network):
+        draws = tuple(replace(draw, onehot=True) for draw in DRAWS)
+        yield Assumption("onehot", pair.anchor, reading, draws)
+
+
+def _has_vector_slope(members: tuple[Term, ...]) -> bool:
+    """Tell whether a derivative by a whole tensor occurs: it may stand as a row."""
+    slopes = [t for member in members for _, t in walk(member) if t.op == "gradient"]
+    return any(
+        t.args[1].op == "element" and t.args[1].data.whole_axes and t.data.symbol != "nabla"
+        for t in slopes
+    )
+
+
+def _says_likelihood(pair: Differing) -> bool:
+    r"""Tell whether ``\ell`` is differentiated where the network's loss is called otherwise."""
+    start, stop = pair.anchor.args[0].span
+    written = pair.source[start:stop].strip()
+    return written.startswith((r"\ell", "l", "LL")) and written != pair.stage.symbols.loss
