@@ -291,6 +291,9 @@ def _members(
 ) -> Iterator[tuple[At, tuple[Atom, ...], tuple[Atom, ...], int]]:
     if sup and sup[0].at is not None and (sup[0].bracketed or sup[0].text not in ("T", "top")):
         yield sup[0].at, sub, sup[1:], 6
+    if len(sup) == 2 and sup[1].at is not None and sup[1].at.letters[:1]:
+        if sup[1].at.letters[0][0] in LAYER_LETTERS:  # x and l of a^{x,l}: a sample and a layer
+            yield sup[1].at, sub, (replace(sup[0], bracketed=True, grouped=True),), 6
     if sub and sub[0].at is not None:
         yield sub[0].at, sub[1:], sup, 4
     if len(sub) > 1 and sub[-1].at is not None:
@@ -360,6 +363,9 @@ def _kronecker(
     keys = [letters.known.get(a.text) or letters.declared.get(a.text) for a in sub]
     if keys[0] is not None and keys[1] is not None and not same_key(keys[0], keys[1]):
         return
+    text = "".join(a.text for a in sub)
+    if any(canonical(t).endswith(text) for t in symbols.preactivations):
+        return  # delta_{h1} of net_h1
     ranks = [len(symbols.tensors[t].axes) for t in symbols.preactivations]
     score = 12 if 2 not in ranks or all(a.text in letters.known for a in sub) else 0
     yield Candidate(score, Term("bracket", (), Test("=", sub[0].at, sub[1].at), name.span))

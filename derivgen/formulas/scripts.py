@@ -77,7 +77,7 @@ def split_power(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], tuple[Tok
 
 def atoms(tokens: tuple[Token, ...]) -> tuple[Atom, ...]:
     """Return the index atoms of a script."""
-    inner, bracketed = unwrapped(tokens)
+    inner, bracketed = unwrapped(_last_layer(tokens))
     parts = split_at(inner, ",")
     if len(parts) > 1:
         return tuple(a for part in parts for a in _one(part, bracketed))
@@ -86,6 +86,16 @@ def atoms(tokens: tuple[Token, ...]) -> tuple[Atom, ...]:
         found = [a for group in groups for a in _one(group, True)]
         return tuple(Atom(a.text, a.at, True, True) for a in found)
     return _several(inner, bracketed)
+
+
+def _last_layer(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    r"""Write L for ``n_l``, the number of layers."""
+    texts = [token.text for token in tokens]
+    for place in range(len(texts) - 2):
+        if texts[place : place + 2] == ["n", "_"] and texts[place + 2] in ("l", r"\ell"):
+            last = Token("name", "L", tokens[place].span)
+            return (*tokens[:place], last, *tokens[place + 3 :])
+    return tokens
 
 
 def _groups(tokens: tuple[Token, ...]) -> list[tuple[Token, ...]]:

@@ -48,6 +48,17 @@ def _is_simple(node: Tree) -> bool:
     return False
 
 
+def assigned(chain: tree.Chain) -> tree.Chain:
+    r"""Read ``w \rightarrow w - \eta g`` as an assignment: the right side begins with the left one."""
+    if chain.relations[:1] != ("->",) or not isinstance(chain.members[0], Name):
+        return chain
+    second = chain.members[1]
+    start = second.terms[0] if isinstance(second, tree.Sum) else None
+    if not isinstance(start, Name) or _name_text(start) != _name_text(chain.members[0]):
+        return chain
+    return replace(chain, relations=("<-", *chain.relations[1:]))
+
+
 def equality_members(chain: tree.Chain) -> tree.Chain:
     """Return the part of a chain before a relation that is no equality (``, i > 0``)."""
     for place, relation in enumerate(chain.relations):

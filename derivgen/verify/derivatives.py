@@ -82,6 +82,8 @@ def jacobian(
     tensor, values, whole = places_of(ref, context)
     sizes = [len(v) for v, w in zip(values, whole) if w]
     batch = is_batch(ref, tensor, whole, context)
+    if ref.sample is not None and not (context.reading.mean or context.reading.total):
+        context = replace(context, sample=sample_of(ref, context))  # that sample's own loss
     samples = range(context.world.samples) if batch else [sample_of(ref, context)]
     table = [
         _slope(

@@ -19,6 +19,7 @@ from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.tree import FormulaError
 from derivgen.verify.chains import as_update, verdicts
 from derivgen.verify.claims import (
+    assigned,
     equality_members,
     is_claim,
 )
@@ -124,7 +125,7 @@ def _formula(desk: Desk) -> int:
 def _parsed(block: Block, desk: Desk) -> list[tree.Chain] | FormulaError:
     symbols = desk.symbols if desk.stages else Symbols(None)
     try:
-        return read_chains(block.text, symbols, desk.macros)
+        return [assigned(chain) for chain in read_chains(block.text, symbols, desk.macros)]
     except FormulaError as error:
         return error
     except RecursionError:
