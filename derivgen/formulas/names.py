@@ -291,13 +291,17 @@ def _members(
 ) -> Iterator[tuple[At, tuple[Atom, ...], tuple[Atom, ...], int]]:
     if sup and sup[0].at is not None and (sup[0].bracketed or sup[0].text not in ("T", "top")):
         yield sup[0].at, sub, sup[1:], 6
-    if len(sup) == 2 and sup[1].at is not None and sup[1].at.letters[:1]:
-        if sup[1].at.letters[0][0] in LAYER_LETTERS:  # x and l of a^{x,l}: a sample and a layer
-            yield sup[1].at, sub, (replace(sup[0], bracketed=True, grouped=True),), 6
+    if len(sup) == 2 and sup[1].at is not None and _is_layer(sup[1].at):
+        # x and l of a^{x,l}: a sample and a layer
+        yield sup[1].at, sub, (replace(sup[0], bracketed=True, grouped=True),), 6
     if sub and sub[0].at is not None:
         yield sub[0].at, sub[1:], sup, 4
     if len(sub) > 1 and sub[-1].at is not None:
         yield sub[-1].at, sub[:-1], sup, 3
+
+
+def _is_layer(at: At) -> bool:
+    return bool(at.letters) and at.letters[0][0] in LAYER_LETTERS
 
 
 def _loss_candidates(

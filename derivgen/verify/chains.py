@@ -219,7 +219,7 @@ def _definition(
 
 
 def _next_error(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | None:
-    r"""Take ``\delta_2 = \delta_1 W_2^T`` for a definition where the text has defined ``\delta_1``."""
+    r"""Take ``\delta_2 = \delta_1 W_2^T`` for a definition where ``\delta_1`` is defined."""
     first = chain.members[0]
     stage = desk.stages[0]
     if not isinstance(first, Name) or first.base != "delta" or chain.relations[0] != "=":

@@ -49,7 +49,7 @@ def _is_simple(node: Tree) -> bool:
 
 
 def assigned(chain: tree.Chain) -> tree.Chain:
-    r"""Read ``w \rightarrow w - \eta g`` as an assignment: the right side begins with the left one."""
+    r"""Read ``w \rightarrow w - \eta g`` as an assignment: the right begins with the left."""
     if chain.relations[:1] != ("->",) or not isinstance(chain.members[0], Name):
         return chain
     second = chain.members[1]

@@ -21,7 +21,7 @@ from derivgen.verify.assumptions import Differing, under_assumption
 from derivgen.verify.compare import DRAWS, Outcome, best_outcome
 from derivgen.verify.context import Reading
 from derivgen.verify.digits import has_values, judge_digits
-from derivgen.verify.draw import may_be_onehot, may_sum_to_one
+from derivgen.verify.draw import may_sum_to_one
 from derivgen.verify.hints import Hint, find_hint
 from derivgen.verify.notebook import Notebook
 from derivgen.verify.numbers import has_decimals, is_numeric
