@@ -48,7 +48,7 @@ class AtomParser(IndicatorParser):
         """Read an atom with its scripts."""
         raise NotImplementedError
 
-    def _signed_factor(self) -> Tree:
+    def _signed_term(self) -> Tree:
         raise NotImplementedError
 
     def _starts_factor(self) -> bool:
@@ -357,7 +357,7 @@ class AtomParser(IndicatorParser):
             self.notices.append(Notice("no-bounds", token.span))
         if not self._starts_factor() and not self.at("-", "|"):
             raise self.unexpected()
-        body = self.term() if not self.at("-") else self._signed_factor()
+        body = self.term() if not self.at("-") else self._signed_term()
         span = self.span_from(token.span[0])
         return tree.Big(op, scripts["_"], scripts["^"], body, span)
 

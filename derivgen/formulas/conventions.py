@@ -22,6 +22,7 @@ from derivgen.algebra.expressions import (
     walk,
 )
 from derivgen.algebra.network import Equation, Network, Role
+from derivgen.formulas.sequence import loss_names
 from derivgen.formulas.tree import Name
 
 WEIGHTS = ("W", "w", "Theta", "theta", "omega", "Omega")
@@ -86,7 +87,9 @@ def stands_in_rows(network: Network) -> bool:
 
 def _next_layer(fed: str, network: Network, defined: Mapping[str, list[Equation]]) -> Layer | None:
     readers = [
-        e for e in network.equations if fed in tensors_read(e.rhs) and e.lhs.tensor != network.loss
+        e
+        for e in network.equations
+        if fed in tensors_read(e.rhs) and e.lhs.tensor not in loss_names(network)
     ]
     affine = [found for e in readers if (found := _dense(e, fed, network)) is not None]
     if len(affine) != 1 or len(readers) != 1:
@@ -120,7 +123,7 @@ def activation_of(network: Network, preactivation: str) -> str:
     found = [
         e.lhs.tensor
         for e in network.equations
-        if e.lhs.tensor not in (network.loss, preactivation)
+        if e.lhs.tensor not in (*loss_names(network), preactivation)
         and isinstance(e.rhs, (Call, Along, Access))
         and list(tensors_read(e.rhs)) == [preactivation]
     ]

@@ -10,7 +10,6 @@ from derivgen.algebra.affine import Affine, dims_of
 from derivgen.formulas.symbols import (
     Symbols,
     axis_key,
-    declared_letters,
 )
 from derivgen.formulas.terms import At, Ref, Term
 from derivgen.formulas.tree import Notice, Span
@@ -73,7 +72,7 @@ class Candidate:
 
 def new_letters(symbols: Symbols) -> Letters:
     """Return the letters before a formula is read."""
-    return Letters(declared_letters(symbols.network), dict(symbols.letters_known))
+    return Letters(symbols.declared, dict(symbols.letters_known))
 
 
 def any_member(tensor: str, symbols: Symbols) -> str:
@@ -90,7 +89,8 @@ def scored(term: Term, symbols: Symbols, letters: Letters, score: int) -> Candid
                 if name in symbols.sizes:
                     score += 1
                     continue
-                score += letters.agrees(name, key)
+                if len(at.letters) == 1:  # i and m of x_{i+m} run over less than the axis
+                    score += letters.agrees(name, key)
                 if len(at.letters) == 1 and (at.constant == 0 or name not in letters.known):
                     binds.append((name, key))
             score -= _outside(at, key, symbols)

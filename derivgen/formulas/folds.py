@@ -16,6 +16,7 @@ from derivgen.formulas.scripts import (
     unwrapped,
 )
 from derivgen.formulas.terms import (
+    At,
     Bound,
     Fold,
     Term,
@@ -62,7 +63,7 @@ def _entrywise(sup: tuple[Token, ...]) -> tuple[Token, ...] | None:
 
 
 def big(node: tree.Big, reader: Reader) -> Term:
-    bounds = _bounds(node, reader)
+    bounds = bounds_of(node)
     outer = list(reader.letters.bound)
     reader.letters.bound += [bound.letter for bound in bounds]
     body = reader.term(node.body)
@@ -70,24 +71,61 @@ def big(node: tree.Big, reader: Reader) -> Term:
     return Term("fold", (body,), Fold(node.op, bounds, not node.sub), node.span)
 
 
-def _bounds(node: tree.Big, reader: Reader) -> tuple[Bound, ...]:
+def bounds_of(node: tree.Big) -> tuple[Bound, ...]:
+    """Return what a sum binds: ``k``, ``k=1``, ``k \\ne j``, ``k < t``, ``t \\ge i > k``.
+
+    Raises: FormulaError, for bounds that say something else.
+    """
     if not node.sub:
         return ()
     tokens, _ = unwrapped(node.sub)
-    relation = next((p for p, t in enumerate(tokens) if t.kind == "relation"), None)
-    if relation is None:
+    places = [place for place, token in enumerate(tokens) if token.kind == "relation"]
+    if not places:
         return tuple(Bound(_letter_of(a.text, node.span)) for a in atoms(tokens))
-    names = [_letter_of(a.text, node.span) for a in atoms(tokens[:relation])]
-    kind = RELATIONS[tokens[relation].text]
-    low = index_expression(tokens[relation + 1 :])
+    if len(places) == 2:
+        return (_between(tokens, places, node.span),)
+    names = [_letter_of(a.text, node.span) for a in atoms(tokens[: places[0]])]
+    kind = RELATIONS[tokens[places[0]].text]
+    end = index_expression(tokens[places[0] + 1 :])
     if kind == "in":
         return tuple(Bound(name) for name in names)
     if kind == "!=":
-        return tuple(Bound(name, without=low) for name in names)
-    if kind != "=" or low is None:
-        raise FormulaError(plain_text(tokens), "These bounds are not understood.", "", node.span)
+        return tuple(Bound(name, without=end) for name in names)
+    if kind in _MIRRORED and end is not None:
+        return tuple(_one_sided(name, kind, end) for name in names)
+    if kind != "=" or end is None:
+        raise FormulaError(plain_text(tokens), _BOUNDS, "", node.span)
     high = index_expression(unwrapped(node.sup)[0]) if node.sup else None
-    return tuple(Bound(name, low, high) for name in names)
+    return tuple(Bound(name, end, high) for name in names)
+
+
+_BOUNDS = "These bounds are not understood."
+_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+def _one_sided(name: str, kind: str, end: At) -> Bound:
+    """Return the bound of ``name < end`` and the like."""
+    if kind[0] == "<":
+        return Bound(name, high=end.shifted(-1) if kind == "<" else end)
+    return Bound(name, low=end.shifted(1) if kind == ">" else end)
+
+
+def _between(tokens: tuple[Token, ...], places: list[int], span: Span) -> Bound:
+    """Return the bound of ``1 <= t <= T`` or of ``t >= i > k``."""
+    first, last = places
+    name = _letter_of(plain_text(tokens[first + 1 : last]), span)
+    kinds = [RELATIONS[tokens[place].text] for place in places]
+    ends = [index_expression(part) for part in (tokens[:first], tokens[last + 1 :])]
+    if None in ends or any(kind not in _MIRRORED for kind in kinds) or kinds[0][0] != kinds[1][0]:
+        raise FormulaError(plain_text(tokens), _BOUNDS, "", span)
+    sides = [
+        _one_sided(name, kind, end)
+        for kind, end in zip((_MIRRORED[kinds[0]], kinds[1]), ends)
+        if end is not None
+    ]
+    low = next(side.low for side in sides if side.low is not None)
+    high = next(side.high for side in sides if side.high is not None)
+    return Bound(name, low, high)
 
 
 def _letter_of(text: str, span: Span) -> str:

@@ -152,6 +152,7 @@ def _variants(node: Name, reader: Reader) -> list[tuple[int, Name, Finish]]:
         found.append((1, squared, lambda term: Term("power", (term, exponent), None, span)))
     elif not transposed and (power := _power(node, reader)) is not None:
         bonus = 0 if text.replace(".", "").isdigit() else -3
+        bonus -= 20 * (node.base == "delta")  # no one raises an error to a power: it is a layer
         span = node.span
         found.append((bonus, bare, lambda term: Term("power", (term, power), None, span)))
     return found

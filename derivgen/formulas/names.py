@@ -13,6 +13,7 @@ from dataclasses import replace
 from derivgen.formulas.conventions import LAYER_LETTERS, WEIGHTS
 from derivgen.formulas.fit import SAMPLE_LETTERS, Candidate, Letters, any_member, same_key, scored
 from derivgen.formulas.scripts import Atom, atoms, plain_text, unwrapped
+from derivgen.formulas.sequence import part_name
 from derivgen.formulas.symbols import (
     BATCH_SIZES,
     LOSS_NAMES,
@@ -24,6 +25,8 @@ from derivgen.formulas.symbols import (
 from derivgen.formulas.terms import At, Ref, Slope, Term, Test, ats_of, letter
 from derivgen.formulas.tree import Name
 
+# The usual names of pre-activations come first, so that a delta is theirs where several fit.
+DELTA_STEMS = ("z", "net", "u", "s", "alpha", "a", "n", "h")
 LABELLED = ("W", "U", "V", "R", "b", "w")
 
 
@@ -108,6 +111,8 @@ def _splits(
         yield joined + sup_text + sub_text, (), (), 12
     if sub_text:
         yield joined + sub_text, (), sup, 10
+    if len(sub_text) > 1 and sub_text.isalpha():
+        yield sub_text, (), sup, 9  # D_{KL} is KL
     if sup:
         yield joined + sup_text, sub, (), 10 if len(sup_text) > 1 else 8
         yield joined + sup[0].text, sub, sup[1:], 6
@@ -165,6 +170,8 @@ def _role_candidates(
     numbered = name.base in symbols.families and name.base not in symbols.conventional
     if name.base in symbols.by_canonical or numbered:
         return
+    if name.base in symbols.sizes and not (sub or sup):
+        return  # the T of 1/T is a size, not a target t
     if name.base in symbols.conventional and any(a.bracketed and a.text.isdigit() for a in sup):
         return  # a layer that does not exist
     tensor = symbols.roles.get(name.base)
@@ -324,6 +331,10 @@ def _loss_candidates(
         yield scored(
             Term("element", (), Ref(tensor.name), name.span), symbols, letters, 4 - penalty
         )
+    elif len(sub) + len(sup) == 1 and (part := part_name(tensor.name)) in symbols.tensors:
+        if (at := (sub + sup)[0].at) is not None:
+            term = Term("element", (), Ref(part, (at,)), name.span)
+            yield scored(term, symbols, letters, 4 - penalty)
     elif len(sub) + len(sup) == 1 and (sub + sup)[0].text in letters.declared:
         return  # L_t is the loss of one time, not of one sample
     elif len(sub) + len(sup) == 1 and (sub + sup)[0].at is not None:
@@ -340,7 +351,7 @@ def delta_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator
     if meant is None:
         yield from _kronecker(name, sub, sup, symbols, letters)
     of = Term("element", (), Ref(symbols.loss), name.span)
-    for stem in ("z", "net", "u", "s", "alpha", "a", "n", "h"):
+    for stem in dict.fromkeys((*DELTA_STEMS, *symbols.families)):
         members = symbols.families.get(stem, {})
         if not any(tensor in symbols.preactivations for tensor in members.values()) or meant:
             continue

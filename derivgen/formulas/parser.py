@@ -170,6 +170,11 @@ class _Parser(AtomParser):
             return factors[0]
         return tree.Product(tuple(factors), tuple(operators), self.span_from(start))
 
+    def _signed_term(self) -> Tree:
+        start = self.next().span[0]
+        inner = self.term()
+        return tree.Sum((inner,), (-1,), self.span_from(start))
+
     def _signed_factor(self) -> Tree:
         start = self.peek().span[0]
         if not self.at("-"):

@@ -13,7 +13,7 @@ from typing import Any
 
 from derivgen.formulas import tree
 from derivgen.formulas.entries import dotted_sum, group, matrix
-from derivgen.formulas.fit import new_letters
+from derivgen.formulas.fit import Letters, new_letters
 from derivgen.formulas.folds import big, cases, indicator, scripted, with_implicit_bounds
 from derivgen.formulas.meanings import name
 from derivgen.formulas.parser import parse
@@ -29,6 +29,7 @@ from derivgen.formulas.terms import (
     Claim,
     Term,
 )
+from derivgen.formulas.times import time_letters
 from derivgen.formulas.tokens import Macros
 from derivgen.formulas.tree import FormulaError, Tree
 
@@ -45,7 +46,7 @@ def resolve_chain(chain: tree.Chain, symbols: Symbols) -> Claim:
 
     Raises: FormulaError, for the first name or construct that has no meaning, with its place.
     """
-    reader = make_reader(symbols)
+    reader = make_reader(symbols, chain)
     members = tuple(reader.term(member) for member in chain.members)
     members = tuple(with_implicit_bounds(m, members[0]) for m in members)
     return Claim(
@@ -63,11 +64,14 @@ def resolve_member(member: Tree, reader: Reader) -> Term:
     return reader.term(member)
 
 
-def make_reader(symbols: Symbols) -> Reader:
+def make_reader(symbols: Symbols, chain: tree.Chain | None = None) -> Reader:
     """Return a reader for the members of one chain."""
+    letters = new_letters(symbols)
+    if chain is not None and (times := time_letters(chain, symbols)):
+        letters = Letters({**letters.declared, **times})
     return Reader(
         symbols,
-        new_letters(symbols),
+        letters,
         compile_rows(symbols),
         vocabulary_of(symbols),
         handlers=_HANDLERS,

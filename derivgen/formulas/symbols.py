@@ -16,6 +16,7 @@ from derivgen.algebra.affine import indices_of
 from derivgen.algebra.expressions import Access, Along, Call, tensors_read, walk
 from derivgen.algebra.network import Network, Role, Tensor
 from derivgen.formulas.conventions import layered_families, layering, stands_in_rows
+from derivgen.formulas.sequence import loss_names, time_key
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.terms import Term
 
@@ -187,6 +188,24 @@ class Symbols:
         return tuple(found)
 
     @cached_property
+    def declared(self) -> Mapping[str, AxisKey]:
+        return declared_letters(self.network)
+
+    @cached_property
+    def time_key(self) -> AxisKey | None:
+        return time_key(self.network)
+
+    @cached_property
+    def time_axes(self) -> Mapping[str, int]:
+        """Return which axis of each tensor is the time."""
+        found: dict[str, int] = {}
+        for tensor in self.tensors.values() if self.time_key else ():
+            for number in range(len(tensor.axes)):
+                if self.time_key and axis_key(tensor, number)[2] == self.time_key[2]:
+                    found.setdefault(tensor.name, number)
+        return found
+
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """Return multi-letter names, so that letters that form one are not multiplied."""
         stems = [re.sub(r"[0-9]+$", "", name.split("_")[0]) for name in self.tensors]
@@ -235,8 +254,11 @@ def _complete_activations(network: Network, families: dict[str, dict[int, str]])
                 for other in ("a", "h", "o", "x", "out"):
                     if other != base and (other not in families or number not in families[other]):
                         families.setdefault(other, {})[number] = equation.lhs.tensor
+    inner = _preactivations(network)
     for stem in list(families):
         first = min(families[stem])
+        if any(tensor in inner for tensor in families[stem].values()):
+            continue  # what an activation is applied to has no layer before the first
         if stem in ("a", "h", "x", "o", "out") and first in (1, 2) and len(inputs) == 1:
             families[stem][first - 1] = inputs[0].name
 
@@ -248,10 +270,16 @@ def _roles(network: Network) -> dict[str, str]:
         if len(tensors) == 1:
             found[letter] = tensors[0].name
     targets = network.of_role(Role.TARGET)
-    loss = [e for e in network.equations if e.lhs.tensor == network.loss]
-    for name in tensors_read(loss[0].rhs) if loss and len(targets) == 1 else ():
+    loss = [e for e in network.equations if e.lhs.tensor in loss_names(network)]
+    read = [name for equation in loss for name in tensors_read(equation.rhs)]
+    for name in read if len(targets) == 1 else ():
         tensor = network.tensors[name]
-        if tensor.role is Role.VALUE and len(tensor.axes) == len(targets[0].axes):
+        rank = len(targets[0].axes)
+        if (
+            tensor.role is Role.VALUE
+            and len(tensor.axes) == rank
+            and name not in loss_names(network)
+        ):
             found.setdefault("yhat", name)
     return found
 
@@ -280,7 +308,7 @@ def _preactivations(network: Network) -> tuple[str, ...]:
     """Return the arguments of one-argument functions and softmax, and of linear layers."""
     found: dict[str, None] = {}
     for equation in network.equations:
-        if equation.lhs.tensor == network.loss:
+        if equation.lhs.tensor in loss_names(network):
             continue
         for part in walk(equation.rhs):
             if isinstance(part, (Call, Along)) and part.args and isinstance(part.args[0], Access):

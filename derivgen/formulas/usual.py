@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from derivgen.algebra.expressions import Access, Along, Call, Pow, Reduce, tensors_read, walk
 from derivgen.algebra.network import Equation, Network, Role
 from derivgen.formulas.conventions import activation_of, layering
+from derivgen.formulas.sequence import loss_names
 
 Table = dict[str, str]
 STATES = ("h", "s", "a")  # letters of a state in scripts such as W_{hh}
@@ -99,7 +100,7 @@ def _by_layers(network: Network) -> Iterator[Table]:
 
 def _by_softmax(network: Network) -> Iterator[Table]:
     """Logits and probabilities of the softmax that the loss reads."""
-    loss = [e for e in network.equations if e.lhs.tensor == network.loss]
+    loss = [e for e in network.equations if e.lhs.tensor in loss_names(network)]
     read = [n for e in loss for n in tensors_read(e.rhs)]
     for equation in network.equations:
         rhs = equation.rhs
@@ -123,7 +124,7 @@ def _by_attention(network: Network) -> Iterator[Table]:
         mixed = [
             (e.lhs.tensor, [n for n in _matrices(e, network) if n != weights])
             for e in network.equations
-            if weights in tensors_read(e.rhs) and e.lhs.tensor != network.loss
+            if weights in tensors_read(e.rhs) and e.lhs.tensor not in loss_names(network)
         ]
         if len(pair) == 1 and len(pair[0]) == 2 and len(mixed) == 1 and len(mixed[0][1]) == 1:
             out, values = mixed[0][0], mixed[0][1][0]

@@ -195,11 +195,17 @@ def agreement(left: Any, right: Any) -> int | None:
         array, other = (left, right) if arrays[0] else (right, left)
         if other == 0:
             return agreement(array, array * 0)
+        if other == 1 and array.ndim == 2 and array.shape[0] == array.shape[1]:
+            return agreement(array, _identity(array))  # an empty product of Jacobians
         return None
     difference, scale = abs(left - right), max(abs(left), abs(right), mp.mpf(1) / 1000)
     if difference > TOLERANCE * scale:
         return None
     return 60 if difference == 0 else min(60, int(mp.floor(-mp.log10(difference / scale))))
+
+
+def _identity(array: Any) -> Any:
+    return array * 0 + np.eye(len(array), dtype=int)
 
 
 def best_outcome(

@@ -36,7 +36,7 @@ class Reading:
     otimes: str = "hadamard"  # or outer
     jacobian: str = "numerator"  # rows are the differentiated quantity; or denominator
     gradient_rows: bool = False  # a derivative of a number by a vector stands across the vector
-    immediate: bool = False  # a Leibniz fraction between intermediates is the equation's own slope
+    immediate: str = ""  # fractions that are the equation's own slope: all, or those by parameters
     mean: bool = False  # the loss without a sample index is the mean over samples
     batch: str = ""  # whole data tensors hold all samples, as rows or as columns
     total: bool = False  # the loss without a sample index is the sum over samples

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
+from derivgen.algebra.network import Role
+from derivgen.formulas.sequence import part_name
 from derivgen.formulas.terms import Ref, Slope, Term
 from derivgen.verify.context import Context, ShapeMismatch, Value, evaluate
 from derivgen.verify.elements import element, is_batch, places_of, sample_of, shaped
@@ -106,8 +109,7 @@ def _per_sample(slope: Slope, sample: int, batch: bool, context: Context) -> Con
 
 
 def _slope(of: Term, key: Key, slope: Slope, context: Context) -> Value:
-    immediate = slope.immediate or (context.reading.immediate and slope.symbol == "")
-    if immediate and of.op == "element" and of.data.tensor != context.symbols.loss:
+    if _is_immediate(of, key, slope, context):
         return _immediate(of, key, context)
     if _is_plain(of, context):
         return evaluate(of, replace(context, world=Sloped(context.world, key), memo=None))
@@ -125,6 +127,27 @@ def _is_plain(of: Term, context: Context) -> bool:
     return all(v in span for places, span in zip(values, spans) for v in places)
 
 
+def _is_immediate(of: Term, key: Key, slope: Slope, context: Context) -> bool:
+    loss = context.symbols.loss
+    if of.op != "element" or of.data.tensor in (loss, part_name(loss)):
+        return False
+    way = context.reading.immediate if slope.symbol == "" else ""
+    role = context.world.network.tensors[key[1]].role
+    return slope.immediate or way == "all" or (way == "parameters" and role is Role.PARAM)
+
+
+def _same_step(own: Key, context: Context) -> Callable[[Key], bool]:
+    """Return what tells whether an element follows from others within the step of ``own``.
+
+    In a recurrence these are the equations of one time; elsewhere the element's own equation.
+    """
+    axes = context.symbols.time_axes
+    if own[1] not in axes:
+        return lambda key: key == own
+    time = own[2][axes[own[1]]]
+    return lambda key: key[1] in axes and key[2][axes[key[1]]] == time
+
+
 def _immediate(of: Term, key: Key, context: Context) -> Value:
     tensor, values, whole = places_of(of.data, context)
     sample = sample_of(of.data, context)
@@ -135,7 +158,7 @@ def _immediate(of: Term, key: Key, context: Context) -> Value:
         if own == key:
             flat.append(mp.mpf(1))
             continue
-        flat.append(paths_of(world).local(own).get(key, mp.mpf(0)))
+        flat.append(paths_of(world).within(own, _same_step(own, context)).get(key, mp.mpf(0)))
     return shaped(flat, [len(v) for v, w in zip(values, whole) if w], context.reading)
 
 

@@ -159,7 +159,9 @@ def _fold(term: Term, context: Context) -> Value:
         return _summed(total)
     if fold.op in ("argmax", "argmin"):
         return _winner(fold, total, context)
-    if any(isinstance(value, np.ndarray) for value in total) or not total:
+    if not total:
+        return _empty(fold, context)
+    if any(isinstance(value, np.ndarray) for value in total):
         return _matrix_product(total)
     return folded(fold.op, total)
 
@@ -172,10 +174,16 @@ def _winner(fold: Fold, values: list[Value], context: Context) -> Value:
     return mp.mpf(range_of(fold.bounds[0], context)[place])
 
 
+def _empty(fold: Fold, context: Context) -> Value:
+    """Return 1 for a product that ends just before it begins; others speak of nothing."""
+    ranges = [range_of(bound, context) for bound in fold.bounds]
+    if fold.op == "prod" and all(r.stop >= r.start for r in ranges):
+        return mp.mpf(1)
+    raise NoPoint("an empty product")
+
+
 def _matrix_product(values: list[Value]) -> Value:
-    """Return a product of Jacobians, later ones on the left; an empty one speaks of nothing."""
-    if not values:
-        raise NoPoint("an empty product")
+    """Return a product of Jacobians, later ones on the left."""
     total = values[0]
     for value in values[1:]:
         total = multiplied(value, total, "", Reading())

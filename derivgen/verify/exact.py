@@ -33,6 +33,7 @@ from derivgen.calculus.engine import derive
 from derivgen.calculus.lemmas import Lemmas
 from derivgen.calculus.partials import partial
 from derivgen.errors import DerivgenError
+from derivgen.formulas.sequence import loss_names
 from derivgen.verify import polynomials as poly
 from derivgen.verify.polynomials import Letter, NoProof, Poly
 
@@ -101,7 +102,7 @@ class Exact:
     def _opens(self, equation: Equation) -> bool:
         if isinstance(equation.rhs, Along):
             return False
-        if equation.lhs.tensor == self.network.loss:
+        if equation.lhs.tensor in loss_names(self.network):
             return True
         return self.level > (1 if isinstance(equation.rhs, Call) else 0)
 

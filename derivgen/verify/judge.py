@@ -35,7 +35,7 @@ Member = Term | FormulaError
 
 def resolve_members(chain: tree.Chain, symbols: Symbols) -> tuple[list[Member], Claim]:
     """Return the members that can be read, errors for the others, and the claim they form."""
-    reader = make_reader(symbols)
+    reader = make_reader(symbols, chain)
     found: list[Member] = []
     for member in chain.members:
         try:

@@ -25,13 +25,14 @@ from derivgen.algebra.expressions import (
     walk,
 )
 from derivgen.algebra.network import Axis, Equation, Fact, Network, Role, Tensor
+from derivgen.verify.parts import with_parts
 
 Place = tuple[str, Any]  # ("tensor", name, axis) or ("index", equation, index)
 
 
 def lettered(network: Network) -> Network:
-    """Return the network with unknown sizes as letters and every pre-activation named."""
-    return with_letters(with_preactivations(network))
+    """Return the network with sizes as letters, pre-activations and losses of a time named."""
+    return with_letters(with_parts(with_preactivations(network)))
 
 
 # --- pre-activations -----------------------------------------------------------------------------

@@ -19,6 +19,8 @@ def multiply(term: Term, context: Context) -> Value:
     for factor in term.args:
         if factor.op == "bracket" and _is_zero(evaluate(factor, context)):
             return mp.mpf(0)
+    if (found := _by_matrix(term, context)) is not None:
+        return found
     values, operators = _chained(term, context)
     total = values[0]
     for operator, value in zip(operators, values[1:]):
@@ -28,6 +30,40 @@ def multiply(term: Term, context: Context) -> Value:
 
 def _is_zero(value: Value) -> bool:
     return not isinstance(value, np.ndarray) and value == 0
+
+
+def _by_matrix(term: Term, context: Context) -> Value | None:
+    """Contract a chain of Jacobians that ends in that of a vector by a matrix, ``dh_k/dW``.
+
+    The chain begins with a derivative of a number; between stand fractions and products of them.
+    """
+    first, last = _inner(term.args[0]), _inner(term.args[-1])
+    if first.op != "gradient" or last.op != "gradient" or any(term.data):
+        return None
+    if all(_inner(part).op == "gradient" for part in term.args):
+        return None  # fractions that link up are contracted as they stand
+    flat = replace(context, reading=replace(context.reading, layout="columns"))
+    table, shape, sizes = jacobian(last.args[0], element_of(last.args[1]), last.data, flat)
+    if len(sizes) != 2 or not shape:
+        return None
+    values, _ = _chained(replace_args(term, term.args[:-1]), context)
+    row = np.asarray(values[0], dtype=object).reshape(1, -1)
+    for value in values[1:]:
+        if not isinstance(value, np.ndarray):
+            row = row * value
+        elif row.shape[1] == value.shape[0]:
+            row = row.dot(value)
+        else:
+            raise ShapeMismatch(f"{_sizes_text(row)} · {_sizes_text(value)}")
+    columns = np.stack([np.asarray(e, dtype=object).reshape(-1) for e in table], axis=1)
+    if row.shape[1] != columns.shape[0]:
+        raise ShapeMismatch(f"{_sizes_text(row)} · {_sizes_text(columns)}")
+    return shaped(list(row.dot(columns).reshape(-1)), sizes, context.reading)
+
+
+def replace_args(term: Term, args: tuple[Term, ...]) -> Term:
+    """Return a product of the first factors alone."""
+    return Term("multiply", args, term.data[: len(args) - 1], term.span)
 
 
 def _chained(term: Term, context: Context) -> tuple[list[Value], list[str]]:

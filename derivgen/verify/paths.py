@@ -7,7 +7,7 @@ dependence that counts as constant is an edge left out. The engine is not used h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -94,6 +94,17 @@ class Paths:
         if found is None:
             found = self.sums[of, blocked] = self._summed(of, blocked)
         return found
+
+    def within(self, of: Key, follows: Callable[[Key], bool]) -> Slopes:
+        """Return the derivatives of an element by what it reads along equations that follow."""
+        total: dict[Key, Any] = {of: mp.mpf(1)}
+        for key in reversed(list(self._in_order(of, False))):
+            here = total.get(key)
+            if not here or not follows(key):
+                continue
+            for read, slope in self.local(key).items():
+                total[read] = total.get(read, mp.mpf(0)) + here * slope
+        return total
 
     def _summed(self, of: Key, blocked: Blocked) -> Slopes:
         diagonal = DIAGONAL in blocked

@@ -189,14 +189,22 @@ def _exists(term: Term, bound: frozenset[str], by: bool, context: Context) -> bo
             continue
         if _names(slot) & bound or slot.parts:
             continue
-        if not by and outside_of(context.world.network, tensor, axis) is not None:
-            continue
         try:
-            if at_value(slot, context) not in span:
+            value = at_value(slot, context)
+            if value not in span and (by or not _read_outside(tensor, axis, value, span, context)):
                 return False
         except NoValue:
             continue
     return True
+
+
+def _read_outside(tensor: str, axis: int, value: int, span: range, context: Context) -> bool:
+    """Tell whether the network says what stands before or behind an axis, on this side of it."""
+    access = outside_of(context.world.network, tensor, axis)
+    if access is None:
+        return False
+    shift = access.indices[axis]
+    return len(shift.terms) > 1 or (value < span.start) == (shift.constant < 0)
 
 
 def free_numbers(members: tuple[Term, ...], seed: int) -> dict[str, Any]:

@@ -47,11 +47,14 @@ def range_of(bound: Bound, context: Context) -> range:
     low, high = bound.low, bound.high
     if low is not None and high is not None and not low.written:
         return range(at_value(low, context), at_value(high, context) + 1)  # a plain claim's own
-    if low is None:
+    if low is None and high is None:
         return whole
     start = whole.start
-    base = low.constant if not low.letters and low.constant in (0, 1) else context.base
-    if low.letters:
+    from_written = low is not None and not low.letters and low.constant in (0, 1)
+    base = low.constant if low is not None and from_written else context.base
+    if low is None:
+        pass  # k < t: from the first on
+    elif low.letters:
         start = at_value(low, context, whole.start)
     elif low.constant not in (0, 1):
         start = whole.start + low.constant - 1 if whole.start == 0 else low.constant
@@ -70,12 +73,16 @@ def _written_only(bound: Bound, context: Context) -> range:
 
 def _end(high: At, whole: range, base: int, declared: int | None, context: Context) -> int:
     if not high.letters:
-        count = high.constant - base + 1
+        # Where an axis starts at 1, numerals are its own: from 0 to 3 is the start and three times.
+        count = high.constant - (base if whole.start == 0 else whole.start) + 1
         return whole.stop if count == declared else whole.start + count
     bound_letters = [name for name, _ in high.letters if name in context.at]
     if bound_letters:
         return at_value(high, context) + 1
-    known = _known_size(high.letters[0][0], context)
+    sizes = [_known_size(name, context) for name, _ in high.letters]
+    if len(sizes) > 1 and None not in sizes:  # N - K: counted from the base that is written
+        return whole.start + at_value(high, context) - base + 1
+    known = sizes[0]
     if known is None or known == len(whole):
         shift = high.constant + (1 if base == 0 and high.constant < 0 else 0)
         return whole.stop + shift

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from derivgen.algebra.network import Role
+from derivgen.formulas.sequence import part_name
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Fold, Ref, Term, walk
 from derivgen.verify.context import (
@@ -21,6 +23,7 @@ class Features:
     data_arrays: bool
     samples: bool
     slopes: bool
+    direct: bool  # a slope by a parameter, of something that is no loss
     steps: bool
     signs: frozenset[str]
     deltas: bool = False
@@ -46,6 +49,7 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         or any(name in ("m", "N", "n", "M", "B") for name in names)
         or any(isinstance(t.data, Fold) and not t.data.bounds for t in terms),
         slopes=any(_between_values(t, symbols) for t in slopes),
+        direct=any(_between_values(t, symbols) and by_parameter(t, symbols) for t in slopes),
         steps=any(t.data.symbol == "step" for t in slopes) and not _is_step(members),
         signs=frozenset(o for t in terms if t.op == "multiply" for o in t.data),
         deltas=any(t.data.symbol == "delta" for t in slopes),
@@ -72,7 +76,16 @@ def _is_whole(ref: Ref, symbols: Symbols) -> bool:
 
 def _between_values(term: Term, symbols: Symbols) -> bool:
     of = term.args[0]
-    return of.op == "element" and of.data.tensor != symbols.loss and not term.data.symbol
+    losses = (symbols.loss, part_name(symbols.loss))
+    return of.op == "element" and of.data.tensor not in losses and not term.data.symbol
+
+
+def by_parameter(term: Term, symbols: Symbols) -> bool:
+    """Tell whether a derivative is taken by a parameter."""
+    by = term.args[1]
+    if by.op != "element" or "{}" in by.data.tensor:
+        return False
+    return symbols.tensors[by.data.tensor].role is Role.PARAM
 
 
 def readings(found: Features, base: Reading) -> list[Reading]:
@@ -97,7 +110,8 @@ def readings(found: Features, base: Reading) -> list[Reading]:
             options.append(batches if found.capitals else [{}, *batches])
             options.append([{}, {"share": True}] if found.explicit else [{}])
     if found.slopes:
-        options.append([{}, {"immediate": True}])
+        by_parameters = [{"immediate": "parameters"}] if found.direct else []
+        options.append([{}, *by_parameters, {"immediate": "all"}])
     if found.deltas and base.delta_rule:
         options.append([{}, {"delta_sign": -1}])
     if found.steps:

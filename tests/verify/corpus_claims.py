@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-CLAIMS = Path(__file__).parent / "corpus" / "claims.txt"
-TEXTS = Path(__file__).parent / "corpus" / "texts.txt"
+CORPUS = Path(__file__).parent / "corpus"
+CLAIMS = CORPUS / "claims.txt"
+TEXTS = CORPUS / "texts.txt"
+PUBLISHED = CORPUS / "published_claims.txt"
 
 
 @dataclass(frozen=True)
