@@ -78,10 +78,11 @@ class Net:
 
         Laying out the notes costs more than emitting; of a deep network nobody reads them.
         """
+        if len(self.network.equations) > LONGEST_NUMBERED:
+            return {}
         from derivgen.notes.render import equation_numbers
 
-        short = len(self.network.equations) <= LONGEST_NUMBERED
-        return equation_numbers(self._derivation) if short else {}
+        return equation_numbers(self._derivation)
 
     def emit(
         self, target: str = "numpy", dtype: str = "float32", predict_only: bool = False

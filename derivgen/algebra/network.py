@@ -14,6 +14,7 @@ from typing import Union
 
 from derivgen.algebra.affine import Affine, Dim, Index
 from derivgen.algebra.expressions import Access, Expr
+from derivgen.algebra.node import record
 from derivgen.errors import Position
 
 Nested = Union[Fraction, tuple["Nested", ...]]
@@ -31,7 +32,7 @@ class Role(Enum):
     VALUE = "value"  # defined by equations; the loss is one of these
 
 
-@dataclass(frozen=True)
+@record
 class Axis:
     """The range ``low <= i < high`` of one axis; both ends affine in size letters."""
 
@@ -81,7 +82,7 @@ class Distribution:
     scale: Expr | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Tensor:
     """A declared or defined tensor.
 
@@ -108,7 +109,7 @@ class Tensor:
     position: Position | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
+@record
 class Equation:
     """One assignment ``lhs = rhs`` as written.
 

@@ -1,8 +1,8 @@
-"""Immutable tree nodes that keep what has been found out about them.
+"""Immutable data: records, and tree nodes that keep what has been found out about them.
 
-Expressions are compared, looked up and walked all the time; a plain frozen dataclass would walk the
-whole tree for every hash. Invariant: a node never changes, so its hash, and what `traversal` finds
-below it, is worked out once.
+Expressions are compared, looked up and walked all the time; a plain dataclass would walk the whole
+tree for every hash. Invariant: a node never changes, so its hash, and what `traversal` finds below
+it, is worked out once.
 """
 
 from __future__ import annotations
@@ -15,13 +15,19 @@ KEPT = ("_hash", "_below", "_seen", "_form", "_reads")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def node(cls: type[T]) -> type[T]:
-    """Make ``cls`` a dataclass that is immutable by declaration, with a cached hash.
+def record(cls: type[T]) -> type[T]:
+    """Make ``cls`` a dataclass that is immutable by declaration.
 
-    That nobody assigns to a node is mypy's to see: a guard at run time (``frozen=True``) makes
-    each node, of which a deep net has a hundred thousand, take twice as long to make.
+    That nobody assigns to it is mypy's to see: a guard at run time (``frozen=True``) makes each
+    one, of which a deep net has a hundred thousand, take more than twice as long to make.
     """
-    made: Any = dataclass(unsafe_hash=True)(cls)
+    return dataclass(unsafe_hash=True)(cls)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def node(cls: type[T]) -> type[T]:
+    """Make ``cls`` a record with a cached hash."""
+    made: Any = record(cls)
     compute = made.__hash__
 
     def cached(self: Any) -> int:

@@ -20,7 +20,7 @@ from derivgen.algebra.expressions import (
     tensors_read,
     used_indices,
 )
-from derivgen.algebra.node import node
+from derivgen.algebra.node import node, record
 
 OPS = ("sum", "prod", "max", "min", "argmax", "argmin")
 
@@ -93,7 +93,7 @@ def not_normal(statement: Statement) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
+@record
 class Assign:
     """A block of one statement."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from derivgen.algebra.expressions import Access, Expr
 from derivgen.algebra.network import Network, Tensor
+from derivgen.algebra.node import record
 from derivgen.algebra.statements import Statement
 
 
@@ -47,7 +48,7 @@ class Lemma:
     rules: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Contribution:
     """One path of the chain rule: ``adj_A[h] += adj_out[g] * d body / d A[h]``.
 
@@ -64,7 +65,7 @@ class Contribution:
     statement: Statement
 
 
-@dataclass(frozen=True)
+@record
 class Rewrite:
     """One use of a named simplification rule on one statement.
 
@@ -78,7 +79,7 @@ class Rewrite:
     uses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """All about one backward quantity.
 

@@ -17,6 +17,7 @@ from typing import Union
 from derivgen.algebra.affine import Affine, Dim, Index
 from derivgen.algebra.expressions import ONE, Access, Expr
 from derivgen.algebra.network import Distribution, Optimiser, Role, Training
+from derivgen.algebra.node import record
 from derivgen.algebra.statements import Statement
 
 
@@ -40,7 +41,7 @@ class Write(Enum):
     FOLD = "op="
 
 
-@dataclass(frozen=True)
+@record
 class Array:
     """A tensor with its storage: entry ``i`` of an axis is at ``i - low``.
 
@@ -88,7 +89,7 @@ class Start:
     text: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Parameter:
     """A trained tensor, the number of its random stream, how it starts, and its gradient.
 
@@ -110,7 +111,7 @@ class Random:
     distribution: Distribution
 
 
-@dataclass(frozen=True)
+@record
 class Nest:
     """One statement to execute, with what lowering found out about it.
 
