@@ -63,11 +63,16 @@ class Scope:
                     found[index] = self.sizes[array.letters[axis]]
         return replace(self, highs=found)
 
-    def size_text(self, array: Array, axis: int) -> str:
-        """Return the size of an axis: the writer's letter, if it is one, else a number."""
+    def size_text(self, array: Array, axis: int, samples: str = "") -> str:
+        """Return the size of an axis: the writer's letter, if it is one, else a number.
+
+        ``samples`` is what to call the number of samples, if not by its name here.
+        """
         letter = array.letters[axis] if array.letters else ""
         size = array.shape[axis]
-        return self.sizes.get(letter) or (str(size.constant) if size.is_constant else self.samples)
+        if letter in self.sizes:
+            return self.sizes[letter]
+        return str(size.constant) if size.is_constant else samples or self.samples
 
 
 def form_text(form: Affine, scope: Scope) -> str:

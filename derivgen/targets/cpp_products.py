@@ -105,8 +105,8 @@ def _matrix(
     found: Operand, rows: Side, columns: Side, around: tuple[Index, ...], scope: Scope
 ) -> str:
     base = found.base
-    for side in (rows, columns):
-        for index in side.indices:
+    for index in (*rows.indices, *columns.indices):
+        if index.low != affine(0):
             base = base + index.low * found.step(index)
     for index in around:
         base = base + affine(index) * found.step(index)
@@ -138,11 +138,10 @@ def linear(access: Access, scope: Scope, fixed: tuple[Index, ...]) -> Operand | 
     if array.integer:
         return None
     steps: dict[Index, int] = {}
-    base = affine(0)
-    width = 1
+    base, start, width = affine(0), 0, 1
     for axis in reversed(range(array.rank)):
         form, low, size = access.indices[axis], array.lows[axis], array.shape[axis]
-        base = base + (form.constant - low) * width
+        start += (form.constant - low) * width
         for atom, count in form.terms:
             if not isinstance(atom, Index):
                 return None
@@ -154,7 +153,7 @@ def linear(access: Access, scope: Scope, fixed: tuple[Index, ...]) -> Operand | 
             width *= size.constant
         elif axis > 0:
             return None  # further out, steps would have no number
-    return Operand(access.tensor, base, steps)
+    return Operand(access.tensor, base + start, steps)
 
 
 def _arranged(
@@ -191,6 +190,8 @@ _KINDS = {
 
 def _fused(indices: list[Index], operands: tuple[Operand, Operand]) -> tuple[Side, list[Index]]:
     """Return the side of most work that neighbouring indices form, and the indices left over."""
+    if len(indices) == 1:
+        return Side(indices[0], tuple(indices)), []
     ordered = sorted(indices, key=lambda i: tuple(-o.step(i) for o in operands))
     sides: list[list[Index]] = []
     for index in ordered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from derivgen.algebra.network import Role
 from derivgen.lowering.program import Array, Start
@@ -147,10 +147,9 @@ def work_view(scope: Scope) -> WorkView:
 def tensor_info(name: str, scope: Scope) -> str:
     """Return the table row of a tensor."""
     array = scope.array(name)
-    # A second axis of samples has no size before there is a batch.
-    sizes = replace(scope, samples="1")
     axes = [a for a in range(array.rank) if a != array.sample_axis]
-    shape = braced(sizes.size_text(array, axis) for axis in axes)
+    # A second axis of samples has no size before there is a batch.
+    shape = braced(scope.size_text(array, axis, samples="1") for axis in axes)
     axis = -1 if array.sample_axis is None else array.sample_axis
     low = count = 0
     if array.values_of is not None:
@@ -186,9 +185,8 @@ def _count(array: Array, scope: Scope) -> str:
 
 def _resize(name: str, scope: Scope) -> str:
     array = scope.array(name)
-    sizes = replace(scope, samples="samples")
     axes = [a for a in range(array.rank) if a != array.sample_axis]
-    inner = [sizes.size_text(array, axis) for axis in axes]
+    inner = [scope.size_text(array, axis, samples="samples") for axis in axes]
     count = " * ".join(["static_cast<std::size_t>(samples)", *inner])
     return f"{scope.tensors[name]}.resize({count});"
 

@@ -19,6 +19,8 @@ def indented(lines: Iterable[str], depth: int = 1) -> list[str]:
 
 def wrapped(line: str, width: int = WIDTH) -> list[str]:
     """Return a line of code, broken behind operators or commas where it is too long."""
+    if len(line) <= width:
+        return [line]
     lines: list[str] = []
     call = _CALL.match(line)
     pad = " " * (call.end() if call else len(line) - len(line.lstrip()) + 4)
@@ -39,13 +41,16 @@ def _break(line: str, start: int, width: int) -> int | None:
 
     That is between the fewest brackets, before the loosest operator, as far right as may be.
     """
-    for mark in (" = ", " += "):
-        place = line.find(mark, start)
+    for sign in (" = ", " += "):
+        place = line.find(sign, start)
         if 0 < place < width and len(line) - place + start <= width:
-            return place + len(mark)
+            return place + len(sign)
     best: tuple[int, int, int] | None = None
     depth = 0
-    for place in range(min(width, len(line))):
+    for mark in _MARKS.finditer(line):
+        place = mark.start()
+        if place >= width:
+            break
         depth += (line[place] in "([{") - (line[place] in ")]}")
         strength = _STRENGTH.get(line[place : place + 3] if line[place] == " " else line[place])
         if place <= start or strength is None:
@@ -56,6 +61,7 @@ def _break(line: str, start: int, width: int) -> int | None:
 
 
 # How tightly the marks bind before which, or for a comma behind which, a line may be broken.
+_MARKS = re.compile(r"[()\[\]{},]| (?=[?:+*/-] )")
 _STRENGTH = {",": 0, " ? ": 0, " : ": 0, " + ": 1, " - ": 1, " * ": 2, " / ": 2}
 
 
