@@ -155,13 +155,15 @@ def _narrowed(conditions: Sequence[Condition]) -> dict[Index, Index]:
     for condition in conditions:
         if not isinstance(condition, Compare):
             continue
-        left, right = _form(condition.left), _form(condition.right)
+        left, right, op = _form(condition.left), _form(condition.right), condition.op
+        if right is not None and right.plain is not None:  # ``c <= i`` bounds i as ``i >= c`` does
+            left, right, op = right, left, _TURNED.get(op, op)
         if left is None or right is None or left.plain is None or list(indices_of(right)):
             continue
         old = found.get(left.plain, left.plain)
-        if condition.op == ">=":
+        if op == ">=":
             found[left.plain] = Index(old.name, right, old.high)
-        elif condition.op == "<=":
+        elif op == "<=":
             found[left.plain] = Index(old.name, old.low, right + 1)
     return found
 
@@ -214,6 +216,7 @@ def _opposite(found: bool | None) -> bool | None:
     return None if found is None else not found
 
 
+_TURNED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
 _ORDER: dict[str, Callable[[Affine, Affine], bool | None]] = {
     "<=": _at_most,
     "<": _less,

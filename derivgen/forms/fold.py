@@ -225,7 +225,7 @@ def _gathered(statement: Statement, targets: tuple[Index, ...], tensor: Tensor) 
     statement = _apart_from(statement, targets)
     found = gather(statement, targets)
     if found is not None:
-        return found
+        return replace(found, guard=needed(found.guard))
     arrives = tuple(
         Compare("=", index_value(affine(t)), index_value(form))
         for t, form in zip(targets, statement.lhs.indices, strict=True)

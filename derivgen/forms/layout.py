@@ -395,6 +395,7 @@ def condition_math(condition: Condition, context: Context) -> Math:
 def _condition(condition: Node, context: Context) -> Math:
     match condition:
         case Compare(op, left, right):
+            left, right = _balanced(left, right)
             return row(formula(left, context), Op(op), formula(right, context))
         case And((Compare(one, low, mid), Compare(two, same, high))) if mid == same:
             ends = formula(low, context), formula(high, context)
@@ -407,6 +408,15 @@ def _condition(condition: Node, context: Context) -> Math:
             return row(Op("not"), _grouped(part, context))
         case _:
             raise AssertionError(f"no condition: {condition}")
+
+
+def _balanced(left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """Return two index forms without what both add: ``t + 1 < T + 1`` is ``t < T``."""
+    if isinstance(left, IndexValue) and isinstance(right, IndexValue):
+        common = min(left.form.constant, right.form.constant)
+        if common > 0:
+            return IndexValue(left.form - common), IndexValue(right.form - common)
+    return left, right
 
 
 def _grouped(part: Node, context: Context) -> Math:

@@ -8,7 +8,7 @@ equals the expression it came from; where that cannot be written, `NoMatrixForm`
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from derivgen.algebra.affine import Affine, Index
@@ -152,6 +152,9 @@ def _mul(expr: Mul, shapes: Shapes) -> Shaped:
 
 
 def _reduce(expr: Reduce, shapes: Shapes) -> Shaped:
+    if expr.op == "mean":
+        count = mul(*(IndexValue(index.size) for index in expr.bound))
+        return _mul(Mul((div(ONE, count), replace(expr, op="sum"))), shapes)
     if expr.op != "sum":
         raise NoMatrixForm("fold", expr.op)
     factors = _factors(expr.body)
@@ -267,10 +270,18 @@ def _scale(shaped: Shaped, scale: list[Shaped]) -> Shaped:
     tree = shaped.tree
     for other in others:
         tree = other if tree == Scalar(ONE) else Weighted(other, tree)
-    factor = mul(*numbers) if numbers else ONE
+    factor = _as_fraction(numbers)
     if isinstance(tree, Scalar):
         return Shaped(shaped.axes, Scalar(mul(factor, tree.expr)))
     return Shaped(shaped.axes, Scaled(factor, tree) if factor != ONE else tree)
+
+
+def _as_fraction(numbers: list[Expr]) -> Expr:
+    """Return a product of numbers, reciprocals gathered below one bar."""
+    below = [n.denominator for n in numbers if isinstance(n, Div)]
+    above = [n.numerator if isinstance(n, Div) else n for n in numbers]
+    top = mul(*(n for n in above if n != ONE))
+    return div(top, mul(*below)) if below else top
 
 
 def _sum_over(index: Index, factors: list[Shaped]) -> tuple[list[Shaped], list[Shaped]]:

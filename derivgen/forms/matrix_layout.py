@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from derivgen.algebra.affine import Affine
-from derivgen.algebra.expressions import MINUS_ONE, ONE, Div, Number
+from derivgen.algebra.expressions import MINUS_ONE, ONE, Div, Expr, Number
 from derivgen.forms.layout import (
     FACTOR,
     PRODUCT,
@@ -27,6 +27,7 @@ from derivgen.forms.math import (
     Fenced,
     Math,
     Op,
+    Root,
     Scripts,
     Sym,
     Symbol,
@@ -167,6 +168,10 @@ def _split(part: Matrix) -> tuple[int, Matrix]:
     if isinstance(part, Scaled) and isinstance(part.factor, Number) and part.factor.value < 0:
         size = Number(-part.factor.value)
         return -1, part.inner if size.value == 1 else Scaled(size, part.inner)
+    if isinstance(part, Product):
+        sign, first = _split(part.items[0])
+        if sign < 0:
+            return -1, Product((first, *part.items[1:]))
     return 1, part
 
 
@@ -174,8 +179,15 @@ def _scaled(item: Scaled, context: Context) -> tuple[Math, int]:
     if item.factor == MINUS_ONE:
         return row(Op("neg"), matrix_math(item.inner, context, PRODUCT)), SUM
     inner = matrix_math(item.inner, context, PRODUCT)
-    level = PRODUCT if isinstance(item.factor, Div) else FACTOR
+    level = PRODUCT if _is_fraction(item.factor) else FACTOR
     return row(formula(item.factor, context, level), TIMES, inner), PRODUCT
+
+
+def _is_fraction(factor: Expr) -> bool:
+    """Tell whether a factor prints as one fraction."""
+    if isinstance(factor, Number):
+        return factor.value > 0 and factor.value.denominator != 1
+    return isinstance(factor, Div)
 
 
 def _weighted(item: Weighted, context: Context) -> tuple[Math, int]:
@@ -205,6 +217,8 @@ def _power(item: Power, context: Context) -> tuple[Math, int]:
 def _map(item: Map, context: Context) -> tuple[Math, int]:
     base, text = function_symbol(item.call.name, item.call.order, context)
     args = tuple(matrix_math(arg, context) for arg in item.args)
+    if item.call.name == "sqrt":
+        return Root(args[0]), FACTOR
     if item.call.name == "exp":
         return Apply(Sym("exp", "function"), "exp", args), FACTOR
     return Apply(base, text, args), FACTOR

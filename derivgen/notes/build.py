@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from derivgen.algebra.expressions import tensors_read
+from derivgen.notes.algorithm import algorithm
 from derivgen.notes.backward import backward_label, backward_section
 from derivgen.notes.depth import depth_section
 from derivgen.notes.document import Block, Document, Equation, Section
@@ -16,7 +17,7 @@ from derivgen.notes.lemmas import lemma_section
 from derivgen.notes.reuse import reuse_paragraph
 from derivgen.notes.signs import signs_used
 from derivgen.notes.stacks import Stack, aliases, stacks
-from derivgen.notes.summary import algorithm, summary_section
+from derivgen.notes.summary import summary_section
 from derivgen.notes.view import PREFIX, View
 from derivgen.notes.words import say
 from derivgen.notes.worked import Example, worked_section

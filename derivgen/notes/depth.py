@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from derivgen.algebra.affine import Index, affine
+from derivgen.algebra.affine import Index, affine, indices_of
 from derivgen.algebra.expressions import Access, Expr
 from derivgen.algebra.network import Role
 from derivgen.calculus.derivation import Contribution, Step
@@ -124,9 +124,25 @@ def _recurrence(view: View, step: Step) -> Equation | None:
             weight = made.partial
             if made.through.lhs.tensor != step.quantity or not isinstance(weight, Access):
                 continue
-            if axis is not None and len(view.derivation.tensors[weight.tensor].axes) > 1:
+            if axis is not None and _rank(view, weight.tensor) == 2:
                 return _power(view, step.quantity, activation, weight.tensor, axis)
     return None
+
+
+def _rank(view: View, tensor: str) -> int:
+    """Return the number of axes that do not count layers or steps."""
+    labelled = view.layer_axis(tensor) is not None
+    return len(view.derivation.tensors[tensor].axes) - labelled
+
+
+def _alone(view: View, quantity: str, activation: str, axis: int) -> bool:
+    """Tell whether a delta but the last one comes from the next delta and nothing else."""
+    steps = (_contributions(view, quantity), _contributions(view, activation))
+    others = [made for found in steps for made in found if made.through.lhs.tensor != quantity]
+    return all(
+        made.through.lhs.tensor == activation or not list(indices_of(made.operand.indices[axis]))
+        for made in others
+    )
 
 
 def _contributions(view: View, quantity: str) -> tuple[Contribution, ...]:
@@ -153,7 +169,10 @@ def _power(view: View, quantity: str, activation: str, weight: str, axis: int) -
     delta = view.adjoint(quantity)
     left = symbol(view.notation, delta, None, name, low)
     right = symbol(view.notation, delta, None, plain(last), last)
-    return Equation("depth", (Line(left, row(parenthesised(product), TIMES, right)),))
+    if _alone(view, quantity, activation, axis):
+        return Equation("depth", (Line(left, row(parenthesised(product), TIMES, right)),))
+    text = f"d{plain(left)}/d{plain(right)}"
+    return Equation("depth", (Line(partial_symbol(quantity, left, right, text), product),))
 
 
 def _slope(view: View, above: str, below: str, label: Math) -> Math:

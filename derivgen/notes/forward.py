@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from derivgen.algebra.affine import Dim
-from derivgen.algebra.expressions import ZERO, Access, Expr, tensors_read, walk
+from dataclasses import replace
+
+from derivgen.algebra.affine import Dim, Index
+from derivgen.algebra.expressions import (
+    ZERO,
+    Access,
+    Expr,
+    Iverson,
+    Mul,
+    mul,
+    tensors_read,
+    used_indices,
+    walk,
+)
 from derivgen.algebra.network import Role, Tensor
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Named
 from derivgen.forms.fold import Equality
 from derivgen.forms.latex import latex
-from derivgen.forms.layout import affine_math
+from derivgen.forms.layout import affine_math, ranges
 from derivgen.forms.math import (
     Fenced,
     Frac,
@@ -40,7 +52,7 @@ from derivgen.notes.document import (
     Table,
 )
 from derivgen.notes.stacks import Stack, relative, stack_of
-from derivgen.notes.view import View, display, entry_of, matrix_display, side, where
+from derivgen.notes.view import View, display, entry_of, matrix_display, where
 from derivgen.notes.widths import width_math
 from derivgen.notes.words import join, listed, parted, say, word
 
@@ -96,15 +108,18 @@ def _layer_range(view: View, tensor: Tensor) -> Prose:
         return ()
     context = view.context()
     span = tensor.axes[axis]
-    ends = (affine_math(span.low, context), Op(","), Op("ellipsis"), Op(","))
-    last = affine_math(span.high - 1, context)
-    return (Formula(row(Sym(tensor.axis_names[axis]), Op("="), *ends, last)),)
+    low, high = ranges(Index(tensor.axis_names[axis], span.low, span.high), context)
+    ends = (low, Op(","), Op("ellipsis"), Op(","), high)
+    return (Formula(row(Sym(tensor.axis_names[axis]), Op("="), *ends)),)
 
 
 def stack_range(view: View, stack: Stack) -> Prose:
     """Return ``l = 2, ..., 9``."""
     ends = (Num(str(stack.first)), Op(","), Op("ellipsis"), Op(","), Num(str(stack.last)))
     return (Formula(row(Sym(LAYER), Op("="), *ends)),)
+
+
+SILENT = ("cases", "rank")  # refusals the shapes of the symbols tell
 
 
 def entry_math(view: View, tensor: str) -> Math:
@@ -179,6 +194,11 @@ def _signs(view: View, signs: frozenset[str]) -> list[Prose]:
     found: list[Prose] = []
     if ranks & {1, 2}:
         found.append(say(lang, f"{view.layout} meaning"))
+    if view.notation.labels and ranks & {2, 3}:
+        letters: list[Prose] = [(Formula(Sym(n)),) for n in sorted(view.notation.labels)]
+        found.append(say(lang, "label meaning", letters=listed(lang, letters)))
+    if max(ranks) - bool(view.notation.labels) > 2:
+        found.append(say(lang, "tensor meaning"))
     if "entrywise" in signs:
         sign = Formula(Op(view.notation.style.hadamard))
         found.append(say(lang, "odot meaning", sign=sign))
@@ -302,6 +322,7 @@ def _equation(view: View, number: int) -> list[Block]:
     written = Equality(equation.lhs, equation.rhs)
     own = [s for s in statements if s.lhs.tensor == equation.lhs.tensor]
     folded = view.fold(own) if own and (invented or _reads_outside(equation.rhs)) else ()
+    folded = tuple(_parted(view, equality) for equality in folded)
     lines: list[Line] = []
     if not folded or not _reads_outside(equation.rhs):
         lines.append(Line(*display(view, written)))
@@ -313,16 +334,32 @@ def _equation(view: View, number: int) -> list[Block]:
     return [*found, *matrix_equation(view, shown, f"fm:{number}")]
 
 
+def _parted(view: View, equality: Equality) -> Equality:
+    """Return an equation without the condition that keeps it from its tensor's base cases.
+
+    The letters' ranges say as much, as they do for an equation as written.
+    """
+    written = [e for e in view.derivation.network.equations if e.lhs.tensor == equality.lhs.tensor]
+    if len(written) < 2 or not isinstance(equality.rhs, Mul):
+        return equality
+    free = set(equality.indices)
+    kept = [
+        factor
+        for factor in equality.rhs.factors
+        if not isinstance(factor, Iverson) or not set(used_indices(factor)) <= free
+    ]
+    return replace(equality, rhs=mul(*kept)) if kept else equality
+
+
 def _reads_outside(expr: Expr) -> bool:
     """Tell whether an access says what lies outside its tensor; its condition is then shown."""
     return any(isinstance(part, Access) and part.outside is not None for part in walk(expr))
 
 
 def _resumed(view: View, folded: Equality, written: Equality, first: bool) -> Line:
-    if folded.lhs == written.lhs and not first:
-        return Line(None, side(view, folded.rhs, written))
     left, right = display(view, folded)
-    return Line(left, right)
+    same = latex(left) == latex(display(view, written)[0])
+    return Line(None if same and not first else left, right)
 
 
 def defining_label(view: View, statement: Statement) -> str:
@@ -390,7 +427,7 @@ def matrix_equation(view: View, equality: Equality, label: str) -> list[Block]:
     try:
         left, right = matrix_display(view, equality)
     except NoMatrixForm as refused:
-        return [_refusal(view, refused)] if refused.reason != "cases" else []
+        return [] if refused.reason in SILENT else [_refusal(view, refused)]
     lines = (Line(left, right),)
     return [Equation(label, lines, where(view, equality), about=equality.lhs.tensor)]
 

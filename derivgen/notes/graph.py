@@ -50,6 +50,7 @@ def computation_graph(view: View, example: Example | None) -> Drawing | None:
     """Return the graph of all tensors, with values and derivatives if numbers are at hand."""
     names = [n for n in view.derivation.tensors if n not in view.notation.adjoints]
     links = [link for link in _links(view) if not set(link) & set(view.notation.adjoints)]
+    links = _towards(links, view.derivation.network.loss or "")
     used = {name for link in links for name in link}
     names = [name for name in names if name in used]
     most = MOST_NODES if example is None else MOST_WITH_VALUES
@@ -71,6 +72,14 @@ def _links(view: View) -> list[tuple[str, str]]:
             if name != statement.lhs.tensor:
                 found[name, statement.lhs.tensor] = None
     return list(found)
+
+
+def _towards(links: list[tuple[str, str]], loss: str) -> list[tuple[str, str]]:
+    """Return the links that lead to the loss: a winner's place is for the backward pass alone."""
+    reached = {loss}
+    while more := {a for a, b in links if b in reached} - reached:
+        reached |= more
+    return [link for link in links if link[1] in reached]
 
 
 def _places(

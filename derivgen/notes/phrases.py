@@ -57,6 +57,14 @@ PHRASES: dict[str, tuple[str, str]] = {
     "ones meaning": ("{ones} is a vector of {size} ones.", "{ones} 是 {size} 个 1 组成的向量。"),
     "columns meaning": ("Vectors stand as columns.", "向量均为列向量。"),
     "rows meaning": ("Vectors stand as rows.", "向量均为行向量。"),
+    "label meaning": (
+        "In matrix form {letters} stays a label: there is one vector or matrix for each value.",
+        "矩阵形式中 {letters} 仍作标号：每个取值对应一个向量或矩阵。",
+    ),
+    "tensor meaning": (
+        "Equations with quantities of more than two indices stand in index form only.",
+        "含有两个以上下标的量的方程只写下标形式。",
+    ),
     "iverson meaning": (
         "A bracket {bracket} is 1 where the condition holds and 0 elsewhere.",
         "方括号 {bracket} 在条件成立时为 1，否则为 0。",

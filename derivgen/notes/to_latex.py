@@ -39,8 +39,8 @@ from derivgen.version import VERSION
 TABLE = 84  # rough characters of a row of a table
 NARROW = 16  # columns up to this wide never wrap
 CLOSE = r"\vspace{-\baselineskip}"
-TIGHT = 72  # steps that together are no wider share a line
-LINE = 82  # rough characters of mathematics that fit in a line of the article
+TIGHT = 70  # steps that together are no wider share a line
+LINE = 78  # rough characters of mathematics that fit in a line of the article
 Numbers = dict[str, int]
 HEADINGS = {1: "section", 2: "subsection", 3: "paragraph"}
 
@@ -204,7 +204,7 @@ def _length(why: str) -> int:
 
 def _items(items: Items, counts: Numbers, lang: str) -> str:
     lines = [rf"\item {prose_latex(item, counts)}" for item in items.items]
-    return "\\begin{itemize}\n" + "\n".join(lines) + "\n\\end{itemize}"
+    return "\\begin{itemize}\\itemsep=1pt\\parskip=0pt\n" + "\n".join(lines) + "\n\\end{itemize}"
 
 
 def _table(table: Table, counts: Numbers, lang: str) -> str:
@@ -260,13 +260,12 @@ def _bare(part: Inline, counts: Numbers) -> str:
 
 
 def _pseudocode(block: Pseudocode, counts: Numbers, lang: str) -> str:
-    lines = [prose_latex(block.title, counts) + r":\\"]
+    lines = [prose_latex(block.title, counts) + r":\par"]
     for depth, line in block.lines:
-        shown = prose_latex(line, counts)
-        end = r"\\[3pt]" if r"\frac" in shown else r"\\"
-        lines.append(rf"\hspace*{{{1.5 * (depth + 1):g}em}}{shown}{end}")
-    lines[-1] = lines[-1].removesuffix("[3pt]").removesuffix(r"\\")
-    return "{\\raggedright\n" + "\n".join(lines) + "\n\\par}"
+        deep = 1.5 * (depth + 1)
+        start = rf"\hangindent={deep + 2:g}em \hspace*{{{deep:g}em}}"
+        lines.append(rf"{start}{prose_latex(line, counts)}\par")
+    return "{\\raggedright\\parskip=2pt\n" + "\n".join(lines) + "}"
 
 
 def _code(block: Code, counts: Numbers, lang: str) -> str:

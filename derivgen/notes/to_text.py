@@ -167,7 +167,10 @@ def _entry(head: list[str], line: list[str]) -> str:
 
 def _pseudocode(block: Pseudocode, counts: Numbers, lang: str) -> str:
     lines = [prose_text(block.title, counts) + ":"]
-    lines += ["    " * (depth + 1) + prose_text(line, counts) for depth, line in block.lines]
+    for depth, line in block.lines:
+        indent = "    " * (depth + 1)
+        first, *rest = _wrapped(prose_text(line, counts), indent).splitlines()
+        lines += [first, *("    " + more for more in rest)]
     return "\n".join(lines)
 
 

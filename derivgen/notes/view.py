@@ -26,9 +26,8 @@ from derivgen.algebra.expressions import (
     walk,
 )
 from derivgen.algebra.network import Role
-from derivgen.algebra.statements import Scan, Statement
+from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Derivation, Step
-from derivgen.calculus.schedule import schedule
 from derivgen.forms.fold import Equality, fold
 from derivgen.forms.layout import Context, condition_math, formula
 from derivgen.forms.letters import assign_letters, letter_text
@@ -47,6 +46,7 @@ from derivgen.forms.notation import (
 )
 from derivgen.forms.style import Style
 from derivgen.formulas.surface import SurfaceTable
+from derivgen.notes.slices import label_letters
 from derivgen.notes.styles import surfaces
 from derivgen.notes.widths import Widths, spans
 
@@ -213,7 +213,7 @@ def make_view(
         style, loss, derivation.tensors, adjoints, _from_zero(derivation), written, layers, invented
     )
     notation = replace(
-        notation, labels=_labels(derivation, written), partials=_inner_partials(derivation)
+        notation, labels=label_letters(derivation, written), partials=_inner_partials(derivation)
     )
     if table is not None:
         names = {s.quantity: s.adjoint for s in derivation.steps if not s.auxiliary}
@@ -273,17 +273,6 @@ def _invented(derivation: Derivation) -> dict[str, PaperName]:
         if fold_name in LETTERS and owner:
             found[name] = PaperName(LETTERS[fold_name], tag=owner)
     return found
-
-
-def _labels(derivation: Derivation, written: frozenset[str]) -> frozenset[str]:
-    """Return the letters of the indices along which the forward equations recur."""
-    found: dict[str, None] = {}
-    pending = list(schedule(derivation.forward, derivation.tensors))
-    for block in pending:
-        if isinstance(block, Scan):
-            found[letter_text(block.index, written)] = None
-            pending.extend(block.blocks)
-    return frozenset(found)
 
 
 def _from_zero(derivation: Derivation) -> frozenset[str]:

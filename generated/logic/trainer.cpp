@@ -393,7 +393,7 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
       }
     }
   }
-  // (6) half[n,r,h] = sigmoid(z_half[n,r,h])
+  // (7) half[n,r,h] = sigmoid(z_half[n,r,h])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       for (int h = 0; h < H; ++h) {
@@ -401,7 +401,7 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
       }
     }
   }
-  // (8) z_region[n,r] = sum[h](20*half[n,r,h])
+  // (9) z_region[n,r] = sum[h](20*half[n,r,h])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       real sum = 0;
@@ -411,13 +411,13 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
       z_region[n * R + r] = sum;
     }
   }
-  // (8) z_region[n,r] += -50
+  // (9) z_region[n,r] += -50
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       z_region[n * R + r] -= 50;
     }
   }
-  // (10) region[n,r] = sigmoid(z_region[n,r])
+  // (11) region[n,r] = sigmoid(z_region[n,r])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       region[n * R + r] = sigmoid(z_region[n * R + r]);
@@ -590,7 +590,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       }
     }
   }
-  // (45) adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
+  // (46) adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -598,7 +598,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_or[0] = sum / real(N);
   }
-  // (45) adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
+  // (46) adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -606,7 +606,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_or[1] = sum / real(N);
   }
-  // (45) adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
+  // (46) adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -614,7 +614,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_or[2] = sum / real(N);
   }
-  // (48) adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
+  // (49) adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -622,7 +622,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_and[0] = sum / real(N);
   }
-  // (48) adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
+  // (49) adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -630,7 +630,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_and[1] = sum / real(N);
   }
-  // (48) adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
+  // (49) adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {

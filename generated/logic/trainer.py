@@ -212,13 +212,13 @@ def loss(params, batch, values):
     z_half = np.tensordot(sharp * p, A, axes=([1], [2]))
     # (5) z_half[n,r,h] += sharp*o[r,h]
     z_half += sharp * o
-    # (6) half[n,r,h] = sigmoid(z_half[n,r,h])
+    # (7) half[n,r,h] = sigmoid(z_half[n,r,h])
     half = sigmoid(z_half)
-    # (8) z_region[n,r] = sum[h](20*half[n,r,h])
+    # (9) z_region[n,r] = sum[h](20*half[n,r,h])
     z_region = 20 * half.sum(axis=2)
-    # (8) z_region[n,r] += -50
+    # (9) z_region[n,r] += -50
     z_region -= 50
-    # (10) region[n,r] = sigmoid(z_region[n,r])
+    # (11) region[n,r] = sigmoid(z_region[n,r])
     region = sigmoid(z_region)
     # (12) z_inside[n] = sum[r](20*region[n,r])
     z_inside = 20 * region.sum(axis=1)
@@ -290,19 +290,19 @@ def backward(params, batch, values):
     adj_o = sharp * adj_z_half.sum(axis=0) / N
     # (42) adj_A[r,h,c] = sum[n](adj_z_half[n,r,h]*sharp*p[n,c]/N)
     adj_A = sharp * (adj_z_half.transpose(1, 2, 0) @ p) / N
-    # (45) adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
+    # (46) adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
     adj_theta_or = np.empty((3,), dtype)
     adj_theta_or[0] = adj_z_a_or.sum() / N
-    # (45) adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
+    # (46) adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
     adj_theta_or[1] = (adj_z_a_or * q[:, 0]).sum() / N
-    # (45) adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
+    # (46) adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
     adj_theta_or[2] = (adj_z_a_or * q[:, 1]).sum() / N
-    # (48) adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
+    # (49) adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
     adj_theta_and = np.empty((3,), dtype)
     adj_theta_and[0] = adj_z_a_and.sum() / N
-    # (48) adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
+    # (49) adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
     adj_theta_and[1] = (adj_z_a_and * q[:, 0]).sum() / N
-    # (48) adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
+    # (49) adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
     adj_theta_and[2] = (adj_z_a_and * q[:, 1]).sum() / N
     return {
         "theta_and": adj_theta_and,
