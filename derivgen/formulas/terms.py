@@ -198,6 +198,16 @@ def put(term: Term, path: Path, new: Term) -> Term:
     return term.with_args(tuple(args))
 
 
+def same(one: Term, other: Term) -> bool:
+    """Tell whether two terms are equal but for their places in the text."""
+    return (
+        one.op == other.op
+        and one.data == other.data
+        and len(one.args) == len(other.args)
+        and all(map(same, one.args, other.args))
+    )
+
+
 def ats_of(term: Term) -> Iterator[At]:
     """Yield the index expressions of one node, not of its arguments."""
     for at in _direct_ats(term):

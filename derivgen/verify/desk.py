@@ -139,6 +139,19 @@ def activation_of(tensor: str, desk: Desk) -> str:
     return ""
 
 
+def activations(desk: Desk) -> dict[str, list[tuple[str, str]]]:
+    """Return for each tensor that is a function of another one element by element: both names."""
+    from derivgen.algebra.expressions import Access, Call
+
+    found: dict[str, list[tuple[str, str]]] = {}
+    network = desk.symbols.network
+    for equation in network.equations if network else ():
+        rhs = equation.rhs
+        if isinstance(rhs, Call) and len(rhs.args) == 1 and isinstance(rhs.args[0], Access):
+            found.setdefault(equation.lhs.tensor, []).append((rhs.name, rhs.args[0].tensor))
+    return found
+
+
 def without(term: Term, places: tuple[int, ...]) -> Term:
     kept = [k for k in range(len(term.args)) if k not in places]
     if not kept:

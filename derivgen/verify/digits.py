@@ -99,11 +99,12 @@ def _number_finding(found: Numeric, member: Term, text: str, notebook: Notebook)
         return Finding("agrees", text, member.span, found.digits, reason=words)
     wrong = found.wrong or member
     should = found.should or found.value
+    turned = text.lstrip("-") == should.lstrip("-")
     return Finding(
         "wrong",
         text,
         wrong.span,
-        mistake="digit",
+        mistake="sign" if turned else "digit",
         hint=notebook.say("digit-wrong", text=should),
         correct=should,
     )

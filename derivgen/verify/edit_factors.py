@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from itertools import product
 
 from derivgen.formulas.terms import (
     At,
@@ -17,6 +19,7 @@ from derivgen.verify.desk import (
     Desk,
     Edit,
     activation_of,
+    activations,
     before,
     core,
     elements_of,
@@ -154,6 +157,19 @@ def squares(desk: Desk) -> Iterator[Edit]:
                 yield Edit("missing-factor", where, product)
 
 
+def slopes_beside(desk: Desk) -> Iterator[Edit]:
+    """Multiply a derivative by an activation with f' at the same place: ``dE/dh_t f'(a_t)``."""
+    sources = activations(desk)
+    for path, term in walk(desk.member):
+        if term.op != "gradient" or term.args[1].op != "element":
+            continue
+        by = term.args[1]
+        for name, tensor in sources.get(real(by.data, desk), ()):
+            at = Term("element", (), replace(by.data, tensor=tensor, member=None))
+            sign = r"\odot" if is_matrix(by, desk) else ""
+            yield Edit("missing-fprime", path, times(term, Term("call", (at,), (name, 1)), sign))
+
+
 def missing_slopes(desk: Desk) -> Iterator[Edit]:
     """Multiply by f' of some pre-activation."""
     for path in product_places(desk.member):
@@ -225,6 +241,19 @@ def missing_factors(desk: Desk) -> Iterator[Edit]:
                 else:
                     one_less = Term("add", (number(1), Term("negate", (element,))))
                     yield Edit("missing-factor", path, times(part, one_less))
+
+
+def missing_weights(desk: Desk) -> Iterator[Edit]:
+    """Multiply a layer-generic product by the weights of a layer, from the left."""
+    names = [n for n, k in desk.claim.letters.items() if k[0] == "family"]
+    for stem, members in desk.symbols.families.items():
+        tensor = desk.symbols.tensors[next(iter(members.values()))]
+        if stem in desk.symbols.conventional or len(tensor.axes) != 2:
+            continue
+        for name, shift, path in product(names, (0, 1), product_places(desk.member)):
+            weights = Term("element", (), Ref(stem + "{}", (None, None), At(((name, 1),), shift)))
+            factor = Term("transpose", (weights,)) if shift else weights
+            yield Edit("missing-factor", path, before(factor, at_path(desk.member, path)))
 
 
 def matrix_slopes(desk: Desk) -> Iterator[Edit]:

@@ -39,13 +39,12 @@ def _grouped(term: Term) -> Term:
 
 
 def transposes(desk: Desk) -> Iterator[Edit]:
-    """Put or take away one transpose."""
+    """Take away a transpose, or put one: the plainer edit first."""
     for path, term in walk(desk.member):
-        if term.op == "transpose" and term.data == "lying":  # a row that no sign makes one
-            yield Edit("missing-transpose", path, Term("transpose", (term,)))
-        elif term.op == "transpose":
+        if term.op == "transpose":
             yield Edit("extra-transpose", path, term.args[0])
-        elif is_matrix(term, desk):
+    for path, term in walk(desk.member):
+        if term.op != "transpose" and is_matrix(term, desk):
             yield Edit("missing-transpose", path, Term("transpose", (term,)))
 
 
@@ -102,6 +101,9 @@ def forgotten_sums(desk: Desk) -> Iterator[Edit]:
             if name in free_letters(term) and term.op not in ("element", "index"):
                 fold = Fold("sum", (Bound(name),))
                 yield Edit("sum-forgotten", path, Term("fold", (term,), fold))
+    if len(loose) > 1:
+        everything = Fold("sum", tuple(map(Bound, loose)))
+        yield Edit("sum-forgotten", (), Term("fold", (desk.member,), everything))
     for name in loose:
         if len(loose) == 1:
             for other in left:

@@ -14,6 +14,7 @@ from derivgen.verify.edit_factors import (
     sample_means,
     signs,
     slope_arguments,
+    slopes_beside,
     squares,
     twos,
 )
@@ -40,6 +41,7 @@ FIRST: tuple[Generator, ...] = (
 )
 SECOND: tuple[Generator, ...] = (
     matrix_slopes,
+    slopes_beside,
     missing_slopes,
     own_slopes,
     slope_arguments,

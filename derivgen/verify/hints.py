@@ -15,7 +15,7 @@ from itertools import islice, permutations
 from derivgen.algebra.expressions import Along, tensors_read
 from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import Claim, Term, at_path, put, walk
+from derivgen.formulas.terms import Claim, Term, at_path, put, same, walk
 from derivgen.formulas.tree import Span
 from derivgen.verify.compare import DRAWS, Outcome, Worlds, agreement, compare_terms
 from derivgen.verify.context import Reading
@@ -93,7 +93,7 @@ def find_hint(
 def _pair(desk: Desk, search: Search, pen: Pen) -> Hint | None:
     """Return two edits that together make the claim true."""
     for pair in islice(pairs(desk, search.benches[0].fits), MAX_PAIRS):
-        if search.holds(pair.new):
+        if not same(pair.new, desk.anchor) and search.holds(pair.new):
             whole = desk.member.span
             old = pen.source[whole[0] : whole[1]]
             new = composed(pair.new, pen) if can_write(pair.new) else ""
@@ -143,7 +143,7 @@ def _edits(desk: Desk) -> Iterator[Edit]:
     for generator in DEFINITIONS if defines and not slopes else GENERATORS:
         for edit in generator(desk):
             new = put(desk.member, edit.path, edit.new)
-            if new in seen:
+            if new in seen or same(new, desk.anchor):
                 continue
             seen[new] = None
             count += 1

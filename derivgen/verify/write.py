@@ -222,6 +222,11 @@ def _plain_latex(ref: Ref) -> str:
     return base + upper + (f"_{{{slots}}}" if slots else "")
 
 
+def _gradient(term: Term, pen: Pen) -> str:
+    of, by = (written(part, pen) for part in term.args)
+    return f"d({of}, {by})" if pen.plain else rf"\frac{{\partial {of}}}{{\partial {by}}}"
+
+
 def _bracket(term: Term, pen: Pen) -> str:
     test: Test = term.data
     sides = [str(s) if isinstance(s, At) else written(s, pen) for s in (test.left, test.right)]
@@ -244,6 +249,7 @@ _MAKERS: Mapping[str, Callable[[Term, Pen], str]] = {
     "fold": _fold,
     "element": _element,
     "bracket": _bracket,
+    "gradient": _gradient,
     "size": _size,
     "free": _size,
     "group": lambda term, pen: f"({written(term.args[0], pen)})",
