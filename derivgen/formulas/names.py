@@ -109,7 +109,9 @@ def _splits(
     if sub_text and sup_text:
         yield joined + sub_text + sup_text, (), (), 12
         yield joined + sup_text + sub_text, (), (), 12
-    if sub_text:
+    # A number in brackets above is the layer, what stands below it an index.
+    layered = bool(sup) and sup[0].bracketed and sup[0].text.isdigit()
+    if sub_text and not (layered and sub_text.isdigit()):
         yield joined + sub_text, (), sup, 10
     if len(sub_text) > 1 and sub_text.isalpha():
         yield sub_text, (), sup, 9  # D_{KL} is KL
@@ -135,6 +137,7 @@ def _fits(
 ) -> Iterator[Candidate]:
     real = any_member(tensor, symbols)
     rank = len(symbols.tensors[real].axes)
+    sub = _digit_by_digit(sub, rank)
     for sample, left in _sample_choices(real, rank, sub, sup, symbols):
         own = any(atom.grouped and atom.at == sample for atom in sup)
         taken = sample is not None and any(n in letters.declared for n, _ in sample.letters)
@@ -151,6 +154,14 @@ def _fits(
                     + _literal_powers(order, name)
                 )
                 yield scored(term, symbols, letters, used + bonus - penalty)
+
+
+def _digit_by_digit(sub: tuple[Atom, ...], rank: int) -> tuple[Atom, ...]:
+    """Read ``W_{11}`` of a matrix as row 1, column 1."""
+    text = sub[0].text if len(sub) == 1 else ""
+    if rank < 2 or len(text) != rank or not text.isdigit():
+        return sub
+    return tuple(Atom(digit, At((), int(digit)), sub[0].bracketed) for digit in text)
 
 
 def _literal_powers(order: tuple[Atom, ...], name: Name) -> int:
@@ -301,6 +312,8 @@ def _members(
     if len(sup) == 2 and sup[1].at is not None and _is_layer(sup[1].at):
         # x and l of a^{x,l}: a sample and a layer
         yield sup[1].at, sub, (replace(sup[0], bracketed=True, grouped=True),), 6
+    if sup and sup[0].bracketed and sup[0].text.isdigit():
+        return  # a number in brackets above is the layer: what stands below is an index
     if sub and sub[0].at is not None:
         yield sub[0].at, sub[1:], sup, 4
     if len(sub) > 1 and sub[-1].at is not None:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
-from derivgen.formulas.terms import Claim, Term, walk
+from derivgen.algebra.network import Role
+from derivgen.formulas.symbols import axis_key
+from derivgen.formulas.terms import Claim, Ref, Term, Test, free_letters, letter, walk
 from derivgen.verify.compare import DRAWS, best_outcome
 from derivgen.verify.context import Reading
 from derivgen.verify.draw import Draw, may_be_onehot, may_sum_to_one
@@ -35,27 +38,30 @@ class Assumption:
     anchor: Term
     reading: Reading
     draws: tuple[Draw, ...] = DRAWS
+    guard: Test | None = None  # the points it speaks of
+    letter: str = ""
 
 
-Say = Callable[[str], str]
+Say = Callable[..., str]
 
 
 def under_assumption(pair: Differing, reading: Reading, say: Say) -> Finding | None:
     """Return the finding under the first assumption that makes the member right."""
     start, stop = pair.member.span
     for made in _assumptions(pair, reading):
+        guards = (made.guard,) if made.guard is not None else ()
         found = best_outcome(
             made.anchor,
             pair.member,
-            pair.claim,
+            replace(pair.claim, guards=(*pair.claim.guards, *guards)),
             pair.stage.symbols,
             pair.stage.worlds,
             made.reading,
             made.draws,
         )
         if found.equal:
-            text = pair.source[start:stop]
-            return Finding("holds_if", text, pair.member.span, found.digits, say(made.key))
+            text, words = pair.source[start:stop], say(made.key, text=made.letter)
+            return Finding("holds_if", text, pair.member.span, found.digits, words)
     return None
 
 
@@ -79,6 +85,22 @@ def _facts(pair: Differing, reading: Reading) -> Iterator[Assumption]:
     if may_be_onehot(pair.stage.network):
         draws = tuple(replace(draw, onehot=True) for draw in DRAWS)
         yield Assumption("onehot", pair.anchor, reading, draws)
+        for name, test in _class_letters(pair):
+            yield Assumption("class-letter", pair.anchor, reading, draws, test, name)
+
+
+def _class_letters(pair: Differing) -> Iterator[tuple[str, Test]]:
+    """Yield the one letter that only the right side has, if it runs over a target's classes.
+
+    ``-log p_c`` is the loss where c is the class: the target is 1 there.
+    """
+    left, letters = free_letters(pair.anchor), pair.claim.letters
+    loose = [n for n in free_letters(pair.member) if n not in left and n in letters]
+    for target in pair.stage.network.of_role(Role.TARGET) if len(loose) == 1 else ():
+        axes = [axis_key(target, n) for n in range(len(target.axes))]
+        if axes == [letters[loose[0]]]:
+            element = Term("element", (), Ref(target.name, (letter(loose[0]),)))
+            yield loose[0], Test("=", element, Term("number", (), (Fraction(1), "1")))
 
 
 def _has_vector_slope(members: tuple[Term, ...]) -> bool:

@@ -29,6 +29,7 @@ from derivgen.verify.world import World
 
 # Differences lose 20 of 60 digits a level and wrong formulas are off by far more.
 TOLERANCE = mp.mpf(10) ** -12
+NO_POINT = "no point"
 DRAWS = (Draw(seed=11, own=True), Draw(seed=47, equal=True))
 
 
@@ -93,13 +94,32 @@ def compare_terms(
                 continue
             return Outcome(None, reason=error.reason)
         outcome = _in_world(left, right, claim, symbols, world, reading, draw.seed)
-        if outcome.equal is None and compared and outcome.reason == "no point":
-            continue
+        if outcome.equal is None and outcome.reason == NO_POINT:
+            if compared:
+                continue
+            outcome = _in_own_world(left, right, claim, symbols, worlds, reading, draw)
         if not outcome.equal:
             return replace(outcome, reading=reading)
         digits = min(digits, outcome.digits)
         compared += 1
     return Outcome(True, digits, reading=reading)
+
+
+def _in_own_world(
+    left: Term,
+    right: Term,
+    claim: Claim,
+    symbols: Symbols,
+    worlds: Worlds,
+    reading: Reading,
+    draw: Draw,
+) -> Outcome:
+    """Compare at the declared sizes, where a condition holds nowhere at small ones."""
+    try:
+        world = worlds.get(replace(draw, own=False, equal=False, keep=tuple(symbols.sizes)))
+    except NoValue as error:
+        return Outcome(None, reason=error.reason)
+    return _in_world(left, right, claim, symbols, world, reading, draw.seed)
 
 
 def _in_world(
@@ -128,7 +148,7 @@ def _in_world(
         if agreed is None:
             return _different(values, context)
         digits = min(digits, agreed)
-    return Outcome(True, digits) if count else Outcome(None, reason="no point")
+    return Outcome(True, digits) if count else Outcome(None, reason=NO_POINT)
 
 
 def _diagonal_meant(terms: tuple[Term, Term], values: tuple[Any, Any]) -> tuple[Any, Any]:

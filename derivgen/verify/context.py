@@ -32,6 +32,7 @@ class Reading:
 
     layout: str = "columns"  # how vectors stand
     dot: str = "product"  # two vectors beside each other: product (inner) or hadamard
+    tight: bool = False  # A (.) B C is A (.) (B C): a product without a sign binds closer
     star: str = "hadamard"  # the sign * between matrices of one shape
     otimes: str = "hadamard"  # or outer
     jacobian: str = "numerator"  # rows are the differentiated quantity; or denominator

@@ -47,6 +47,8 @@ def number(value: int | Fraction) -> Term:
 
 def times(term: Term, factor: Term, operator: str = "") -> Term:
     """Return a product that the writer did not write."""
+    if _is_one(term):
+        return factor
     if term.op == "multiply" and term.span == (0, 0):
         return Term("multiply", (*term.args, factor), (*term.data, operator))
     return Term("multiply", (term, factor), (operator,))

@@ -165,9 +165,32 @@ def index_swaps(desk: Desk) -> Iterator[Edit]:
                 if name not in [n for n, _ in slot.letters]:
                     slots = (*ref.slots[:place], letter(name), *ref.slots[place + 1 :])
                     yield Edit("index-swap", path, Term("element", (), replace(ref, slots=slots)))
+    yield from _numerals(desk)
     yield from _all_axes(desk)
     for one, other in combinations(names, 2):
         yield Edit("index-swap", (), _letters_swapped(desk.member, one, other))
+
+
+def _numerals(desk: Desk) -> Iterator[Edit]:
+    """Write another numeral of the formula for one: ``h_1`` for ``h_2``."""
+    written = [
+        slot.constant
+        for term in (desk.anchor, desk.member)
+        for _, part in walk(term)
+        if part.op == "element"
+        for slot in part.data.slots
+        if slot is not None and not slot.letters and not slot.parts
+    ]
+    for path, term in walk(desk.member):
+        for place, slot in enumerate(term.data.slots if term.op == "element" else ()):
+            if slot is None or slot.letters or slot.parts:
+                continue
+            for value in dict.fromkeys(written):
+                if value != slot.constant:
+                    slots = list(term.data.slots)
+                    slots[place] = replace(slot, constant=value)
+                    ref = replace(term.data, slots=tuple(slots))
+                    yield Edit("index-swap", path, Term("element", (), ref))
 
 
 def _letters_swapped(term: Term, one: str, other: str) -> Term:

@@ -373,7 +373,8 @@ def _divide(term: Term, context: Context) -> Value:
 
 
 def _function(term: Term, context: Context) -> Value:
-    argument = context.free.get("function argument")
+    scalars = [n for n in context.symbols.scalars if n in context.free]
+    argument = context.free.get(scalars[0] if scalars else "function argument")
     if argument is None:
         raise NoValue("a function without an argument")
     name, order = term.data if isinstance(term.data, tuple) else (term.data, 0)

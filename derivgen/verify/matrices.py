@@ -22,6 +22,8 @@ def multiply(term: Term, context: Context) -> Value:
     if (found := _by_matrix(term, context)) is not None:
         return found
     values, operators = _chained(term, context)
+    if context.reading.tight:
+        values, operators = _closer(values, operators, context.reading)
     total = values[0]
     for operator, value in zip(operators, values[1:]):
         total = multiplied(total, value, operator, context.reading)
@@ -42,7 +44,7 @@ def _by_matrix(term: Term, context: Context) -> Value | None:
         return None
     if all(_inner(part).op == "gradient" for part in term.args):
         return None  # fractions that link up are contracted as they stand
-    flat = replace(context, reading=replace(context.reading, layout="columns"))
+    flat = replace(context, reading=replace(context.reading, layout="columns"), memo=None)
     table, shape, sizes = jacobian(last.args[0], element_of(last.args[1]), last.data, flat)
     if len(sizes) != 2 or not shape:
         return None
@@ -64,6 +66,20 @@ def _by_matrix(term: Term, context: Context) -> Value | None:
 def replace_args(term: Term, args: tuple[Term, ...]) -> Term:
     """Return a product of the first factors alone."""
     return Term("multiply", args, term.data[: len(args) - 1], term.span)
+
+
+def _closer(
+    values: list[Value], operators: list[str], reading: Reading
+) -> tuple[list[Value], list[str]]:
+    """Multiply what stands beside each other without a sign before all else."""
+    found, kept = values[:1], []
+    for operator, value in zip(operators, values[1:]):
+        if operator == "":
+            found[-1] = multiplied(found[-1], value, operator, reading)
+        else:
+            found.append(value)
+            kept.append(operator)
+    return found, kept
 
 
 def _chained(term: Term, context: Context) -> tuple[list[Value], list[str]]:

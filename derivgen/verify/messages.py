@@ -75,6 +75,7 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "another-loss": ("this defines another loss", "这定义了另一个损失"),
     "normalised": ("the targets sum to 1", "目标之和为 1"),
+    "class-letter": ("{text} is the class of the sample", "{text} 是样本的类别"),
     "onehot": ("the targets are one-hot", "目标是 one-hot"),
     "gradient-rows": (
         "derivatives by a vector stand as rows (numerator layout)",

@@ -217,9 +217,17 @@ def _combined(one: Value, other: Value, join: Callable[[Poly, Poly], Poly]) -> V
 
 
 def _multiply(prover: _Prover, term: Term) -> Value:
-    found = prover.value(term.args[0])
-    for operator, part in zip(term.data, term.args[1:]):
-        found = _product(found, prover.value(part), operator, prover.reading)
+    values = [prover.value(part) for part in term.args]
+    operators = list(term.data)
+    if prover.reading.tight:
+        while "" in operators:
+            place = operators.index("")
+            pair = _product(values[place], values[place + 1], "", prover.reading)
+            values[place : place + 2] = [pair]
+            del operators[place]
+    found = values[0]
+    for operator, value in zip(operators, values[1:]):
+        found = _product(found, value, operator, prover.reading)
     return found
 
 

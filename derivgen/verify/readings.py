@@ -29,6 +29,7 @@ class Features:
     deltas: bool = False
     rows: bool = False  # the network's weights stand as a writer of row vectors has them
     capitals: bool = False  # data written with capitals: all samples, whatever else is read
+    entrywise: bool = False  # an entrywise product stands before a product without a sign
     explicit: bool = False  # a short form such as dZ, given without another derivative
 
 
@@ -55,8 +56,14 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         deltas=any(t.data.symbol == "delta" for t in slopes),
         rows=symbols.in_rows,
         capitals=capitals,
+        entrywise=any(_is_entrywise(t.data) for t in terms if t.op == "multiply"),
         explicit=[t.data.symbol for t in slopes] == ["d"] and members[0].op == "gradient",
     )
+
+
+def _is_entrywise(operators: tuple[str, ...]) -> bool:
+    first = next((n for n, o in enumerate(operators) if o in (r"\odot", r"\circ")), None)
+    return first is not None and "" in operators[first:]
 
 
 def _is_step(members: tuple[Term, ...]) -> bool:
@@ -103,6 +110,7 @@ def readings(found: Features, base: Reading) -> list[Reading]:
         if "*" in found.signs:
             dots.append({"star": "product"})
         options.append(dots)
+        options.append([{}, {"tight": True}] if found.entrywise else [{}])
         options.append([{}, {"jacobian": "denominator"}] if found.slopes else [{}])
         if found.data_arrays and found.samples:
             mean = not base.total
