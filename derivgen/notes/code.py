@@ -7,6 +7,7 @@ import re
 _EQUATION = re.compile(
     r"\s*(?:#|//)\s*(?:\(\d+\)\s*)?([A-Za-z_]\w*'*)(?:\[[^=]*\])?\s*[+*]?=[^=].*"
 )
+_HEAD = re.compile(r"(?:#|//).*|\s*")
 _END = re.compile(r"\s*(?:return\b.*|[{}]?)\s*")
 
 
@@ -17,7 +18,7 @@ def code_by_tensor(source: str) -> dict[str, str]:
     """
     found: dict[str, list[str]] = {}
     current: list[str] | None = None
-    for line in source.splitlines():
+    for line in _below_head(source.splitlines()):
         match = _EQUATION.fullmatch(line)
         if match:
             current = found.setdefault(match[1], [])
@@ -27,6 +28,12 @@ def code_by_tensor(source: str) -> dict[str, str]:
         elif current is not None:
             current.append(line)
     return {name: _dedented(lines) for name, lines in found.items()}
+
+
+def _below_head(lines: list[str]) -> list[str]:
+    """Return the lines after the comment at the head of a program, which tells its network."""
+    start = next((n for n, line in enumerate(lines) if not _HEAD.fullmatch(line)), len(lines))
+    return lines[start:]
 
 
 def _leaves(line: str, first: str) -> bool:

@@ -6,6 +6,7 @@ Invariant: a drawing has places and formulas only; every medium shows the same n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from html import escape
 
 from derivgen.forms.latex import latex
@@ -118,15 +119,17 @@ def svg(drawing: Drawing) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:g} {high:g}" '
         f'width="{wide:g}" height="{high:g}" role="img">'
     )
+    rows = {node.key: node.y for node in drawing.nodes}
+    edges = [_svg_edge(edge, along(edge, rows), places) for edge in drawing.edges]
+    tip = f"tip-{sha256(''.join(edges).encode()).hexdigest()[:6]}"  # a page may hold two drawings
     marker = (
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
+        f'<defs><marker id="{tip}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto-start-reverse"><path class="tip" d="M0 0L8 4L0 8z"/>'
         "</marker></defs>"
     )
-    rows = {node.key: node.y for node in drawing.nodes}
-    edges = [_svg_edge(edge, along(edge, rows), places) for edge in drawing.edges]
     nodes = [_svg_node(node, places[node.key]) for node in drawing.nodes]
-    return "\n".join([head + marker, *edges, *nodes, "</svg>"])
+    whole = "\n".join([head + marker, *edges, *nodes, "</svg>"])
+    return whole.replace("url(#TIP)", f"url(#{tip})")
 
 
 def _svg_edge(edge: Edge, along: float, places: dict[str, tuple[float, float]]) -> str:
@@ -137,7 +140,7 @@ def _svg_edge(edge: Edge, along: float, places: dict[str, tuple[float, float]]) 
     line = (
         f'<path class="edge" data-from="{escape(edge.source)}" data-to="{escape(edge.target)}" '
         f'd="M{x1 + ux * start:.1f} {y1 + uy * start:.1f}L{x2 - ux * end:.1f} {y2 - uy * end:.1f}" '
-        'marker-end="url(#tip)"/>'
+        'marker-end="url(#TIP)"/>'
     )
     if edge.label is None:
         return line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from hashlib import sha256
 from html import escape
 from typing import Any
 
@@ -38,6 +39,8 @@ from derivgen.version import VERSION
 LINE = 92
 TIGHT = 76  # steps that together are no wider share a line
 _CODE = re.compile(r"<pre><code>(.*?)</code></pre>", re.S)
+_TARGET = re.compile(r'((?<= )id="|(?<= )href="#|url\(#)')
+_RULE = re.compile(r"([^{}]+?)\s*(\{[^}]*\})")
 _NAME = re.compile(r"(?<![&\w])[A-Za-z_]\w*\b(?!;)")
 Numbers = dict[str, int]
 
@@ -54,6 +57,7 @@ def to_html(document: Document) -> str:
         title=title,
         version=VERSION,
         network=document.about,
+        shared=framed("html/notes.css.jinja"),
         contents=_contents(document, counts),
         body=body,
         hint=word(document.lang, "html hint"),
@@ -74,9 +78,19 @@ def _marked(code: str, document: Document) -> str:
 
 
 def fragment_html(document: Document) -> str:
-    """Return the body alone, for a notebook."""
+    """Return the body alone, for a notebook: in a frame of its own, its ids apart from others'."""
     counts = numbers(document)
-    return "\n".join(part for b in document.body if (part := _print(b, counts, document.lang)))
+    body = "\n".join(part for b in document.body if (part := _print(b, counts, document.lang)))
+    mark = f"{document.about}-{sha256(body.encode()).hexdigest()[:8]}"
+    body = _TARGET.sub(lambda found: f"{found[1]}{escape(mark)}-", body)
+    css = _RULE.sub(lambda found: _scoped(found[1]) + found[2], framed("html/notes.css.jinja"))
+    return framed("html/fragment.html.jinja", css=css, body=body)
+
+
+def _scoped(selectors: str) -> str:
+    """Return the selectors of a rule, for what stands in the frame of a fragment only."""
+    parts = (part.strip() for part in selectors.split(","))
+    return ", ".join(f"div.derivgen {part}" for part in parts)
 
 
 def prose_html(prose: Prose, counts: Numbers) -> str:

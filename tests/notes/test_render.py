@@ -15,6 +15,7 @@ from derivgen.errors import NameProblem
 from derivgen.forms.style import STYLES
 from derivgen.language import parse
 from derivgen.notes import document_of, equation_numbers, render
+from derivgen.notes.code import code_by_tensor
 from derivgen.notes.document import Ref, Section, blocks, numbers
 from derivgen.notes.phrases import PHRASES
 from tests.notes.documents import ALL, SHIPPED, deep, derived, displays, inlines, notes
@@ -203,6 +204,12 @@ def test_code_stands_beside_the_formula_it_computes() -> None:
     before, after = text.split("adj_W = d.T @ h")
     assert r"\frac{\partial E}{\partial W_{ks}}" in before[-900:]
     assert "adj_W = d.T @ h" not in after
+
+
+def test_the_head_of_a_program_is_no_code_of_a_formula() -> None:
+    source = "# adj_W[k,s] = told in the head\n\ndef f():\n    # adj_W[k,s] = x\n    adj_W = x\n"
+
+    assert code_by_tensor(source) == {"adj_W": "# adj_W[k,s] = x\nadj_W = x"}
 
 
 def test_code_in_the_page_lights_up_with_its_formulas() -> None:

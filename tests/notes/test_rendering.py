@@ -47,6 +47,23 @@ require("mathjax").init({
   console.log(JSON.stringify(wrong));
 });
 """
+KEYS = """
+<script>
+addEventListener("load", () => {
+  const stop = document.querySelector('[data-stop="W"]');
+  stop.focus();
+  const focused = document.querySelectorAll('.eq [data-t="beta"].on').length > 0;
+  const press = (key) => stop.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  press("Enter");
+  stop.blur();
+  const held = document.querySelectorAll('.eq [data-t="beta"].on').length > 0;
+  const pressed = stop.getAttribute("aria-pressed");
+  press("Escape");
+  const left = document.querySelectorAll("[data-t].on").length;
+  document.title = `keys ${focused} ${held} ${pressed} ${left}`;
+});
+</script>
+"""
 CLICK = """
 <script>
 addEventListener("load", () => {
@@ -167,23 +184,32 @@ def test_xelatex_compiles_without_the_fonts_of_a_full_installation(
     assert "undefined" not in log
 
 
-def test_a_click_on_a_weight_lights_its_chain(tmp_path: Path) -> None:
+def shown_with(script: str, folder: Path) -> str:
+    """Return the page of the classic network after a script has run in a browser."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
     if chromium is None:
         pytest.skip("Chromium is not installed")
-    page = tmp_path / "page.html"
-    page.write_text(notes("sigmoid_mlp", "html").replace("</body>", CLICK + "</body>"), "utf-8")
-
+    page = folder / "page.html"
+    page.write_text(notes("sigmoid_mlp", "html").replace("</body>", script + "</body>"), "utf-8")
     done = subprocess.run(
         [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", page.as_uri()],
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "HOME": str(tmp_path)},
+        env={**os.environ, "HOME": str(folder)},
     )
+    return done.stdout
 
-    found = re.search(r"<title>lit (.*?) edges (\d+)</title>", done.stdout)
-    assert found is not None, done.stderr[-2000:]
+
+def test_a_weight_is_reached_and_held_by_keyboard(tmp_path: Path) -> None:
+    assert "<title>keys true true true 0</title>" in shown_with(KEYS, tmp_path)
+
+
+def test_a_click_on_a_weight_lights_its_chain(tmp_path: Path) -> None:
+    shown = shown_with(CLICK, tmp_path)
+
+    found = re.search(r"<title>lit (.*?) edges (\d+)</title>", shown)
+    assert found is not None, shown[-2000:]
     assert found[1].split() == ["E", "W", "beta", "yhat"]
     assert int(found[2]) >= 3
 
