@@ -37,7 +37,9 @@ def differences(made: dict[str, str], folder: Path) -> Iterator[str]:
     """Yield a unified diff for each file of ``folder`` that is not as made, missing or extra."""
     for path in sorted(made.keys() | _existing(folder)):
         file = folder / path
-        old = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        # A stray file may hold anything; it is shown to be extra, whatever is in it.
+        known_text = file.read_bytes().decode("utf-8", "replace") if file.is_file() else ""
+        old = known_text.splitlines()
         new = made[path].splitlines() if path in made else []
         fresh = f"{path} (as built)" if path in made else "/dev/null"
         known = str(file) if file.is_file() else "/dev/null"

@@ -37,7 +37,7 @@ def check_command(
     results = {}
     for engine in engines:
         with working(f"checking the gradients, {engine}"):
-            results[engine] = _check(source, engine, seed, options.sizes(dim))
+            results[engine] = _check(source, engine, seed, options.sizes(dim, source.net))
         if not as_json:
             show(_text(engine, results[engine]))
     verdicts = [result["verdict"] for result in results.values()]

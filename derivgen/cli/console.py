@@ -5,11 +5,14 @@ Results go to stdout and everything else to stderr, so that results can be piped
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import typer
 
 from derivgen.errors import FileProblem
 
@@ -22,9 +25,19 @@ def say(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """Print a result to stdout, ended by one newline."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
+    """Print a result to stdout, ended by one newline; a reader that has gone away ends the program.
+
+    Raises: FileProblem, if it cannot be written.
+    """
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(problem, BrokenPipeError):
+            raise typer.Exit(0) from problem
+        reason = f"It cannot be written: {problem.strerror}."
+        raise FileProblem("standard output", reason) from problem
 
 
 @contextmanager
@@ -64,12 +77,15 @@ def refuse_existing(files: Iterable[Path], force: bool) -> None:
 
 
 def write_files(files: Mapping[Path, str], force: bool) -> None:
-    """Write all of the files or none: an existing one is kept unless ``force``.
+    """Write all of the files or none: an existing one is kept unless ``force``; - is stdout.
 
     Raises: FileProblem, naming the file.
     """
-    refuse_existing(files, force)
+    refuse_existing((path for path in files if str(path) != "-"), force)
     for path, text in files.items():
+        if str(path) == "-":
+            show(text)
+            continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")

@@ -18,7 +18,9 @@ def emit_command(
         options.Language.NUMPY
     ),
     dtype: Annotated[options.Dtype, typer.Option(help="The precision.")] = options.Dtype.FLOAT32,
-    predict_only: Annotated[bool, typer.Option(help="Leave training out.")] = False,
+    predict_only: Annotated[
+        bool, typer.Option("--predict-only", help="Leave training out.")
+    ] = False,
     dim: options.Sizes = None,
     equations: options.Equations = None,
     out: options.Out = None,
@@ -27,7 +29,9 @@ def emit_command(
     """Write a network's trainer as one self-contained program; without -o to standard output."""
     with no_collection(), working("deriving and emitting"):
         source = read_source(net, equations)
-        files = source.net.emit_files(target.value, dtype.value, predict_only, options.sizes(dim))
+        files = source.net.emit_files(
+            target.value, dtype.value, predict_only, options.sizes(dim, source.net)
+        )
         if out is not None:
             write_files({place_for(out, name): text for name, text in files.items()}, force)
     if out is None:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from derivgen.errors import UsageProblem
+from derivgen import api
+from derivgen.errors import NameProblem, UsageProblem
 
 Net = Annotated[
     str | None,
@@ -20,7 +21,9 @@ Equations = Annotated[
     str | None,
     typer.Option(help="Equations in place of NET, separated by ;  such as 'J = 3*(a + b*c)'."),
 ]
-Out = Annotated[str | None, typer.Option("-o", "--out", help="The file or folder to write.")]
+Out = Annotated[
+    str | None, typer.Option("-o", "--out", help="The file or folder to write; - is stdout.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 Wrt = Annotated[
     list[str] | None,
@@ -40,16 +43,20 @@ Sizes = Annotated[
 ]
 
 
-def sizes(given: list[str] | None) -> dict[str, int]:
-    """Return the sizes that ``--dim NAME=N`` gives.
+def sizes(given: list[str] | None, net: api.Net) -> dict[str, int]:
+    """Return the sizes of a network that ``--dim NAME=N`` gives.
 
-    Raises: UsageProblem, for anything else.
+    Raises: UsageProblem, for anything else; NameProblem, for a letter that is no size.
     """
+    letters = [dim.name for dim in net.network.dims]
     found: dict[str, int] = {}
     for part in given or ():
         name, _, number = part.partition("=")
         if not (name.strip() and number.strip().isdecimal() and int(number)):
             raise UsageProblem(part, "It gives no size.", "Write --dim T=5.")
+        if name.strip() not in letters:
+            known = f"The sizes are: {', '.join(letters) or 'none'}."
+            raise NameProblem(name.strip(), "The network has no size of this name.", known)
         found[name.strip()] = int(number)
     return found
 

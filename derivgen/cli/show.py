@@ -63,7 +63,10 @@ def list_names() -> None:
 
 
 def show_name(
-    name: Annotated[str, typer.Argument(help="A network, a library row, language, or styles.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A network, a library row, language, or styles."),
+    ],
 ) -> None:
     """Print a shipped network, a library row, the reference of the language, or the styles."""
     from derivgen.language import catalogue, reference
@@ -86,7 +89,7 @@ def show_name(
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="The network's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The network's name.")],
     out: options.Out = None,
     force: options.Force = False,
 ) -> None:

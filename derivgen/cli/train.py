@@ -93,7 +93,7 @@ def train_command(
     source = read_source(net, equations)
     with working("deriving and emitting"):
         files = source.net.emit_files(
-            language, _value(flags, "--dtype") or "float32", dims=options.sizes(dim)
+            language, _value(flags, "--dtype") or "float32", dims=options.sizes(dim, source.net)
         )
     if out is not None:
         write_files({out / name: text for name, text in files.items()}, force)

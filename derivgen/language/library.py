@@ -126,7 +126,7 @@ def _row(line: Line, source: Source) -> Row:
         case _:
             raise AssertionError(f"the library holds rows only: {line.span.text}")
     text = _whole_text(line, source)
-    comments = [part.split("#", 1)[1].strip() for part in text.splitlines() if "#" in part]
+    comments = [part.split("#", 1)[1].strip(" ;") for part in text.splitlines() if "#" in part]
     signature = _signature(text)
     return Row(kind, head.name, signature, text, "; ".join(comments))
 

@@ -289,11 +289,10 @@ def constant_lines(program: Program, dtype: str, training: bool) -> Printed:
     texts = {
         "network_name": program.name,
         "network_hash": program.hash,
-        "derivgen_version": program.version,
         "default_dtype": dtype,
     }
     if training:
-        texts["default_optimiser"] = rule
+        texts |= {"derivgen_version": program.version, "default_optimiser": rule}
     lines = [f"constexpr const char* {name} = {quoted(text)};" for name, text in texts.items()]
     if training:
         lines.append(f"constexpr int default_epochs = {chosen.epochs if chosen else 10};")

@@ -73,7 +73,7 @@ def _declared(wanted: Mapping[str, Tensor]) -> dict[str, Any]:
 def _given(wanted: Mapping[str, Tensor], data: JSON) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise DataError("values", "The values are not an object.", f"Write {_example()}.")
-    _known(data, SECTIONS, "section")
+    _known(data, SECTIONS, "sections")
     found: dict[str, Any] = {}
     for section in SECTIONS[1:]:
         part = data.get(section, {})

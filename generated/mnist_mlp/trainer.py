@@ -9,9 +9,11 @@ Emitted code belongs to those who emit it. It needs Python 3.9 and NumPy alone.
 import argparse
 import csv
 import gzip
+import io
 import json
 import math
 import os
+import re
 import struct
 import sys
 import time
@@ -412,39 +414,67 @@ def bad_cell(file, row, column, expected, found):
     )
 
 
+def quoted(text):
+    """Return a text in quotes, cut where it is long."""
+    return f"'{text}'" if len(text) <= 60 else f"'{text[:60]}...'"
+
+
 def read_bytes(file):
-    """Return a file's bytes, unpacked if its name ends in .gz."""
+    """Return a file's bytes, unpacked if gzip packed them."""
     try:
-        with gzip.open(file) if file.endswith(".gz") else open(file, "rb") as stream:
-            return stream.read()
+        with open(file, "rb") as stream:
+            content = stream.read()
+    except OSError as problem:
+        raise Failure(FILES, file, f"It cannot be read: {problem.strerror}.") from problem
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise Failure(FILES, file, f"It cannot be read: {reason}.") from problem
+        unsound = f"Not a sound gzip file: {problem}."
+        raise Failure(DATA, file, unsound, "Unpack it with gunzip, or fetch it again.") from problem
+
+
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def number_in(text):
     """Return the finite number that a text says, else None."""
+    value = float(text) if NUMBER.fullmatch(text) else math.inf
+    return value if math.isfinite(value) else None
+
+
+def read_table(file):
+    """Return header and rows of a table; tell whether its numbers are spelt in ASCII alone."""
     try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and "_" not in text else None
+        text = read_bytes(file).decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise Failure(DATA, file, f"It is not UTF-8 text: byte {problem.start}.") from problem
+    csv.field_size_limit(2**31 - 1)
+    table = []
+    try:
+        # Quoted fields may hold commas and line ends; newline="" leaves those to the reader.
+        for row in csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True):
+            fields = [field.strip(" \t") for field in row]
+            if any(fields):
+                table.append(fields)
+    except csv.Error:
+        open_end = "A field in quotes does not end with a quote and then a comma."
+        raise Failure(DATA, f"{file}, row {len(table)}", open_end) from None
+    if not table:
+        raise Failure(DATA, file, "The file is empty.", "Write a header line and rows.")
+    header, *rows = table
+    for sign in ";\t":
+        if len(header) == 1 and sign in header[0]:
+            parted = f"Expected commas between the fields, found {sign!r}."
+            raise Failure(DATA, file, parted, "Save it with commas.")
+    plain = text.isascii() and text.count("_") == "".join(header).count("_")
+    return header, rows, plain
 
 
 def read_csv(file, columns, with_targets):
     """Return the samples of a table; the named columns, or else the last, are the targets."""
-    try:
-        lines = read_bytes(file).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as problem:
-        raise Failure(DATA, file, f"It is not UTF-8 text: byte {problem.start}.") from problem
-    try:
-        table = list(csv.reader(lines, skipinitialspace=True))
-    except csv.Error as problem:
-        raise Failure(DATA, file, f"It is no table: {problem}.") from problem
-    table = [row for row in table if any(map(str.strip, row))]
-    if not table:
-        raise Failure(DATA, file, "The file is empty.", "Write a header line and rows.")
-    header, *rows = [[field.strip() for field in row] for row in table]
+    header, rows, plain = read_table(file)
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
             fields = f"Expected {len(header)} fields as in the header, found {len(row)}."
@@ -453,7 +483,7 @@ def read_csv(file, columns, with_targets):
         raise Failure(DATA, file, "There are no rows below the header.")
     chosen = target_columns(file, header, columns, with_targets)
     kept = [place for place in range(len(header)) if place not in chosen]
-    features = features_in(file, header, rows, kept)
+    features = features_in(file, header, rows, kept, plain)
     for number, row in enumerate(rows, 1):
         for place in chosen:
             if not row[place]:
@@ -468,25 +498,28 @@ def target_columns(file, header, columns, with_targets):
     if not columns:
         wanted = with_targets or len(header) != sum(sizes(INPUTS).values())
         return [len(header) - 1] if wanted and TARGETS else []
-    for column in columns:
-        if column not in header:
-            names = f"Its columns are: {', '.join(header)}."
-            raise Failure(DATA, file, f"There is no column '{column}'.", names)
+    for number, column in enumerate(columns):
+        if header.count(column) != 1 or column in columns[:number]:
+            problem = f"There is no column {quoted(column)}."
+            if column in header:
+                problem = f"The column {quoted(column)} is there or asked for more than once."
+            raise Failure(DATA, file, problem, f"Its columns are: {', '.join(header)}.")
     return [header.index(column) for column in columns]
 
 
-def features_in(file, header, rows, kept):
+def features_in(file, header, rows, kept, plain):
     """Return the numbers of the feature columns."""
     try:
         features = np.array([[row[place] for place in kept] for row in rows], np.float64)
-        if np.isfinite(features).all():
+        # NumPy also takes 1_000 and digits of other scripts.
+        if plain and np.isfinite(features).all():
             return features.reshape(len(rows), len(kept))
     except ValueError:
         pass
     for number, row in enumerate(rows, 1):
         for place in kept:
             if number_in(row[place]) is None:
-                raise bad_cell(file, number, header[place], "a number", f"'{row[place]}'")
+                raise bad_cell(file, number, header[place], "a number", quoted(row[place]))
     return np.array([[number_in(row[place]) for place in kept] for row in rows])
 
 
@@ -503,7 +536,9 @@ def read_idx(file):
     if len(content) < start:
         raise Failure(DATA, file, "The file ends within its sizes.")
     shape = struct.unpack(f">{content[3]}I", content[4:start])
-    if not shape or len(content) - start != math.prod(shape):
+    if not 1 <= len(shape) <= 8:
+        raise Failure(DATA, file, f"Expected 1 to 8 axes, found {len(shape)}.")
+    if len(content) - start != math.prod(shape):
         found = f"Expected {math.prod(shape)} bytes of data, found {len(content) - start}."
         raise Failure(DATA, file, found)
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
@@ -523,18 +558,25 @@ def read_idx_pair(images_file, labels_file):
 def read_idx_images(file):
     """Return the images of an IDX file as samples without targets."""
     images = read_idx(file)
-    features = images.reshape(len(images), -1).astype(np.float64)
+    features = images.reshape(len(images), math.prod(images.shape[1:])).astype(np.float64)
     names = [f"pixel {place}" for place in range(features.shape[1])]
     return Source(file, features, names, [], [])
 
 
+# What reading a broken NPZ file raises.
+NPZ_ERRORS = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
 def read_npz(file, with_targets):
     """Return the samples of an NPZ file: an array for every input and target, samples first."""
+    content = read_bytes(file)
+    if content[:2] != b"PK":
+        raise Failure(DATA, file, "Expected an NPZ file, found something else.")
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             found = {name: np.atleast_1d(arrays[name]) for name in arrays.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as problem:
-        raise Failure(FILES, file, f"It cannot be read as NPZ: {problem}.") from problem
+    except NPZ_ERRORS as problem:
+        raise Failure(DATA, file, f"It cannot be read as NPZ: {problem}.") from problem
     wanted = [*INPUTS, *(TARGETS if with_targets else ())]
     for name in wanted:
         if name not in found:
@@ -542,12 +584,17 @@ def read_npz(file, with_targets):
     for name in INPUTS:
         if found[name].dtype.kind not in "biuf":
             raise Failure(DATA, f"{file}, {name}", f"Expected numbers, found {found[name].dtype}.")
-    rows = len(found[wanted[0]])
-    flat = {name: found[name].reshape(rows, -1) for name in wanted if len(found[name]) == rows}
+    rows, flat = len(found[wanted[0]]), {}
     for name in wanted:
-        if name not in flat:
-            counts = f"Expected {rows} samples as in {wanted[0]}, found {len(found[name])}."
+        values = found[name]
+        if len(values) != rows:
+            counts = f"Expected {rows} samples as in {wanted[0]}, found {len(values)}."
             raise Failure(DATA, f"{file}, {name}", counts)
+        flat[name] = values.reshape(rows, math.prod(values.shape[1:]))
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(flat[name]))[0]
+            value = flat[name][row, column]
+            raise bad_cell(file, row + 1, f"{name} {column}", "a finite number", value)
     features = np.concatenate([flat[name] for name in INPUTS], axis=1).astype(np.float64)
     names = [f"{name} {k}" for name in INPUTS for k in range(flat[name].shape[1])]
     columns = [(name, column) for name in wanted[len(INPUTS) :] for column in flat[name].T]
@@ -556,7 +603,15 @@ def read_npz(file, with_targets):
 
 
 def read_source(files, columns, with_targets):
-    """Return the samples of one CSV or NPZ file, or of a pair of IDX files."""
+    """Return the samples of one CSV or NPZ file, or of a pair of IDX files; at least one."""
+    source = read_any(files, columns, with_targets)
+    if not source.rows:
+        raise Failure(DATA, source.file, "There are no samples in it.")
+    return source
+
+
+def read_any(files, columns, with_targets):
+    """Return the samples of files, perhaps none."""
     if len(files) == 2:
         return read_idx_pair(*files)
     if len(files) == 1 and not with_targets and read_bytes(files[0])[:2] == b"\0\0":
@@ -643,7 +698,7 @@ def find_classes(source, column, count):
         if len(classes) > count:
             expected = f"at most {count} different labels"
             column = source.target_names[column]
-            raise bad_cell(source.file, row, column, expected, f"another one, '{text}'")
+            raise bad_cell(source.file, row, column, expected, f"another one, {quoted(text)}")
     return classes
 
 
@@ -666,7 +721,7 @@ def labels_in(source, column, encoding, count):
             expected = "a label of the training data"
             if not known:
                 expected = f"an integer from 0 to {count - 1}"
-            raise bad_cell(source.file, row, source.target_names[column], expected, f"'{text}'")
+            raise bad_cell(source.file, row, source.target_names[column], expected, quoted(text))
     return np.array(labels)
 
 
@@ -677,7 +732,7 @@ def numbers_in(source, column, encoding):
     numbers = [number_in(text) for text in source.targets[column]]
     if None in numbers:
         row = numbers.index(None)
-        found = f"'{source.targets[column][row]}'"
+        found = quoted(source.targets[column][row])
         raise bad_cell(source.file, row + 1, source.target_names[column], "a number", found)
     return np.array(numbers)
 
@@ -799,12 +854,18 @@ def save_model(file, params, encoding):
 
 def write_whole(file, content):
     """Write a file beside its place and move it there, so that it is never half written."""
-    beside = f"{file}.{os.getpid()}"
+    whole = os.path.realpath(file)
+    beside = f"{whole}.{os.getpid()}"
+    if os.path.exists(file) and not os.path.isfile(file):
+        beside = whole = file  # a device or a pipe is written to as it is
     try:
         with open(beside, "wb") as stream:
             stream.write(content)
-        os.replace(beside, file)
+        if beside != whole:
+            os.replace(beside, whole)
     except OSError as problem:
+        if beside != whole and os.path.exists(beside):
+            os.remove(beside)
         raise Failure(FILES, file, f"It cannot be written: {problem.strerror}.") from problem
 
 
@@ -835,10 +896,15 @@ def stored_encoding(metadata):
     """Return how a model's data were encoded."""
     encoding = Encoding()
     encoding.classes = json.loads(metadata.get("classes") or "[]")
+    if not isinstance(encoding.classes, list) or any(type(c) is not str for c in encoding.classes):
+        raise ValueError
     scale = json.loads(metadata.get("scale") or "{}")
     if scale.get("shift"):
         encoding.scale = scale["kind"]
-        encoding.shift, encoding.divisor = np.array(scale["shift"]), np.array(scale["divisor"])
+        encoding.shift, encoding.divisor = np.array([scale["shift"], scale["divisor"]], np.float64)
+        wrong = not np.isfinite(encoding.shift).all() or not encoding.divisor.all()
+        if wrong or encoding.shift.shape != (sum(sizes(INPUTS).values()),):
+            raise ValueError
     return encoding
 
 
@@ -855,7 +921,10 @@ def stored_tensor(file, content, body, name, entry, shape):
     if found != shape:
         raise Failure(DATA, place, f"Expected shape {list(shape)}, found {list(found)}.")
     dtype = np.dtype("<f4" if kind == "F32" else "<f8")
-    if end - begin != dtype.itemsize * math.prod(shape) or body + end > len(content):
+    count = dtype.itemsize * math.prod(shape)
+    if type(begin) is not int or type(end) is not int or begin < 0 or end - begin != count:
+        raise Failure(DATA, place, f"Expected {count} bytes, found offsets {begin} to {end}.")
+    if body + end > len(content):
         raise Failure(DATA, place, "The file ends too early.")
     return np.frombuffer(content[body + begin : body + end], dtype).reshape(shape)
 
@@ -1081,6 +1150,19 @@ def with_draws(params, batch, seed, step):
     return batch
 
 
+def check_one_hot(data, word):
+    """Refuse targets declared one-hot that are not, naming the row."""
+    for name in ONE_HOT:
+        vectors = data.arrays[name]
+        right = ((vectors == 0) | (vectors == 1)).all(axis=-1) & (vectors.sum(axis=-1) == 1)
+        right = right.reshape(len(vectors), -1).all(axis=1)
+        if not right.all():
+            row = int(right.argmin())
+            found = f"Expected a one-hot vector for {name}, found {vectors[row].tolist()}."
+            advice = f"Give one-hot rows, or drop onehot from the declaration of {name}."
+            raise Failure(DATA, f"{data.file}, {word} {row + 1}", found, advice)
+
+
 def violation(data):
     """Return a row that breaks a fact the derivation uses, with the fact; None if all hold."""
     for fact, difference in FACTS.items():
@@ -1093,7 +1175,8 @@ def violation(data):
 
 
 def check_facts(data, word="row"):
-    """Refuse data that break a declared fact, naming the row."""
+    """Refuse data that break a declared fact or role, naming the row."""
+    check_one_hot(data, word)
     found = violation(data)
     if found:
         row, fact, gap = found
@@ -1110,26 +1193,26 @@ def read_samples(options, loaded, dtype):
     encoding, test = loaded, None
     if options.data:
         source = read_source(options.data, options.target, with_targets=True)
-        every = round(1 / options.holdout) if options.holdout else 0
+        every = math.floor(1 / options.holdout + 0.5) if options.holdout else 0
         if every and source.rows < 2:
             few = "There is one row only, and it would be for testing."
             raise Failure(DATA, source.file, few, "Leave out --holdout.")
         if loaded.shift is None or options.scale:
             fit_scale(encoding, source, options.scale or "none", every)
         data = encoded(source, encoding, options.one_hot, not loaded.classes, dtype)
+        check_facts(data)
         if every:
             out = np.arange(data.rows) % every == 0
             data, test = data.choose(~out), data.choose(out)
     else:
         data = declared_data(dtype)
+        check_facts(data)
         if encoding.shift is None:
             encoding.scale = "none"
     if options.test:
         source = read_source(options.test, options.target, with_targets=True)
         test = encoded(source, encoding, options.one_hot, False, dtype)
-    for samples in (data, test):
-        if samples is not None:
-            check_facts(samples)
+        check_facts(test)
     return data, test, encoding
 
 
@@ -1210,20 +1293,31 @@ def fit(params, data, optimiser, epochs, batch, seed=0, shuffle=True, stop=0.0, 
 
 
 class Progress:
-    """Tells on stderr, twice a second at most, how far training is."""
+    """Shows how far training is in one line written over and over, on a terminal only.
+
+    With DERIVGEN_PROGRESS in the environment every message is a line, terminal or not.
+    """
 
     def __init__(self, epochs, rows):
         self.epochs, self.rows, self.start, self.shown = epochs, rows, time.perf_counter(), 0.0
+        self.as_lines = "DERIVGEN_PROGRESS" in os.environ
+        self.seen = self.as_lines or sys.stderr.isatty()
 
     def __call__(self, epoch, value):
         """Show one epoch."""
         now = time.perf_counter()
-        if epoch < self.epochs and now - self.shown < 0.5:
+        if not self.seen or now - self.shown < 0.1:
             return
         self.shown = now
         rate = epoch * self.rows / (now - self.start)
         line = f"epoch {epoch}/{self.epochs}  loss {value:.5g}  {rate:.0f} samples/s"
-        print(line, file=sys.stderr, flush=True)
+        text = f"{line}\n" if self.as_lines else f"\r{line:76}"
+        print(text, end="", file=sys.stderr, flush=True)
+
+    def close(self):
+        """Take the line away."""
+        if self.seen and not self.as_lines and self.shown:
+            print(f"\r{'':76}\r", end="", file=sys.stderr, flush=True)
 
 
 def optimiser_for(options, params):
@@ -1253,7 +1347,7 @@ def train_command(options):
         encoding = load_model(options.load, params)
     optimiser = optimiser_for(options, params)
     data, test, encoding = read_samples(options, encoding, dtype)
-    start = time.perf_counter()
+    progress = Progress(options.epochs, data.rows)
     epochs, steps = fit(
         params,
         data,
@@ -1263,9 +1357,10 @@ def train_command(options):
         options.seed,
         options.shuffle,
         options.stop_gradient_norm,
-        Progress(options.epochs, data.rows),
+        progress,
     )
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - progress.start
+    progress.close()
     results = {"train": measure(params, data)}
     if test is not None:
         results["test"] = measure(params, test)
@@ -1402,46 +1497,65 @@ def bench_command(options):
 # --- command line ---
 
 
-def positive(text):
-    """Return a whole number from 1."""
-    value = int(text)
-    if value < 1:
-        raise ValueError
+def refusal(wanted, text):
+    """Return the error of a flag whose value is not what is wanted."""
+    return argparse.ArgumentTypeError(f"expected {wanted}, found {quoted(text)}")
+
+
+def seed_number(text):
+    """Return a whole number below 2^64."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 25 and int(text) < 2**64):
+        raise refusal("a whole number from 0 to 2^64 - 1", text)
+    return int(text)
+
+
+def number(text):
+    """Return a finite number."""
+    value = number_in(text)
+    if value is None:
+        raise refusal("a number", text)
     return value
 
 
-def counted(text):
-    """Return a whole number from 0."""
-    value = int(text)
-    if value < 0:
-        raise ValueError
-    return value
+def whole_from(least):
+    """Return a reader of whole numbers from ``least``."""
+
+    def whole(text):
+        value = number_in(text)
+        if value is None or not least <= value < 2**31 or value != int(value):
+            raise refusal(f"a whole number from {least}", text)
+        return int(value)
+
+    return whole
 
 
 def setting(text):
     """Return the name and the number of NAME=VALUE."""
-    name, _, value = text.partition("=")
-    return name, float(value)
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise refusal("NAME=VALUE", text)
+    return name, number(value)
 
 
 def fraction(text):
-    """Return a number above 0 and up to 1/2."""
-    value = float(text)
-    if not 0 < value <= 0.5:
-        raise ValueError
+    """Return a number from 0 to 1/2."""
+    value = number_in(text)
+    if value is None or not 0 <= value <= 0.5:
+        raise refusal("a fraction up to 0.5", text)
     return value
 
 
 def scaling(text):
     """Return a way of scaling: a word, or a number to divide by."""
-    if text not in ("none", "standard", "minmax") and float(text) in (0, math.inf, -math.inf):
-        raise ValueError
+    if text not in ("none", "standard", "minmax") and not number_in(text):
+        raise refusal("none, standard, minmax, or a number to divide by", text)
     return text
 
 
 def parser():
     """Return the reader of the command line."""
     made = argparse.ArgumentParser(
+        usage="%(prog)s COMMAND [options]",
         description="The network mnist_mlp, made by derivgen 0.1.0.",
         epilog="Exit codes: 0 ok, 1 a check failed or says nothing, 2 usage, 3 data, 5 files.",
         allow_abbrev=False,
@@ -1452,25 +1566,25 @@ def parser():
     add("--target", action="append", metavar="COLUMN", help="CSV column to predict (the last)")
     add("--scale", type=scaling, metavar="none|standard|minmax|X", help="inputs; X divides")
     add("--load", metavar="FILE", help="start from a saved model (safetensors)")
-    add("--seed", type=int, default=0, help="seed of weights, batches and random tensors (0)")
+    add("--seed", type=seed_number, default=0, help="seed of all random numbers (0)")
     add("--dtype", choices=["float32", "float64"], default=DTYPE, help=f"precision ({DTYPE})")
     add("--json", action="store_true", help="print one JSON object")
     add("--output", metavar="FILE", help="write predictions there")
     add("--test", nargs="+", metavar="FILE", help="data to test on")
     add("--holdout", type=fraction, metavar="X", help="every round(1/X)-th row, from 0, is a test")
-    add("--epochs", type=counted, default=EPOCHS, help=f"passes over the data ({EPOCHS})")
-    add("--batch", type=positive, default=BATCH, help=f"samples a step ({BATCH})")
-    add("--lr", type=float, help="learning rate")
+    add("--epochs", type=whole_from(0), default=EPOCHS, help=f"passes over the data ({EPOCHS})")
+    add("--batch", type=whole_from(1), default=BATCH, help=f"samples a step ({BATCH})")
+    add("--lr", type=number, help="learning rate")
     add("--optimiser", default=OPTIMISER, metavar="NAME", help=", ".join(OPTIMISERS))
     add("--set", action="append", type=setting, default=[], metavar="NAME=X", help="its setting")
     add("--freeze", action="append", default=[], metavar="NAME", help="leave a parameter alone")
-    add("--stop-gradient-norm", type=float, default=0.0, metavar="X", help="stop below this norm")
+    add("--stop-gradient-norm", type=number, default=0.0, metavar="X", help="stop below this norm")
     add("--save", metavar="FILE", help="write the model (safetensors)")
     add("--one-hot", action="store_true", default=None, help="a target column holds labels")
     add("--no-one-hot", action="store_false", dest="one_hot", help="target columns hold numbers")
     add("--no-shuffle", action="store_false", dest="shuffle", help="rows in the file's order")
     add("--values", metavar="FILE", help="JSON with params and inputs (eval)")
-    add("--seconds", type=float, default=1.0, help="how long to measure (bench)")
+    add("--seconds", type=number, default=1.0, help="how long to measure (bench)")
     return made
 
 
@@ -1483,19 +1597,36 @@ COMMANDS = {
 }
 
 
+def names_in(text):
+    """Return the names of a list parted by commas; a quoted name may hold commas."""
+    return next(csv.reader([text], skipinitialspace=True), []) or [""]
+
+
+def printable(failure):
+    """Return a message in which control characters from a file are spelt out."""
+    text = str(failure)
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
 def main(arguments=None):
     """Run a command and return its exit code."""
     options = parser().parse_args(arguments)
-    if options.target:
-        options.target = [name for text in options.target for name in next(csv.reader([text]))]
+    for flag in ("target", "freeze"):
+        names = getattr(options, flag) or []
+        setattr(options, flag, [name for text in names for name in names_in(text)])
     try:
-        return COMMANDS[options.command](options)
+        code = COMMANDS[options.command](options)
+        sys.stdout.flush()
+        return code
     except Failure as failure:
-        print(f"error: {failure}", file=sys.stderr)
+        print(f"error: {printable(failure)}", file=sys.stderr)
         return failure.code
-    except BrokenPipeError:
+    except OSError as problem:  # of standard output: files have failures of their own
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(problem, BrokenPipeError):
+            return 0
+        print(f"error: standard output\n  {problem.strerror}.", file=sys.stderr)
+        return FILES
     except KeyboardInterrupt:
         return 130
     except MemoryError:

@@ -33,6 +33,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <limits>
@@ -787,8 +788,8 @@ void update(Parameters<real>& parameters, Parameters<real>& gradients,
 constexpr const char* network_name = "softmax_mlp";
 constexpr const char* network_hash =
     "4978d7ca9744355cc1c2ed59ec209ab5b8195a64a78cdeca9e0660bed0f4b21b";
-constexpr const char* derivgen_version = "0.1.0";
 constexpr const char* default_dtype = "float32";
+constexpr const char* derivgen_version = "0.1.0";
 constexpr const char* default_optimiser = "sgd";
 constexpr int default_epochs = 30;
 constexpr int default_batch = 32;
@@ -812,6 +813,13 @@ class Failure : public std::runtime_error {
  private:
   static std::string line(const std::string& text) { return text.empty() ? "" : "\n  " + text; }
 };
+
+/// Returns a text in quotes, cut where it is long.
+inline std::string quoted(const std::string& text) {
+  std::size_t end = std::min<std::size_t>(text.size(), 60);
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return "'" + text.substr(0, end) + (end < text.size() ? "...'" : "'");
+}
 
 // --- JSON ---------------------------------------------------------------------------------------
 
@@ -1070,21 +1078,25 @@ inline std::string read_file(const std::string& file) {
 
 /// Writes a file under another name first, so that a reader never sees half of it.
 inline void write_file(const std::string& file, const std::string& content) {
-  const std::string unfinished = file + ".tmp";
-  {
-    std::ofstream stream(unfinished, std::ios::binary);
-    stream << content;
-    stream.flush();
-    if (!stream) {
-      const std::string reason = std::strerror(errno);
-      std::remove(unfinished.c_str());
-      throw Failure(exit_files, file, "It cannot be written: " + reason + ".");
-    }
+  std::error_code none;
+  std::filesystem::path whole = file;
+  std::filesystem::path unfinished = file;
+  // A device or a pipe is written to as it is; behind a link stands the file to replace.
+  const auto status = std::filesystem::status(whole, none);
+  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) {
+    if (std::filesystem::exists(status)) whole = std::filesystem::canonical(whole, none);
+    unfinished = whole;
+    unfinished += ".tmp";
   }
-  if (std::rename(unfinished.c_str(), file.c_str()) != 0) {
-    throw Failure(exit_files, file,
-                  std::string("It cannot be written: ") + std::strerror(errno) + ".");
-  }
+  errno = 0;
+  std::ofstream stream(unfinished, std::ios::binary);
+  stream << content;
+  stream.close();
+  const bool moves = unfinished != whole;
+  if (stream && (!moves || std::rename(unfinished.c_str(), whole.c_str()) == 0)) return;
+  const std::string reason = std::strerror(errno);
+  if (moves) std::filesystem::remove(unfinished, none);
+  throw Failure(exit_files, file, "It cannot be written: " + reason + ".");
 }
 
 /// Unpacks gzip data (RFC 1951 and 1952).
@@ -1093,7 +1105,10 @@ class Inflater {
   Inflater(const std::string& packed, const std::string& file) : packed_(packed), file_(file) {}
 
   std::string unpack() {
-    while (at_ < packed_.size()) unpack_member();
+    while (at_ < packed_.size()) {
+      unpack_member();
+      while (at_ < packed_.size() && packed_[at_] == '\0') ++at_;  // what fills up a last block
+    }
     return std::move(out_);
   }
 
@@ -1341,60 +1356,102 @@ inline Failure bad_cell(const std::string& file, int row, const std::string& col
   return Failure(exit_data, place, "Expected " + expected + ", found " + found + ".");
 }
 
-inline std::string quoted(const std::string& text) { return "'" + text + "'"; }
-
-/// Splits a line at its commas; a field in double quotes may hold commas and doubled quotes.
-inline std::vector<std::string> split_fields(const std::string& line) {
-  std::vector<std::string> fields(1);
-  bool inside = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (c == '"' && inside && i + 1 < line.size() && line[i + 1] == '"') {
-      fields.back() += line[++i];
-    } else if (c == '"') {
-      inside = !inside;
-    } else if (c == ',' && !inside) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  for (std::string& field : fields) {
-    const std::size_t begin = field.find_first_not_of(" \t");
-    const std::size_t end = field.find_last_not_of(" \t");
-    field = begin == std::string::npos ? "" : field.substr(begin, end - begin + 1);
-  }
-  return fields;
-}
-
-inline bool parse_number(const std::string& text, double& value) {
-  char* end = nullptr;
-  value = std::strtod(text.c_str(), &end);
-  return !text.empty() && *end == '\0' && std::isfinite(value);
-}
-
-/// Yields the lines of a text that are not blank, without their line ends.
-class Lines {
+/// Yields the rows of a table that are not blank: fields between commas, without the spaces around
+/// them. A field in double quotes may hold commas, line ends and doubled quotes.
+class Table {
  public:
-  explicit Lines(const std::string& text) : text_(text) {
+  Table(const std::string& text, const std::string& file) : text_(text), file_(file) {
     if (text.compare(0, 3, "\xEF\xBB\xBF") == 0) at_ = 3;
   }
 
-  bool next(std::string& line) {
+  bool next(std::vector<std::string>& fields) {
     while (at_ < text_.size()) {
-      const std::size_t end = std::min(text_.find('\n', at_), text_.size());
-      line = text_.substr(at_, end - at_);
-      at_ = end + 1;
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      if (line.find_first_not_of(" \t") != std::string::npos) return true;
+      fields.clear();
+      do {
+        fields.push_back(read_field());
+      } while (take(','));
+      if (take('\r')) take('\n');
+      else take('\n');
+      const auto blank = [](const std::string& field) { return field.empty(); };
+      if (std::all_of(fields.begin(), fields.end(), blank)) continue;
+      ++row_;
+      return true;
     }
     return false;
   }
 
  private:
   const std::string& text_;
+  const std::string& file_;
   std::size_t at_ = 0;
+  int row_ = 0;
+
+  bool take(char wanted) {
+    if (at_ >= text_.size() || text_[at_] != wanted) return false;
+    ++at_;
+    return true;
+  }
+
+  std::string read_field() {
+    while (take(' ')) {
+    }
+    const std::string field = take('"') ? read_quoted() : read_plain();
+    const std::size_t begin = field.find_first_not_of(" \t");
+    const std::size_t end = field.find_last_not_of(" \t");
+    return begin == std::string::npos ? "" : field.substr(begin, end - begin + 1);
+  }
+
+  std::string read_plain() {
+    const std::size_t begin = at_;
+    at_ = std::min(text_.find_first_of(",\r\n", at_), text_.size());
+    return text_.substr(begin, at_ - begin);
+  }
+
+  std::string read_quoted() {
+    std::string field;
+    for (; at_ < text_.size(); field += text_[at_++]) {
+      if (!take('"') || (at_ < text_.size() && text_[at_] == '"')) continue;
+      if (at_ < text_.size() && std::strchr(",\r\n", text_[at_]) == nullptr) break;
+      return field;
+    }
+    throw Failure(exit_data, file_ + ", row " + std::to_string(row_),
+                  "A field in quotes does not end with a quote and then a comma.");
+  }
 };
+
+/// Splits a list at its commas; a name in double quotes may hold commas.
+inline std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names(1);
+  Table(text, text).next(names);
+  return names;
+}
+
+/// Reads a finite decimal number; strtod alone would also take hexadecimal ones.
+inline bool parse_number(const std::string& text, double& value) {
+  char* end = nullptr;
+  value = std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == '\0' && std::isfinite(value) &&
+         text.find_first_not_of("0123456789+-.eE") == std::string::npos;
+}
+
+/// Refuses text that is not UTF-8, and leaves the rest to the reader of the table.
+inline void check_utf8(const std::string& text, const std::string& file) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto byte = [&](std::size_t i) -> unsigned {
+      return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
+    };
+    const unsigned lead = byte(0);
+    const std::size_t more = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+    const unsigned least = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned most = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    bool sound = (lead < 0x80 || lead >= 0xC2) && lead < 0xF5;
+    if (more > 0) sound = sound && byte(1) >= least && byte(1) <= most;
+    for (std::size_t i = 2; i <= more && sound; ++i) sound = (byte(i) & 0xC0) == 0x80;
+    if (!sound)
+      throw Failure(exit_data, file, "It is not UTF-8 text: byte " + std::to_string(at) + ".");
+    at += more + 1;
+  }
+}
 
 /// Returns, for each column, which target it is (from 0), or -1 for a feature.
 inline std::vector<int> column_roles(const std::string& file,
@@ -1405,10 +1462,15 @@ inline std::vector<int> column_roles(const std::string& file,
   if (targets.empty()) roles.back() = 0;
   for (std::size_t t = 0; t < targets.size(); ++t) {
     const auto found = std::find(header.begin(), header.end(), targets[t]);
-    if (found == header.end()) {
+    const auto asked = targets.begin() + static_cast<std::ptrdiff_t>(t);
+    if (std::count(header.begin(), header.end(), targets[t]) != 1 ||
+        std::find(targets.begin(), asked, targets[t]) != asked) {
       std::string names;
       for (const std::string& name : header) names += (names.empty() ? "" : ", ") + name;
-      throw Failure(exit_data, file, "There is no column " + quoted(targets[t]) + ".",
+      throw Failure(exit_data, file,
+                    found == header.end() ? "There is no column " + quoted(targets[t]) + "."
+                                          : "The column " + quoted(targets[t]) +
+                                                " is there or asked for more than once.",
                     "Its columns are: " + names + ".");
     }
     roles[static_cast<std::size_t>(found - header.begin())] = static_cast<int>(t);
@@ -1447,11 +1509,22 @@ template <typename real>
 Source<real> read_csv(const std::string& file, const std::vector<std::string>& targets,
                       bool needs_target) {
   const std::string content = read_unpacked(file);
-  Lines lines(content);
-  std::string line;
-  if (!lines.next(line))
+  if (content.compare(0, 4, "PK\3\4") == 0) {
+    throw Failure(exit_data, file, "Expected CSV or IDX files, found an NPZ file.",
+                  "The NumPy trainer reads those.");
+  }
+  check_utf8(content, file);
+  Table table(content, file);
+  std::vector<std::string> header;
+  if (!table.next(header))
     throw Failure(exit_data, file, "The file is empty.", "Write a header line and rows.");
-  const std::vector<std::string> header = split_fields(line);
+  for (const char* sign : {";", "\t"}) {
+    if (header.size() == 1 && header[0].find(sign) != std::string::npos) {
+      throw Failure(exit_data, file,
+                    "Expected commas between the fields, found " + quoted(sign) + ".",
+                    "Save it with commas.");
+    }
+  }
   const bool has_target =
       needs_target || !targets.empty() || static_cast<int>(header.size()) != input_size();
   const std::vector<int> roles = column_roles(file, header, targets, has_target);
@@ -1467,7 +1540,8 @@ Source<real> read_csv(const std::string& file, const std::vector<std::string>& t
     else
       source.target_names[static_cast<std::size_t>(roles[column])] = header[column];
   }
-  while (lines.next(line)) append_row(source, header, roles, split_fields(line));
+  std::vector<std::string> fields;
+  while (table.next(fields)) append_row(source, header, roles, fields);
   if (source.rows == 0) throw Failure(exit_data, file, "There are no rows below the header.");
   return source;
 }
@@ -1491,22 +1565,39 @@ inline IdxFile read_idx(const std::string& file) {
   }
   IdxFile idx;
   const std::size_t rank = byte(3);
-  std::size_t expected = 1;
+  double expected = 1;  // exact wherever a file can be so long
+  if (rank < 1 || rank > 8)
+    throw Failure(exit_data, file, "Expected 1 to 8 axes, found " + std::to_string(rank) + ".");
   if (content.size() < 4 + 4 * rank)
     throw Failure(exit_data, file, "The file ends within its sizes.");
   for (std::size_t axis = 0; axis < rank; ++axis) {
     unsigned long size = 0;
     for (std::size_t i = 0; i < 4; ++i) size = size << 8 | byte(4 + 4 * axis + i);
     idx.shape.push_back(static_cast<int>(size));
-    expected *= size;
+    expected *= static_cast<double>(size);
   }
   idx.bytes = content.substr(4 + 4 * rank);
-  if (rank == 0 || idx.bytes.size() != expected) {
+  if (static_cast<double>(idx.bytes.size()) != expected) {
     throw Failure(exit_data, file,
-                  "Expected " + std::to_string(expected) + " bytes of data, found " +
+                  "Expected " + number_text(expected) + " bytes of data, found " +
                       std::to_string(idx.bytes.size()) + ".");
   }
   return idx;
+}
+
+/// Takes the images of an IDX file as samples without targets.
+template <typename real>
+Source<real> source_of(const IdxFile& images, const std::string& file) {
+  Source<real> source;
+  source.file = file;
+  source.rows = images.shape[0];
+  source.features.reserve(images.bytes.size());
+  for (const char byte : images.bytes)
+    source.features.push_back(static_cast<real>(static_cast<unsigned char>(byte)));
+  const std::size_t size = images.bytes.size() / static_cast<std::size_t>(std::max(1, source.rows));
+  for (std::size_t i = 0; i < size; ++i)
+    source.feature_names.push_back("pixel " + std::to_string(i));
+  return source;
 }
 
 template <typename real>
@@ -1519,15 +1610,7 @@ Source<real> read_idx_pair(const std::string& images_file, const std::string& la
                       " labels, one for each image of " + images_file + ", found " +
                       std::to_string(labels.bytes.size()) + ".");
   }
-  Source<real> source;
-  source.file = images_file;
-  source.rows = images.shape[0];
-  source.features.reserve(images.bytes.size());
-  for (const char byte : images.bytes)
-    source.features.push_back(static_cast<real>(static_cast<unsigned char>(byte)));
-  const std::size_t size = images.bytes.size() / static_cast<std::size_t>(std::max(1, source.rows));
-  for (std::size_t i = 0; i < size; ++i)
-    source.feature_names.push_back("pixel " + std::to_string(i));
+  Source<real> source = source_of<real>(images, images_file);
   source.target_names = {"label"};
   source.targets.resize(1);
   for (const char byte : labels.bytes) {
@@ -1536,15 +1619,28 @@ Source<real> read_idx_pair(const std::string& images_file, const std::string& la
   return source;
 }
 
-/// Reads one CSV file, or a pair of IDX files.
+template <typename real>
+Source<real> read_any(const std::vector<std::string>& files,
+                      const std::vector<std::string>& targets, bool needs_target) {
+  if (files.size() == 2) return read_idx_pair<real>(files[0], files[1]);
+  if (files.size() > 2) {
+    throw Failure(exit_usage, "--data",
+                  "Expected one CSV file or two IDX files, found " +
+                      std::to_string(files.size()) + " files.");
+  }
+  const std::string zeros(2, '\0');
+  if (!needs_target && read_unpacked(files[0]).compare(0, 2, zeros) == 0)
+    return source_of<real>(read_idx(files[0]), files[0]);
+  return read_csv<real>(files[0], targets, needs_target);
+}
+
+/// Reads one CSV file, or a pair of IDX files; where no targets are needed, images will do.
 template <typename real>
 Source<real> read_source(const std::vector<std::string>& files,
                          const std::vector<std::string>& targets, bool needs_target) {
-  if (files.size() == 2) return read_idx_pair<real>(files[0], files[1]);
-  if (files.size() == 1) return read_csv<real>(files[0], targets, needs_target);
-  throw Failure(
-      exit_usage, "--data",
-      "Expected one CSV file or two IDX files, found " + std::to_string(files.size()) + " files.");
+  Source<real> source = read_any<real>(files, targets, needs_target);
+  if (source.rows == 0) throw Failure(exit_data, source.file, "There are no samples in it.");
+  return source;
 }
 
 // --- from columns to inputs ----------------------------------------------------------------------
@@ -1746,7 +1842,9 @@ int class_of(const Source<real>& source, std::size_t column, int row, const Enco
   const std::string& text = source.targets[column][static_cast<std::size_t>(row)];
   const auto known = std::find(encoding.classes.begin(), encoding.classes.end(), text);
   if (known != encoding.classes.end()) return static_cast<int>(known - encoding.classes.begin());
-  if (encoding.classes.empty() && all_integers({text}, count)) return std::atoi(text.c_str());
+  double number = 0;
+  if (encoding.classes.empty() && all_integers({text}, count) && parse_number(text, number))
+    return static_cast<int>(number);
   std::string expected = "a label of the training data";
   if (encoding.classes.empty()) expected = "an integer from 0 to " + std::to_string(count - 1);
   throw bad_cell(source.file, row + 1, source.target_names[column], expected, quoted(text));
@@ -1923,7 +2021,7 @@ struct Options {
 };
 
 inline void append_names(std::vector<std::string>& names, const std::string& text) {
-  for (const std::string& name : split_fields(text)) names.push_back(name);
+  for (const std::string& name : split_names(text)) names.push_back(name);
 }
 
 inline double number_option(const std::string& flag, const std::string& text) {
@@ -1962,11 +2060,13 @@ inline void check_choice(const std::string& flag, const std::string& value,
 }
 
 inline std::uint64_t seed_option(const std::string& text) {
-  if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) {
+  errno = 0;
+  const std::uint64_t seed = std::strtoull(text.c_str(), nullptr, 10);
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos || errno != 0) {
     throw Failure(exit_usage, "--seed",
-                  "Expected a whole number from 0, found " + quoted(text) + ".");
+                  "Expected a whole number from 0 to 2^64 - 1, found " + quoted(text) + ".");
   }
-  return std::strtoull(text.c_str(), nullptr, 10);
+  return seed;
 }
 
 /// Takes a flag without a value; tells whether it is one.
@@ -2065,12 +2165,6 @@ inline Options parse_options(const std::vector<std::string>& arguments) {
       continue;
     }
     if (take_switch(options, flag)) continue;
-    if (std::vector<std::string>* const files = file_list(options, flag)) {
-      while (i + 1 < arguments.size() && arguments[i + 1].compare(0, 2, "--") != 0)
-        files->push_back(arguments[++i]);
-      if (files->empty()) throw Failure(exit_usage, flag, "Expected a file name after it.");
-      continue;
-    }
     const std::size_t equals = flag.find('=');
     const bool joined = flag.compare(0, 2, "--") == 0 && equals != std::string::npos;
     std::string value;
@@ -2079,6 +2173,14 @@ inline Options parse_options(const std::vector<std::string>& arguments) {
       flag.resize(equals);
     } else if (i + 1 < arguments.size()) {
       value = arguments[i + 1];
+    }
+    if (std::vector<std::string>* const files = file_list(options, flag)) {
+      files->clear();
+      if (joined) files->push_back(value);
+      while (!joined && i + 1 < arguments.size() && arguments[i + 1].compare(0, 2, "--") != 0)
+        files->push_back(arguments[++i]);
+      if (files->empty()) throw Failure(exit_usage, flag, "Expected a file name after it.");
+      continue;
     }
     if (!take_valued(options, flag, value)) {
       throw Failure(exit_usage, "unknown option " + flag, "", "Options are listed by --help.");
@@ -2145,15 +2247,27 @@ inline Json inner_json(const Json& metadata, const std::string& key, const std::
 
 inline Encoding read_encoding(const Json& metadata, const std::string& file) {
   Encoding encoding;
-  for (const Json& name : inner_json(metadata, "classes", file).items)
+  const Json classes = inner_json(metadata, "classes", file);
+  bool sound = metadata.kind == Json::Kind::object &&
+               (classes.kind == Json::Kind::list || classes.kind == Json::Kind::null);
+  for (const Json& name : classes.items) {
+    sound = sound && name.kind == Json::Kind::text;
     encoding.classes.push_back(name.text);
+  }
   const Json scale = inner_json(metadata, "scale", file);
   if (const Json* kind = scale.find("kind")) encoding.scale = kind->text;
   if (const Json* shift = scale.find("shift"))
     for (const Json& item : shift->items) encoding.shift.push_back(item.number);
   if (const Json* divisor = scale.find("divisor"))
     for (const Json& item : divisor->items) encoding.divisor.push_back(item.number);
-  return encoding;
+  const auto finite = [](double number) { return std::isfinite(number); };
+  const auto features = static_cast<std::size_t>(input_size());
+  sound =
+      sound && encoding.shift.size() == encoding.divisor.size() &&
+      std::all_of(encoding.shift.begin(), encoding.shift.end(), finite) &&
+      std::find(encoding.divisor.begin(), encoding.divisor.end(), 0.0) == encoding.divisor.end();
+  if (sound && (encoding.shift.empty() || encoding.shift.size() == features)) return encoding;
+  throw Failure(exit_data, file, "Its metadata do not say how data are encoded.");
 }
 
 template <typename stored, typename real>
@@ -2185,14 +2299,20 @@ void load_tensor(const std::string& file, const std::string& content, std::size_
         exit_data, place,
         "Expected shape " + shape_text(tensor.shape) + ", found " + shape_text(found) + ".");
   }
-  const auto begin = body + static_cast<std::size_t>(offsets->items[0].number);
-  const std::size_t width = dtype->text == "F32" ? 4 : 8;
-  if (begin + width * values.size() > content.size())
+  const std::size_t count = values.size() * (dtype->text == "F32" ? 4 : 8);
+  const double begin = offsets->items[0].number;
+  const double end = offsets->items[1].number;
+  if (!(begin >= 0) || begin != std::floor(begin) || end - begin != static_cast<double>(count)) {
+    throw Failure(exit_data, place,
+                  "Expected " + std::to_string(count) + " bytes, found offsets " +
+                      number_text(begin) + " to " + number_text(end) + ".");
+  }
+  if (end > static_cast<double>(content.size() - body))
     throw Failure(exit_data, place, "The file ends too early.");
-  if (width == 4)
-    read_numbers<float>(content, begin, values);
+  if (dtype->text == "F32")
+    read_numbers<float>(content, body + static_cast<std::size_t>(begin), values);
   else
-    read_numbers<double>(content, begin, values);
+    read_numbers<double>(content, body + static_cast<std::size_t>(begin), values);
 }
 
 /// Loads what `save_model` of either trainer wrote; returns how its data were encoded.
@@ -2207,7 +2327,8 @@ Encoding load_model(const std::string& file, Parameters<real>& parameters) {
   }
   const std::string header_text = content.substr(8, length);
   const Json header = JsonReader(header_text, file).read();
-  const Json none;
+  Json none;
+  none.kind = Json::Kind::object;
   const Json* const metadata =
       header.find("__metadata__") != nullptr ? header.find("__metadata__") : &none;
   const Json* const hash = metadata->find("hash");
@@ -2532,6 +2653,27 @@ Violation find_violation([[maybe_unused]] const Batch<real>& batch,
   return violation;
 }
 
+/// Refuses targets declared one-hot that are not; `place` and the number of the sample name it.
+template <typename values_type>
+void check_one_hot(const values_type& values, const TensorInfo& tensor, int samples,
+                   const std::string& place, int before) {
+  const int length = tensor.one_hot ? tensor.shape.back() : 1;
+  for (int n = 0; n < samples && tensor.one_hot; ++n) {
+    for (int begin = 0; begin < tensor.size(); begin += length) {
+      std::vector<double> vector;
+      for (int i = begin; i < begin + length; ++i)
+        vector.push_back(static_cast<double>(values[tensor.place(n, i, samples)]));
+      if (std::count(vector.begin(), vector.end(), 1.0) == 1 &&
+          std::count(vector.begin(), vector.end(), 0.0) == length - 1)
+        continue;
+      throw Failure(
+          exit_data, place + std::to_string(before + n + 1),
+          "Expected a one-hot vector for " + tensor.name + ", found " + json_numbers(vector) + ".",
+          "Give one-hot rows, or drop onehot from the declaration of " + tensor.name + ".");
+    }
+  }
+}
+
 /// Refuses data that break a declared fact or a role, naming the row.
 template <typename real>
 void check_data(const Dataset<real>& data) {
@@ -2541,6 +2683,9 @@ void check_data(const Dataset<real>& data) {
   for (int begin = 0; begin < data.rows; begin += chunk_size) {
     const int end = std::min(data.rows, begin + chunk_size);
     fill_batch(batch, data, order, begin, end);
+    each_data(batch, [&](std::size_t t, const auto& values) {
+      check_one_hot(values, batch_info()[t], batch.samples, data.file + ", row ", begin);
+    });
     const Violation violation = find_violation(batch, work);
     if (violation.sample >= 0) {
       throw Failure(exit_data, data.file + ", row " + std::to_string(begin + violation.sample + 1),
@@ -2565,6 +2710,7 @@ Samples<real> read_samples(const Options& options, const Encoding& loaded) {
   samples.encoding = loaded;
   if (options.data.empty()) {
     samples.train = example_data<real>();
+    check_data(samples.train);
   } else {
     const Source<real> source = read_source<real>(options.data, options.targets, true);
     const bool keep = options.scale.empty() && !loaded.shift.empty();
@@ -2572,6 +2718,7 @@ Samples<real> read_samples(const Options& options, const Encoding& loaded) {
     if (!keep)
       fit_scale(samples.encoding, source, options.scale.empty() ? "none" : options.scale, every);
     samples.train = encode(source, samples.encoding, options.labels, loaded.classes.empty());
+    check_data(samples.train);
     if (every > 0) {
       samples.test = choose_rows(samples.train, every, true);
       samples.train = choose_rows(samples.train, every, false);
@@ -2580,9 +2727,8 @@ Samples<real> read_samples(const Options& options, const Encoding& loaded) {
   if (!options.test.empty()) {
     const Source<real> source = read_source<real>(options.test, options.targets, true);
     samples.test = encode(source, samples.encoding, options.labels, false);
+    check_data(samples.test);
   }
-  check_data(samples.train);
-  check_data(samples.test);
   return samples;
 }
 
@@ -3069,6 +3215,9 @@ int run_eval(const Options& options) {
   if (!random_given) draw_random(batch, options.seed, 1);
   Workspace<real> work;
   Parameters<real> gradients;
+  each_data(batch, [&](std::size_t t, const auto& values) {
+    check_one_hot(values, batch_info()[t], batch.samples, file + ", sample ", 0);
+  });
   const Violation violation = find_violation(batch, work);
   if (violation.sample >= 0) {
     throw Failure(exit_data, file + ", sample " + std::to_string(violation.sample + 1),
@@ -3135,6 +3284,18 @@ int run(const Options& options) {
   return run_predict<real>(options);
 }
 
+/// Spells out the control characters that a message may hold from a file.
+inline std::string printable(const std::string& text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned>(code));
+    shown += (code >= 0x20 && code != 0x7F) || c == '\n' ? std::string(1, c) : escape;
+  }
+  return shown;
+}
+
 inline int run_main(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     if (argument != "--help" && argument != "-h") continue;
@@ -3147,9 +3308,12 @@ inline int run_main(const std::vector<std::string>& arguments) {
   }
   try {
     const Options options = parse_options(arguments);
-    return options.dtype == "float32" ? run<float>(options) : run<double>(options);
+    const int code = options.dtype == "float32" ? run<float>(options) : run<double>(options);
+    if (std::fflush(stdout) != 0)
+      throw Failure(exit_files, "standard output", std::string(std::strerror(errno)) + ".");
+    return code;
   } catch (const Failure& failure) {
-    std::fprintf(stderr, "%s\n", failure.what());
+    std::fprintf(stderr, "%s\n", printable(failure.what()).c_str());
     return failure.exit_code;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "error: memory\n  There is not enough memory for these data.\n");

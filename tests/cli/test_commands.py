@@ -210,3 +210,50 @@ def test_the_command_line_starts_quickly():
     )
 
     assert ran.stdout.split() == ["False", "False"]
+
+
+def test_a_size_the_network_does_not_have_is_refused(small, tmp_path):
+    ran = derivgen("emit", small.name, "--dim", "Q=3", cwd=tmp_path)
+
+    assert ran.returncode == 2
+    assert "no size of this name" in ran.stderr
+
+
+def test_a_dash_writes_to_standard_output(small, tmp_path):
+    ran = derivgen("emit", small.name, "-o", "-", cwd=tmp_path)
+
+    assert ran.stdout.startswith('"""Trainer')
+    assert [path.name for path in tmp_path.iterdir()] == [small.name]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_results_that_cannot_be_written_end_with_a_message(tmp_path):
+    command = [sys.executable, "-m", "derivgen", "show", "relu"]
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert ran.returncode == 5
+    assert ran.stderr.startswith("FileProblem: standard output")
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path):
+    command = [sys.executable, "-m", "derivgen", "list"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert (process.returncode, said) == (0, b"")

@@ -80,7 +80,7 @@ def test_a_random_tensor_is_drawn_for_every_sample():
 
 
 REFUSED = {
-    "unknown section": ({"parameters": {}}, "There is no parameters among the section."),
+    "unknown section": ({"parameters": {}}, "There is no parameters among the sections."),
     "unknown name": ({"inputs": {**ROW, "xx": 1}}, "There is no xx among the inputs."),
     "missing inputs": ({"inputs": {"x": [1, 2, 3]}}, "No value is given for token and y."),
     "empty": ({"inputs": {**ROW, "x": []}}, "x holds no numbers."),
