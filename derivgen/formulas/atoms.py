@@ -96,6 +96,8 @@ class AtomParser(IndicatorParser):
             return call
         word = self.vocabulary.word_at(run)
         self.place += len(word)
+        if word == "rot" and self.peek().text == "180" and self._adjacent(0):
+            word += self.next().text
         span = self.span_from(first.span[0])
         if self.peek().kind == "{" and self.peek().span[0] == span[1] and len(word) > 1:
             return self._lost_underscore(word, span)

@@ -108,6 +108,7 @@ SYMBOLS = frozenset(
         "imath",
         "jmath",
         "intercal",
+        "rot",
         "log",
         "ln",
         "exp",

@@ -35,6 +35,8 @@ def group(node: tree.Group, reader: Reader) -> Term:
             return _floor(node, reader)
         inner = reader.term(node.items[0])
         return Term("group", (inner,), node.bracket, node.span)
+    if node.bracket == r"\langle" and len(node.items) == 2:
+        return Term("multiply", tuple(reader.term(i) for i in node.items), (r"\langle",), node.span)
     items = [None if isinstance(i, tree.Dots) else reader.term(i) for i in node.items]
     if not items:
         raise FormulaError("()", "An empty bracket.", "", node.span)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from derivgen.formulas import tree
+from derivgen.formulas.fit import slot_keys
+from derivgen.formulas.names import holds_index
 from derivgen.formulas.reader import Reader, script_term
 from derivgen.formulas.scripts import (
     atoms,
@@ -19,6 +21,8 @@ from derivgen.formulas.terms import (
     At,
     Bound,
     Fold,
+    Part,
+    Ref,
     Term,
     Test,
     at_path,
@@ -39,7 +43,7 @@ def scripts_on(term: Term, node: tree.Scripted, reader: Reader) -> Term:
         slots = tuple(atom.at for atom in atoms(node.sub))
         if any(slot is None for slot in slots):
             raise FormulaError(plain_text(node.sub), "This is no index.", "", node.span)
-        term = Term("item", (term,), slots, node.span)
+        term = _entry(term, slots, reader) or Term("item", (term,), slots, node.span)
     if not node.sup:
         return term
     rest, transposed = split_transpose(node.sup)
@@ -52,6 +56,25 @@ def scripts_on(term: Term, node: tree.Scripted, reader: Reader) -> Term:
     if bracketed and at is not None and at.letters and not node.sub:
         return Term("item", (term,), (at,), node.span)
     return Term("power", (term, script_term(node.sup, reader)), None, node.span)
+
+
+def _entry(term: Term, slots: tuple[At | None, ...], reader: Reader) -> Term | None:
+    r"""Read ``(\delta^l)_{uv}`` and ``(\nabla_z L)_k`` as elements, not as items of matrices."""
+    inner = term
+    while inner.op == "group":
+        inner = inner.args[0]
+    if inner.op == "gradient":
+        by = _entry(inner.args[1], slots, reader) if inner.args[0].op == "element" else None
+        whole = isinstance(inner.args[0].data, Ref) and inner.args[0].data.whole_axes
+        return inner.with_args((inner.args[0], by)) if by is not None and not whole else None
+    if inner.op != "element" or inner.data.whole_axes != len(slots):
+        return None
+    ref, rest = inner.data, iter(slots)
+    new = replace(ref, slots=tuple(next(rest) if s is None else s for s in ref.slots))
+    for at, key in slot_keys(new, reader.symbols):
+        if at in slots and len(at.letters) == 1 and not at.constant:
+            reader.letters.bind(at.letters[0][0], key, inner.span)
+    return Term("element", (), new, inner.span)
 
 
 def _entrywise(sup: tuple[Token, ...]) -> tuple[Token, ...] | None:
@@ -174,6 +197,8 @@ def _test(tokens: tuple[Token, ...], reader: Reader, span: Span) -> Test:
 
 def _side(tokens: tuple[Token, ...], reader: Reader) -> Any:
     at = index_expression(tokens)
+    if at is not None and len(at.letters) == 1 and holds_index(at.letters[0][0], reader.symbols):
+        return At((), at.constant, False, ((Part("lookup", at.letters[0][0], ()), 1),))
     numbers = (*reader.symbols.tensors, *reader.symbols.scalars)
     if at is not None and all(name not in numbers for name, _ in at.letters):
         return at

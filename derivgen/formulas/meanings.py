@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from derivgen.formulas.conventions import scaling_size
+from derivgen.formulas.deltas import delta_candidates, error_candidates
 from derivgen.formulas.fit import Candidate, any_member
-from derivgen.formulas.names import delta_candidates, free_number, index_number, network_candidates
+from derivgen.formulas.names import free_number, index_number, network_candidates
 from derivgen.formulas.reader import Reader, replace_span, script_term, shown
 from derivgen.formulas.rows import table_candidates
 from derivgen.formulas.scripts import (
@@ -122,6 +123,7 @@ def _plain_candidates(name: Name, reader: Reader) -> list[Candidate]:
     if aliased := _alias(name, reader):
         found.append(aliased)
     found += network_candidates(name, symbols, letters)
+    found += error_candidates(name, symbols, letters)
     if name.base == "delta" and "delta" not in symbols.tensors and not aliased:
         found += delta_candidates(name, symbols, letters)
     return found
@@ -185,6 +187,8 @@ def _other_meaning(node: Name, reader: Reader) -> Candidate | None:
     network = reader.symbols.network
     if node.base in ("d", "n") and not node.sup and network and (scale := scaling_size(network)):
         return Candidate(0, Term("size", (), scale, node.span))
+    if node.base in ("I", "Id") and not node.sup:
+        return Candidate(0, Term("identity", (), None, node.span))
     if node.base in ("ones", "zeros"):
         return Candidate(0, Term(node.base, (), index_expression(node.sub), node.span))
     return None

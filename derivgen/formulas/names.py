@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from derivgen.formulas.conventions import LAYER_LETTERS, WEIGHTS
-from derivgen.formulas.fit import SAMPLE_LETTERS, Candidate, Letters, any_member, same_key, scored
+from derivgen.formulas.fit import SAMPLE_LETTERS, Candidate, Letters, any_member, scored
 from derivgen.formulas.scripts import Atom, atoms, plain_text, unwrapped
 from derivgen.formulas.sequence import part_name
 from derivgen.formulas.symbols import (
@@ -22,17 +22,15 @@ from derivgen.formulas.symbols import (
     Symbols,
     canonical,
 )
-from derivgen.formulas.terms import At, Ref, Slope, Term, Test, ats_of, letter
+from derivgen.formulas.terms import At, Part, Ref, Term, ats_of, letter
 from derivgen.formulas.tree import Name
 
-# The usual names of pre-activations come first, so that a delta is theirs where several fit.
-DELTA_STEMS = ("z", "net", "u", "s", "alpha", "a", "n", "h")
 LABELLED = ("W", "U", "V", "R", "b", "w")
 
 
 def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
     """Yield the readings of a name as a tensor, a family member or the loss."""
-    sub, sup = atoms(name.sub), atoms(name.sup)
+    sub, sup = (_looked_up(atoms(part), symbols, letters) for part in (name.sub, name.sup))
     if symbols.network and symbols.network.batch and plain_text(name.sub) == "B":
         sub, name = (), replace(name, sub=())  # mu_B is the mean over the batch
     if _is_label(name, symbols):
@@ -45,16 +43,39 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
         if tensor is not None and rest_sub != sub and _spells(tensor, sub, symbols):
             rest_sub = sub  # w_{kj} is an element of wkj, not the whole of it
         if tensor is not None:
-            found = _fits(tensor, None, rest_sub, rest_sup, used, name, symbols, letters)
+            found = fits(tensor, None, rest_sub, rest_sup, used, name, symbols, letters)
             # W_{ho} is no row o of W_h: a name with one letter of a script is read whole.
             split = bool(used > 0 and rest_sub and rest_sub != sub)
-            kept = (c for c in found if not split or c.term.data.whole_axes == 0)
+            kept = (c for c in found if not split or _is_whole_script(c.term.data, symbols))
             numbered = used > 0 and _is_row(tensor, name, symbols)
             yield from map(_lying, kept) if numbered else kept
     yield from _family_candidates(name, sub, sup, symbols, letters)
     yield from _lettered_candidates(name, sub, sup, symbols, letters)
     yield from _role_candidates(name, sub, sup, symbols, letters)
     yield from _loss_candidates(name, sub, sup, symbols, letters)
+
+
+def _looked_up(found: tuple[Atom, ...], symbols: Symbols, letters: Letters) -> tuple[Atom, ...]:
+    """Read the name of an input that holds an index as its value: o of ``u_o``."""
+    return tuple(
+        replace(atom, at=At((), 0, False, ((Part("lookup", atom.text, ()), 1),)))
+        if holds_index(atom.text, symbols) and atom.text not in letters.bound
+        else atom
+        for atom in found
+    )
+
+
+def holds_index(text: str, symbols: Symbols) -> bool:
+    """Tell whether a name is a number of the network that holds an index."""
+    tensor = symbols.tensors.get(text)
+    return tensor is not None and tensor.values_of is not None and not tensor.axes
+
+
+def _is_whole_script(ref: Ref, symbols: Symbols) -> bool:
+    """Tell whether what is left of a script is all indices, or the time: t of net_{o,t}."""
+    axis = symbols.time_axes.get(ref.tensor)
+    timed = axis is not None and ref.slots[axis] is not None and ref.whole_axes == 1
+    return ref.whole_axes == 0 or timed
 
 
 def _spells(tensor: str, sub: tuple[Atom, ...], symbols: Symbols) -> bool:
@@ -69,7 +90,7 @@ def _lettered_candidates(
     """Read a name of several tensors by its index letters; none may be left out."""
     order = sub[::-1] if name.base in symbols.turned else sub
     for tensor in symbols.by_letters.get(name.base, ()) if sub else ():
-        for found in _fits(tensor, None, order, sup, -4, name, symbols, letters):
+        for found in fits(tensor, None, order, sup, -4, name, symbols, letters):
             if found.term.data.whole_axes == 0:
                 yield found
 
@@ -95,7 +116,7 @@ def _labelled(
     if tensor is None and joined == "b" + plain_text(name.sub):
         tensor = symbols.by_canonical.get("b")
     if tensor is not None:
-        yield from _fits(tensor, None, (), sup, 10, name, symbols, letters)
+        yield from fits(tensor, None, (), sup, 10, name, symbols, letters)
 
 
 def _splits(
@@ -125,7 +146,7 @@ def _splits(
     yield joined, sub, sup, 0
 
 
-def _fits(
+def fits(
     tensor: str,
     member: At | None,
     sub: tuple[Atom, ...],
@@ -189,7 +210,7 @@ def _role_candidates(
     if tensor is None and len(name.base) == 1:
         tensor = symbols.roles.get(name.base.swapcase())
     if tensor is not None:
-        yield from _fits(tensor, None, sub, sup, -2, name, symbols, letters)
+        yield from fits(tensor, None, sub, sup, -2, name, symbols, letters)
 
 
 def _sample_choices(
@@ -236,7 +257,7 @@ def _family_candidates(
     bare = not sub and not sup and family not in symbols.tensors
     if bare and family in symbols.families and family not in symbols.conventional:
         members = symbols.families[family]
-        yield from _fits(members[max(members)], None, (), (), -3, name, symbols, letters)
+        yield from fits(members[max(members)], None, (), (), -3, name, symbols, letters)
     prefixed = [(family, sub, sup)]
     if sub:
         prefixed.append((family + sub[0].text, sub[1:], sup))
@@ -245,7 +266,7 @@ def _family_candidates(
             continue
         if stem != family and not own_sub and not own_sup and sub[0].at is not None:
             # out_o stands for out_o1, out_o2: the letter is the number.
-            yield from _fits(stem + "{}", sub[0].at, (), (), 1, name, symbols, letters)
+            yield from fits(stem + "{}", sub[0].at, (), (), 1, name, symbols, letters)
         for member, rest_sub, rest_sup, used in _members(own_sub, own_sup):
             alone = used >= 6 or not rest_sub and stem == family  # W_2, but not net_{h1}
             layered = alone and _names_layer(name, stem, member, used, symbols)
@@ -255,7 +276,7 @@ def _family_candidates(
             tensor, at = (literal, None) if literal else (stem + "{}", member)
             if not member.letters and literal is None:
                 continue
-            found = _fits(tensor, at, rest_sub, rest_sup, used, name, symbols, letters)
+            found = fits(tensor, at, rest_sub, rest_sup, used, name, symbols, letters)
             if used < 6 and any(n not in LAYER_LETTERS for n, _ in member.letters):
                 # j of w_{ji} is no number of a layer whose row i is meant
                 found = (c for c in found if c.term.data.whole_axes in (0, len(c.term.data.slots)))
@@ -353,50 +374,6 @@ def _loss_candidates(
     elif len(sub) + len(sup) == 1 and (sub + sup)[0].at is not None:
         ref = Ref(tensor.name, sample=(sub + sup)[0].at)
         yield scored(Term("element", (), ref, name.span), symbols, letters, 2 - penalty)
-
-
-def delta_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
-    r"""Yield the readings of ``\delta`` with scripts as the adjoint of a pre-activation."""
-    if not symbols.loss:
-        return
-    sub, sup = atoms(name.sub), atoms(name.sup)
-    meant = symbols.guess.get("delta")
-    if meant is None:
-        yield from _kronecker(name, sub, sup, symbols, letters)
-    of = Term("element", (), Ref(symbols.loss), name.span)
-    for stem in dict.fromkeys((*DELTA_STEMS, *symbols.families)):
-        members = symbols.families.get(stem, {})
-        if not any(tensor in symbols.preactivations for tensor in members.values()) or meant:
-            continue
-        renamed = Name(stem, name.sub, name.sup, 0, name.span)
-        for found in network_candidates(renamed, symbols, letters):
-            if found.term.data.tensor in (*symbols.preactivations, stem + "{}"):
-                term = Term("gradient", (of, found.term), Slope(symbol="delta"), name.span)
-                yield Candidate(found.score, term, found.binds)
-    for tensor in (meant,) if meant else symbols.preactivations:
-        text = canonical(plain_text(name.sub) + plain_text(unwrapped(name.sup)[0]))
-        named = bool(text) and canonical(tensor).endswith(text)
-        ends = ((), ()) if named else (sub, sup)
-        for found in _fits(tensor, None, *ends, 6 if named else -1, name, symbols, letters):
-            term = Term("gradient", (of, found.term), Slope(symbol="delta"), name.span)
-            yield Candidate(found.score, term, found.binds)
-
-
-def _kronecker(
-    name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
-) -> Iterator[Candidate]:
-    r"""Read ``\delta_{ij}`` as 1 where i = j, if both letters may run over one range."""
-    if len(sub) != 2 or sup or any(a.at is None or len(a.at.letters) > 1 for a in sub):
-        return
-    keys = [letters.known.get(a.text) or letters.declared.get(a.text) for a in sub]
-    if keys[0] is not None and keys[1] is not None and not same_key(keys[0], keys[1]):
-        return
-    text = "".join(a.text for a in sub)
-    if any(canonical(t).endswith(text) for t in symbols.preactivations):
-        return  # delta_{h1} of net_h1
-    ranks = [len(symbols.tensors[t].axes) for t in symbols.preactivations]
-    score = 12 if 2 not in ranks or all(a.text in letters.known for a in sub) else 0
-    yield Candidate(score, Term("bracket", (), Test("=", sub[0].at, sub[1].at), name.span))
 
 
 def free_number(name: Name, symbols: Symbols) -> Term | None:

@@ -178,8 +178,10 @@ def _is_step_prefix(node: Name, following: Tree | None, reader: Reader) -> bool:
         return True
     taken = node.base in reader.symbols.tensors  # an index d before a name is no factor
     if node.base == "delta":
-        timed = any(atom.text.startswith("t") for atom in atoms(following.sub))
-        return timed and not taken and "delta" not in reader.symbols.aliases
+        scripts = (*atoms(following.sub), *atoms(following.sup))
+        timed = any(atom.text.startswith("t") for atom in scripts)
+        before = timed or reader.symbols.time_key is not None
+        return before and not taken and "delta" not in reader.symbols.aliases
     return node.base == "d" and not taken and node.span[1] == following.span[0]
 
 
@@ -254,6 +256,7 @@ def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
             "softmax",
             "sigmoid",
             "diag",
+            "rot180",
             "tr",
             "sigma",
             "relu",

@@ -2,6 +2,7 @@ r"""Leibniz fractions, ``\frac{\partial E}{\partial W_{ks}}``, gradients, names 
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from derivgen.formulas import tree
@@ -21,6 +22,8 @@ from derivgen.formulas.terms import (
     Term,
 )
 from derivgen.formulas.tree import FormulaError, Name, Span, Tree
+
+_TURN = re.compile(r"(?i)(rot|rotate|flip)(180(\^?circ)?)?")
 
 
 def fraction(node: tree.Fraction2, reader: Reader) -> Term:
@@ -100,6 +103,8 @@ def function_name(node: Name, reader: Reader) -> str:
     for name in (text, node.base):
         if name in symbols.network_functions or name in ELEMENTARY:
             return name
+    if _TURN.fullmatch(text):
+        return "rot180"
     alone = symbols.activations[0] if len(symbols.activations) == 1 else ""
     if node.base == "sigma" and alone and "sigmoid" not in symbols.activations:
         return alone  # sigma stands for whatever the activation is

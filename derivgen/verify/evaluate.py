@@ -31,9 +31,10 @@ from derivgen.verify.context import (
 )
 from derivgen.verify.derivatives import gradient, updated
 from derivgen.verify.elements import array, element, function_of, places_of, sample_of, shaped
-from derivgen.verify.matrices import added, multiplied, multiply, row_sums
+from derivgen.verify.matrices import added, multiplied, multiply
 from derivgen.verify.numeric import STEP, NoValue, compare, folded, mp, power
 from derivgen.verify.ranges import over_samples, points, range_of
+from derivgen.verify.special import SPECIAL, elementwise, softmax_along
 from derivgen.verify.world import apply, evaluate_along
 
 MAX_TERMS = 20_000
@@ -60,10 +61,35 @@ def _along(term: Term, context: Context) -> Value:
 
 
 def _add(term: Term, context: Context) -> Value:
-    total = evaluate(term.args[0], context)
-    for part in term.args[1:]:
-        total = added(total, evaluate(part, context))
+    values = [evaluate(part, context) for part in term.args]
+    size = _jacobian_size(term, values)
+    total: Value = mp.mpf(0)
+    for part, value in zip(term.args, values):
+        if size and _is_unit(part):
+            value = array([[mp.mpf(i == j) for j in range(size)] for i in range(size)])
+        total = value if part is term.args[0] else added(total, value)
     return total
+
+
+def _is_unit(part: Term) -> bool:
+    core = _ungrouped(part)
+    return core.op == "identity" or (core.op == "number" and core.data[0] == 1)
+
+
+def _jacobian_size(term: Term, values: list[Value]) -> int:
+    """Return the size of the unit matrix that 1 or I stands for beside a square Jacobian."""
+    cores = [_ungrouped(part) for part in term.args]
+    for core, value in zip(cores, values):
+        square = isinstance(value, np.ndarray) and value.ndim == 2 and len(set(value.shape)) == 1
+        if square and (core.op == "gradient" or any(c.op == "identity" for c in cores)):
+            return len(value)
+    return 0
+
+
+def _ungrouped(term: Term) -> Term:
+    while term.op in ("group", "negate"):
+        term = term.args[0]
+    return term
 
 
 def _call(term: Term, context: Context) -> Value:
@@ -71,7 +97,9 @@ def _call(term: Term, context: Context) -> Value:
     if name == LAYER_FUNCTION:
         name = function_of(term.args[0], context)
     args = [evaluate(part, context) for part in term.args]
-    special = _SPECIAL.get(name)
+    if name == "softmax" and isinstance(args[0], np.ndarray) and 1 not in args[0].shape:
+        return softmax_along(args[0], context)
+    special = SPECIAL.get(name)
     if special is not None and (isinstance(args[0], np.ndarray) or name in ("norm", "abs")):
         return special(args[0])
     return elementwise(lambda *values: _applied(name, order, values, context), args)
@@ -86,61 +114,6 @@ def _applied(name: str, order: Any, values: tuple[Any, ...], context: Context) -
         return (ends[0] - ends[1]) / (2 * STEP)
     parameter, body = context.symbols.defined[name]
     return evaluate(body, replace(context, free={**context.free, parameter: values[0]}, memo=None))
-
-
-def elementwise(function: Callable[..., Any], args: list[Value]) -> Value:
-    """Apply a function of numbers to numbers or to matrices of one shape."""
-    if not any(isinstance(a, np.ndarray) for a in args):
-        return function(*args)
-    shapes = dict.fromkeys(a.shape for a in args if isinstance(a, np.ndarray))
-    if len(shapes) > 1:
-        raise ShapeMismatch("the sides have different shapes")
-    made = np.frompyfunc(function, len(args), 1)
-    return made(*args)
-
-
-def _softmax(a: Any) -> Any:
-    exps = elementwise(mp.exp, [a])
-    if 1 in a.shape:
-        return exps / folded("sum", list(exps.reshape(-1)))
-    raise NoValue("softmax of a matrix: the axis is not written")
-
-
-def _diag(a: Any) -> Any:
-    if 1 not in a.shape:
-        raise NoValue("diag of a matrix")
-    flat = a.reshape(-1)
-    found = np.full((len(flat), len(flat)), mp.mpf(0), dtype=object)
-    for k, value in enumerate(flat):
-        found[k, k] = value
-    return found
-
-
-def _trace(a: Any) -> Any:
-    if a.shape[0] != a.shape[1]:
-        raise ShapeMismatch("the trace of a matrix that is not square")
-    return folded("sum", [a[k, k] for k in range(a.shape[0])])
-
-
-def _norm(a: Value) -> Any:
-    flat = list(a.reshape(-1)) if isinstance(a, np.ndarray) else [a]
-    return mp.sqrt(folded("sum", [v * v for v in flat]))
-
-
-def _absolute(a: Value) -> Any:
-    return elementwise(abs, [a])
-
-
-_SPECIAL: Mapping[str, Callable[[Any], Any]] = {
-    "softmax": _softmax,
-    "diag": _diag,
-    "rowsum": row_sums,
-    "colsum": lambda a: np.transpose(row_sums(a.T)),
-    "allsum": lambda a: folded("sum", list(a.reshape(-1))),
-    "tr": _trace,
-    "norm": _norm,
-    "abs": _absolute,
-}
 
 
 def _fold(term: Term, context: Context) -> Value:
@@ -347,6 +320,10 @@ def _held(term: Term, context: Context) -> Value:
     return evaluate(term.args[0], replace(context, world=world))
 
 
+def _identity(term: Term, context: Context) -> Value:
+    return mp.mpf(1)  # as a factor; as a term see `_add`
+
+
 def _number(term: Term, context: Context) -> Value:
     value = term.data[0]
     return mp.mpf(value.numerator) / value.denominator
@@ -383,6 +360,7 @@ def _function(term: Term, context: Context) -> Value:
 
 EVALUATORS: Mapping[str, Callable[[Term, Context], Value]] = {
     "number": _number,
+    "identity": _identity,
     "free": _free,
     "size": lambda term, context: mp.mpf(size(term.data, context)),
     "constant": lambda term, context: +mp.pi,

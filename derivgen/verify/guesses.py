@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from derivgen.algebra.network import Role
 from derivgen.formulas import tree
 from derivgen.formulas.conventions import table_rows
+from derivgen.formulas.deltas import ERRORS, meaning_of
 from derivgen.formulas.joint import assignments
 from derivgen.formulas.resolve import make_reader
 from derivgen.formulas.scripts import plain_text
+from derivgen.formulas.sequence import loss_names
+from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Ref, Term, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.formulas.usual import Lettered, guesses, lettered_guesses
@@ -138,14 +142,29 @@ def _tables(chain: tree.Chain, desk: Desk) -> Iterator[Mapping[str, str]]:
     """Yield the tables of names; for an error symbol, one more for each layer it may be of."""
     symbols = desk.stages[0].symbols
     tables = guesses(symbols.network) if symbols.network else ()
-    deltas = [n for member in chain.members for n in names_of(member) if n.base == "delta"]
-    if not deltas or "delta" in (*symbols.tensors, *symbols.aliases):
-        yield from tables
-        return
     yield from tables
-    for tensor in reversed(symbols.preactivations):
-        for table in ({}, *tables):
-            yield {**table, "delta": tensor}
+    for base in _errors(chain, symbols):
+        for tensor in reversed(symbols.preactivations):
+            for table in ({}, *tables):
+                yield {**table, meaning_of(base): tensor}
+        for tensor in _other_values(symbols):
+            for table in ({}, *tables[:1]):
+                yield {**table, meaning_of(base): tensor}
+
+
+def _errors(chain: tree.Chain, symbols: Symbols) -> Iterator[str]:
+    """Yield the symbols of errors that nothing says the meaning of; a chain has one of them."""
+    own = (*symbols.by_canonical, *symbols.aliases, *symbols.guess)
+    bases = {n.base for member in chain.members for n in names_of(member)}
+    yield from [base for base in ERRORS if base in bases and base not in own][:1]
+
+
+def _other_values(symbols: Symbols) -> list[str]:
+    """Return the tensors that are made, the last first; pre-activations and losses left out."""
+    assert symbols.network is not None, "a guess is made for a network"
+    taken = (*symbols.preactivations, *loss_names(symbols.network))
+    names = [t.name for t in symbols.network.of_role(Role.VALUE) if t.name not in taken]
+    return names[::-1]
 
 
 def _mended(

@@ -27,6 +27,7 @@ from derivgen.verify.numeric import NoValue
 from derivgen.verify.points import infer_letters
 from derivgen.verify.readings import features, readings
 from derivgen.verify.search import Bench, Search, Spent
+from derivgen.verify.windows import WAYS
 from derivgen.verify.world import DIAGONAL, Blocked
 from derivgen.verify.write import Pen, can_write, composed, make_pen, written
 
@@ -63,6 +64,8 @@ def find_hint(
     tried = _readings(anchor, member, claim, symbols, outcome)
     benches = [Bench(anchor, member, claim, symbols, worlds, r, draws[0]) for r in tried]
     try:
+        if any(r.star in WAYS for r in tried):  # the way to slide that gives the right shape
+            benches = sorted(benches, key=lambda bench: not bench.fits(member))[:2]
         if not any(bench.contexts for bench in benches):
             return None
     except NoValue:
@@ -132,7 +135,8 @@ def _readings(
 ) -> list[Reading]:
     found = readings(features((anchor, member), claim, symbols), outcome.reading)
     plain = [r for r in found if not r.immediate]
-    return plain[:4]
+    sliding = [r for r in plain if r.star in WAYS]
+    return sliding or plain[:4]
 
 
 def _edits(desk: Desk) -> Iterator[Edit]:

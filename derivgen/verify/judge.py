@@ -12,6 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from derivgen.algebra.network import Network
 from derivgen.formulas import tree
 from derivgen.formulas.resolve import make_reader, resolve_member
 from derivgen.formulas.symbols import Symbols
@@ -29,6 +30,7 @@ from derivgen.verify.problems import translated
 from derivgen.verify.proofs import is_proved
 from derivgen.verify.report import Finding
 from derivgen.verify.stage import Stage
+from derivgen.verify.windows import WAYS, slides
 
 Member = Term | FormulaError
 
@@ -117,7 +119,7 @@ def _agreeing(
     relation: str,
 ) -> Finding:
     step = anchor.op == "gradient" and anchor.data.symbol == "step"  # eta delta y: the delta rule
-    assumption = _assumption_of(outcome.reading, step, notebook)
+    assumption = _assumption_of(outcome.reading, step, stage.network, notebook)
     if relation == "~" and not assumption and _is_mean(member):
         assumption = ""
     if outcome.reading.share:  # what one formula shows of dZ holds for the whole text
@@ -132,12 +134,18 @@ def _is_mean(member: Term) -> bool:
     return any(part.op == "fold" for _, part in walk(member))
 
 
-def _assumption_of(reading: Reading, step: bool, notebook: Notebook) -> str:
+def _assumption_of(reading: Reading, step: bool, network: Network, notebook: Notebook) -> str:
     if reading.immediate and not notebook.reading.immediate:
         return notebook.say("immediate")
+    if reading.star in WAYS and _turns(reading) != (slides(network) == "-"):
+        return notebook.say("turned" if _turns(reading) else "not-turned")
     if reading.delta_sign < 0 and not step:
         return notebook.say("negative-delta")
     return ""
+
+
+def _turns(reading: Reading) -> bool:
+    return reading.star.startswith("turned")
 
 
 def _disagreeing(

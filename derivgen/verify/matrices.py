@@ -12,6 +12,7 @@ from derivgen.verify.context import Context, Reading, ShapeMismatch, Value, eval
 from derivgen.verify.derivatives import element_of, jacobian
 from derivgen.verify.elements import array, shaped
 from derivgen.verify.numeric import folded, mp
+from derivgen.verify.windows import WAYS, slid
 
 
 def multiply(term: Term, context: Context) -> Value:
@@ -169,6 +170,10 @@ def multiplied(a: Value, b: Value, operator: str, reading: Reading) -> Value:
         return _hadamard(a, b)
     if operator == r"\otimes":
         return _outer(a, b) if reading.otimes == "outer" else _hadamard(a, b)
+    if operator == "*" and reading.star in WAYS:
+        return slid(a, b, reading.star)
+    if operator == r"\langle":  # <a, b>: the inner product, or as in some papers the outer one
+        return _outer(a, b) if reading.otimes == "outer" else folded("sum", list(_same(a, b)))
     if operator == "*" and reading.star == "hadamard" and a.shape == b.shape:
         return _hadamard(a, b)
     vectors = a.shape == b.shape and 1 in a.shape
@@ -188,10 +193,22 @@ def _sizes_text(a: Any) -> str:
     return "x".join(map(str, a.shape))
 
 
+class Spread(np.ndarray):
+    """Sums of rows or columns, which stand beside a whole row or column."""
+
+
 def _hadamard(a: Any, b: Any) -> Any:
+    if isinstance(a, Spread) or isinstance(b, Spread):
+        a, b = np.asarray(a), np.asarray(b)
+        if all(x == y or 1 in (x, y) for x, y in zip(a.shape, b.shape)):
+            return a * b
     if a.shape != b.shape:
         raise ShapeMismatch(f"{_sizes_text(a)} ⊙ {_sizes_text(b)}")
     return a * b
+
+
+def _same(a: Any, b: Any) -> Any:
+    return _hadamard(a, b).reshape(-1)
 
 
 def _outer(a: Any, b: Any) -> Any:
@@ -213,4 +230,4 @@ def row_sums(a: Any) -> Any:
     """Return the sums of the rows of a matrix as a column; of a single row as a number."""
     if a.shape[0] == 1:
         return folded("sum", list(a.reshape(-1)))
-    return array([[folded("sum", list(row))] for row in a])
+    return array([[folded("sum", list(row))] for row in a]).view(Spread)

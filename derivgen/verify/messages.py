@@ -73,6 +73,14 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "this is another definition, {factor} times that of the network",
         "这是另一种定义，是网络中定义的 {factor} 倍",
     ),
+    "turned": (
+        "the sign * is a convolution, which turns its window, unlike the network's own sum",
+        "星号表示真正的卷积（卷积核要翻转），与网络中的求和不同",
+    ),
+    "not-turned": (
+        "the sign * is a correlation, which does not turn its window, unlike the network's own sum",
+        "星号表示互相关（卷积核不翻转），与网络中的求和不同",
+    ),
     "another-loss": ("this defines another loss", "这定义了另一个损失"),
     "normalised": ("the targets sum to 1", "目标之和为 1"),
     "class-letter": ("{text} is the class of the sample", "{text} 是样本的类别"),

@@ -14,7 +14,7 @@ from derivgen.algebra.expressions import Number
 from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.formulas.fit import new_letters, slot_keys
 from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import At, Claim, Fold, Ref, Term, Test, free_letters, walk
+from derivgen.formulas.terms import At, Claim, Fold, Ref, Term, Test, ats_of, free_letters, walk
 from derivgen.verify.context import (
     Context,
     Reading,
@@ -27,6 +27,7 @@ from derivgen.verify.numeric import NoValue, mp
 from derivgen.verify.world import World
 
 EPSILON = Fraction(1, 10)  # a constant up to here is one that is added for stability
+LAST_TIME = "tau"  # what papers call the last time, unless it is shifted
 MAX_POINTS = 24
 MAX_LISTED = 3000
 
@@ -119,11 +120,22 @@ def _assigned(
         values = list(span_of(first, context))
     except NoValue:
         return
+    if first == LAST_TIME and not any(_shifts(member, first) for member in members):
+        values = values[-1:]
     for value in values:
         inner = context.with_letters({first: value})
         if claim.letters[first][0] == "sample":
             inner = replace(inner, sample=value)
         yield from _assigned(names[1:], members, claim, inner)
+
+
+def _shifts(member: Term, name: str) -> bool:
+    """Tell whether a letter stands beside a number in an index, as in ``t+1``."""
+    return any(
+        at.constant and any(letter == name for letter, _ in at.letters)
+        for _, term in walk(member)
+        for at in ats_of(term)
+    )
 
 
 def _speaks(members: tuple[Term, ...], context: Context) -> bool:

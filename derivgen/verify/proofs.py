@@ -18,9 +18,10 @@ from derivgen.verify import polynomials as poly
 from derivgen.verify.context import Reading
 from derivgen.verify.exact import Exact, exact_of
 from derivgen.verify.polynomials import Letter, NoProof, Poly, Range
+from derivgen.verify.windows import WAYS
 
 Value = tuple[tuple[Letter, Range] | None, tuple[Letter, Range] | None, Poly]  # rows, columns
-LEVELS = (0, 1, 2)  # how far forward equations are put in
+LEVELS = (0, 1, 2)  # how far forward equations are put infrom derivgen.verify.windows import WAYS
 
 
 def is_proved(left: Term, right: Term, claim: Claim, symbols: Symbols, reading: Reading) -> bool:
@@ -239,9 +240,11 @@ def _product(one: Value, other: Value, operator: str, reading: Reading) -> Value
     same = [bool(a) == bool(b) for a, b in zip(one[:2], other[:2])]
     star = operator == "*" and reading.star == "hadamard"
     vectors = all(same) and not (one[0] and one[1])
+    if operator == "*" and reading.star in WAYS:
+        raise NoProof("a convolution")
     if operator in (r"\odot", r"\circ") or star and all(same):
         return _combined(one, other, poly.times)
-    if operator == r"\otimes":
+    if operator in (r"\otimes", r"\langle"):
         raise NoProof("a product with two meanings")
     if vectors:
         joined = _combined(one, other, poly.times)

@@ -13,6 +13,7 @@ from derivgen.formulas.terms import Claim, Fold, Ref, Term, walk
 from derivgen.verify.context import (
     Reading,
 )
+from derivgen.verify.windows import WAYS, slides
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Features:
     steps: bool
     signs: frozenset[str]
     deltas: bool = False
+    slides: str = ""  # how the network slides windows
     rows: bool = False  # the network's weights stand as a writer of row vectors has them
     capitals: bool = False  # data written with capitals: all samples, whatever else is read
     entrywise: bool = False  # an entrywise product stands before a product without a sign
@@ -53,6 +55,7 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         direct=any(_between_values(t, symbols) and by_parameter(t, symbols) for t in slopes),
         steps=any(t.data.symbol == "step" for t in slopes) and not _is_step(members),
         signs=frozenset(o for t in terms if t.op == "multiply" for o in t.data),
+        slides=slides(symbols.network) if whole else "",
         deltas=any(t.data.symbol == "delta" for t in slopes),
         rows=symbols.in_rows,
         capitals=capitals,
@@ -107,8 +110,13 @@ def readings(found: Features, base: Reading) -> list[Reading]:
         dots: list[dict[str, Any]] = [{}, {"dot": "hadamard"}]
         if r"\otimes" in found.signs:
             dots.append({"otimes": "outer"})
+        if r"\langle" in found.signs:
+            dots.append({"otimes": "outer"})
         if "*" in found.signs:
             dots.append({"star": "product"})
+        if "*" in found.signs and found.slides:
+            ways = WAYS if found.slides == "+" else (*WAYS[2:], *WAYS[:2])
+            dots += [{"star": way} for way in ways]
         options.append(dots)
         options.append([{}, {"tight": True}] if found.entrywise else [{}])
         options.append([{}, {"jacobian": "denominator"}] if found.slopes else [{}])
