@@ -293,9 +293,22 @@ def _divided(form: Affine, divisor: int) -> Affine | None:
 def surely_nonnegative(form: Affine) -> bool:
     """Tell whether ``form >= 0`` for all sizes (every size letter is at least 1)."""
     low = lower_bound(form)
-    if low is None or any(count < 0 for _, count in low.terms):
-        return False
-    return low.constant + sum(count for _, count in low.terms) >= 0
+    rising = low is not None and not any(count < 0 for _, count in low.terms)
+    if low is not None and rising and low.constant + sum(count for _, count in low.terms) >= 0:
+        return True
+    quotient = next(((a, c) for a, c in form.terms if isinstance(a, FloorDiv)), None)
+    return quotient is not None and surely_nonnegative(_multiplied_out(form, *quotient))
+
+
+def _multiplied_out(form: Affine, quotient: FloorDiv, count: int) -> Affine:
+    """Return a form without this quotient that is at least 0 only where ``form`` is.
+
+    ``a - (d-1) <= d*(a//d) <= a`` bounds ``d*form`` from below; a whole ``form`` is at least 0
+    where ``d*form >= 1 - d``.
+    """
+    least = quotient.inner - (quotient.divisor - 1 if count > 0 else 0)
+    rest = (form - affine(quotient) * count) * quotient.divisor + least * count
+    return rest + (quotient.divisor - 1)
 
 
 def evaluate_affine(form: Affine, values: Mapping[Any, int]) -> int:

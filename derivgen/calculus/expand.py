@@ -26,6 +26,7 @@ from derivgen.algebra.expressions import (
     Number,
     Reduce,
     Where,
+    add,
     div,
     index_value,
     map_parts,
@@ -117,9 +118,24 @@ def _plain(expr: Expr, network: Network) -> Expr:
         return div(Reduce("sum", expr.bound, expr.body), mul(*sizes))
     if isinstance(expr, Reduce) and expr.op == "logsumexp":
         return Call("log", (Reduce("sum", expr.bound, Call("exp", (expr.body,))),))
+    if isinstance(expr, Reduce) and expr.op in ("argmax", "argmin"):
+        return _from_zero(expr)
     if isinstance(expr, Access) and expr.outside is not None:
         return _padded(expr, network)
     return expr
+
+
+def _from_zero(winner: Reduce) -> Expr:
+    """Return the first winner over ``i: a..b`` as ``a`` and a winner counted from 0.
+
+    A statement stores a winner's position, an equation means the index value.
+    """
+    index = winner.bound[0]
+    if len(winner.bound) > 1 or index.low == affine(0):
+        return winner
+    shifted = Index(index.name, affine(0), index.size)
+    body = substitute(winner.body, {index: affine(shifted) + index.low})
+    return add(index_value(index.low), Reduce(winner.op, (shifted,), body))
 
 
 def _padded(access: Access, network: Network) -> Expr:

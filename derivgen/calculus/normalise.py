@@ -36,7 +36,6 @@ from derivgen.algebra.expressions import (
     add,
     children,
     conjunction,
-    index_value,
     is_guard,
     map_parts,
     mul,
@@ -226,11 +225,6 @@ class _Builder:
         operand = reduction.body
         if not isinstance(operand, Access):
             operand = self.name_part(operand, inner, "operand")
-        offset = reduction.bound[0].low if reduction.op == "argmax" else affine(0)
-        if offset != affine(0):
-            position = self.name_part(replace(reduction, body=operand), scope, "position")
-            self._append(lhs, scope, "sum", add(index_value(offset), position))
-            return
         self._append(lhs, inner, reduction.op, operand)
 
     # --- scalar bodies ---
@@ -239,7 +233,8 @@ class _Builder:
         """Return ``expr`` as a body: reductions and arguments of functions get names."""
         match expr:
             case Reduce():
-                return self._reduction(expr, scope)
+                winner = expr.op in ("argmax", "argmin")
+                return self.name_part(expr, scope, "position" if winner else "reduction")
             case Derivative(of, by):
                 return self._derivative(of, by)
             case Call():
@@ -266,10 +261,6 @@ class _Builder:
             left, right = self.scalar(condition.left, scope), self.scalar(condition.right, scope)
             return Compare(condition.op, left, right)
         return rebuild(condition, tuple(self._condition(p, scope) for p in children(condition)))
-
-    def _reduction(self, expr: Reduce, scope: Scope) -> Expr:
-        part = self.name_part(expr, scope, "position" if expr.op == "argmax" else "reduction")
-        return add(index_value(expr.bound[0].low), part) if expr.op == "argmax" else part
 
     def _call(self, call: Call, scope: Scope, top: bool) -> Expr:
         function = self.network.functions.get(call.name)

@@ -3,7 +3,8 @@
 Statements, not tensors, are ordered, so base cases fall out of a loop. There is an edge from a
 statement that writes to one that reads only where the two ranges can meet. A strongly connected
 component becomes a scan along one axis of its tensors: every read of a member lies on one side of
-the place written. What still depends on itself within a step becomes an inner scan.
+the place written. What still depends on itself within a step becomes an inner scan. A statement
+that writes at ``2*n + 1`` runs where it reads, if it writes ahead of the scan.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ from derivgen.algebra.expressions import (
     Access,
     Compare,
     Condition,
-    IndexValue,
-    Number,
     index_value,
     seen,
     substitute,
 )
+from derivgen.algebra.inequalities import inequalities, narrowed_by
 from derivgen.algebra.network import Tensor
 from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Assign, Block, Scan, Statement
@@ -239,10 +239,18 @@ def _scan_along(
     tensors: Mapping[str, Tensor],
 ) -> Scan:
     step = _scan_index(statements, component, axes, tensors)
-    aligned = {n: _aligned(statements[n], axes[statements[n].lhs.tensor], step) for n in component}
+    scattered = [n for n in component if _scatters(statements[n], axes)]
+    aligned = {
+        n: _aligned(statements[n], axes[statements[n].lhs.tensor], step)
+        for n in component
+        if n not in scattered
+    }
     numbers = {n: position for position, n in enumerate(component)}
     signs: dict[int, Read] = {}
     kept: list[Edge] = []
+    for n in scattered:
+        aligned[n] = _by_a_read(statements[n], [e.read for e in edges if e.reader == n], axes, step)
+        signs.setdefault(_ahead(aligned[n][0], axes, step), aligned[n][0].lhs)
     for edge in edges:
         statement, shift = aligned[edge.reader]
         read = _at(edge.read, shift)
@@ -251,7 +259,9 @@ def _scan_along(
             raise _unordered(statement, read)
         if sign:
             signs.setdefault(sign, read)
-        elif _can_meet(aligned[edge.writer][0].lhs.indices, read.indices):
+        elif edge.writer not in scattered and _can_meet(
+            aligned[edge.writer][0].lhs.indices, read.indices
+        ):
             kept.append(Edge(numbers[edge.writer], numbers[edge.reader], read))
     if len(signs) > 1:
         raise _mixed(signs)
@@ -274,8 +284,6 @@ def _scan_index(
         index = _only_index(form)
         if index is not None:
             names.append(index.name)
-        elif any(True for _ in indices_of(form)):
-            raise _unordered(statements[n], Access(statements[n].lhs.tensor, (form,)))
     if not names:
         raise _circular(statements, component)
     ranges = [tensors[name].axes[axis] for name, axis in axes.items()]
@@ -295,17 +303,50 @@ def _extreme(forms: list[Affine], sign: int) -> Affine:
 
 
 def _aligned(statement: Statement, axis: int, step: Index) -> tuple[Statement, dict[Index, Affine]]:
-    """Shift the statement's index so that it writes at ``step``; also returns the renaming."""
+    """Exchange the statement's index so that it writes at ``step``; also returns the renaming."""
     form = statement.lhs.indices[axis]
     index = _only_index(form)
-    if index is None:
-        # A fixed place: the statement runs at that one step.
-        at = Compare("=", index_value(affine(step)), index_value(form))
-        places = statement.lhs.indices
-        lhs = replace(statement.lhs, indices=(*places[:axis], affine(step), *places[axis + 1 :]))
-        indices = (step, *_without_clash(statement.indices, step))
-        guarded = (at, *statement.guard)
-        return replace(statement, indices=indices, guard=guarded, lhs=lhs), {}
+    if index is not None:
+        return _shifted(statement, index, form, step)
+    # A fixed place: the statement runs at that one step.
+    at = Compare("=", index_value(affine(step)), index_value(form))
+    places = statement.lhs.indices
+    lhs = replace(statement.lhs, indices=(*places[:axis], affine(step), *places[axis + 1 :]))
+    indices = (step, *_without_clash(statement.indices, step))
+    return replace(statement, indices=indices, guard=(at, *statement.guard), lhs=lhs), {}
+
+
+def _scatters(statement: Statement, axes: dict[str, int]) -> bool:
+    """Tell whether the place written moves otherwise than by ``i + constant``: ``2*i + 1``."""
+    form = statement.lhs.indices[axes[statement.lhs.tensor]]
+    return _only_index(form) is None and any(True for _ in indices_of(form))
+
+
+def _by_a_read(
+    statement: Statement, found: list[Read], axes: dict[str, int], step: Index
+) -> tuple[Statement, dict[Index, Affine]]:
+    """Shift the index of a statement that scatters so that it reads at ``step``."""
+    for read in found:
+        form = read.indices[axes[read.tensor]]
+        index = _only_index(form)
+        if index is not None:
+            return _shifted(statement, index, form, step)
+    raise _unordered(statement, statement.lhs)
+
+
+def _ahead(statement: Statement, axes: dict[str, int], step: Index) -> int:
+    """Return the sign of the reads with which a scatter goes: it must write ahead of the scan."""
+    form = statement.lhs.indices[axes[statement.lhs.tensor]]
+    sign = _sign(form - affine(step), statement.guard)
+    if not sign:
+        raise _unordered(statement, statement.lhs)
+    return -sign
+
+
+def _shifted(
+    statement: Statement, index: Index, form: Affine, step: Index
+) -> tuple[Statement, dict[Index, Affine]]:
+    """Exchange the index so that ``form``, its ``i + constant``, is at ``step``."""
     shift = form - affine(index)
     guard: list[Condition] = []
     if not surely_nonnegative(step.low - index.low - shift):
@@ -352,37 +393,14 @@ def _unused(name: str, indices: tuple[Index, ...]) -> str:
 
 def _sign(offset: Affine, guard: tuple[Condition, ...]) -> int | None:
     """Return -1, 0 or 1 as the place read lies before, at or after the step; None if unknown."""
-    if offset == affine(0):
+    known = [*(fact for part in guard for fact in inequalities(part)), affine(0)]
+    if any(offset == fact and offset * -1 in known for fact in known):
         return 0
-    known = [*_inequalities(guard), affine(0)]
+    offset = narrowed_by(offset, known)
     for sign in (-1, 1):
         # offset*sign - 1 >= 0 follows, possibly from one guard.
         if any(surely_nonnegative(offset * sign - 1 - fact) for fact in known):
             return sign
-    return None
-
-
-def _inequalities(guard: tuple[Condition, ...]) -> list[Affine]:
-    """Return the guards as forms that are at least 0."""
-    found = []
-    for condition in guard:
-        if not isinstance(condition, Compare):
-            continue
-        left, right = _form(condition.left), _form(condition.right)
-        if left is None or right is None:
-            continue
-        if condition.op in (">=", ">", "="):
-            found.append(left - right - (condition.op == ">"))
-        if condition.op in ("<=", "<", "="):
-            found.append(right - left - (condition.op == "<"))
-    return found
-
-
-def _form(expr: object) -> Affine | None:
-    if isinstance(expr, IndexValue):
-        return expr.form
-    if isinstance(expr, Number) and expr.value.denominator == 1:
-        return affine(int(expr.value))
     return None
 
 

@@ -8,6 +8,7 @@ from derivgen.algebra.affine import affine
 from derivgen.algebra.expressions import Access
 from derivgen.algebra.network import Axis, Equation, Tensor
 from derivgen.language.calls import is_identity
+from derivgen.language.chosen import find_chosen
 from derivgen.language.declare import add_update
 from derivgen.language.draft import Written
 from derivgen.language.indexing import index_form
@@ -40,6 +41,9 @@ def add_body(inner: Place, done: Application, apply: Apply_) -> View:
         if _is_application(inner, line.rhs) and line.lhs.name != row.output:
             continue
         _announce_local(inner, line, done, line.lhs.name in depends)
+    for local in find_chosen(lines, inner.views):
+        inner.views[local] = inner.views[local]._replace(holds_indices=True)
+        inner.draft.chosen.append(inner.views[local].name)
     repeated = _repeated(inner, lines[-1], lines) if lines[-1].lhs.name == row.output else None
     if repeated is not None and repeated in inner.views:
         inner.views[repeated] = inner.views[repeated]._replace(name=out)

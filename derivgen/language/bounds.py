@@ -22,6 +22,7 @@ from derivgen.algebra.affine import (
     dims_of,
     evaluate_affine,
     indices_of,
+    lower_bound,
     map_atoms,
     surely_nonnegative,
 )
@@ -29,13 +30,12 @@ from derivgen.algebra.expressions import (
     And,
     Compare,
     Condition,
-    IndexValue,
     Node,
     Not,
-    Number,
     Or,
     affine_forms,
 )
+from derivgen.algebra.inequalities import index_form_of, inequalities
 from derivgen.algebra.network import Axis, Tensor
 
 MOST_POINTS = 200_000
@@ -44,10 +44,14 @@ STAND_IN = 11  # open sizes are tried at 11, 12, 13, ...: larger than common win
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is known where an access stands: guards that hold, narrowed ranges of indices."""
+    """What is known where an access stands: guards that hold, narrowed ranges of indices.
+
+    ``derived`` are sizes made from others, ``dim P = T + 2``.
+    """
 
     guards: tuple[Condition, ...] = ()
     narrowed: Mapping[Index, Axis] = field(default_factory=dict)
+    derived: Mapping[Dim, Affine] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,20 @@ def proved(form: Affine, axis: Axis, around: Surroundings) -> bool:
 
 
 def _nonnegative(target: Affine, guards: list[Affine], around: Surroundings) -> bool:
-    narrowed = _narrow(target, around)
-    if surely_nonnegative(narrowed):
-        return True
-    return any(surely_nonnegative(_narrow(target - guard, around)) for guard in guards)
+    return any(
+        surely_nonnegative(form) or _by_derived_sizes(form, around.derived)
+        for form in (_narrow(target - guard, around) for guard in (affine(0), *guards))
+    )
+
+
+def _by_derived_sizes(form: Affine, derived: Mapping[Dim, Affine]) -> bool:
+    """Tell whether a form is at least 0 by what sizes are made from."""
+    low = lower_bound(form)
+    if low is None or not any(dim in derived for dim in dims_of(low)):
+        return False
+    return surely_nonnegative(
+        map_atoms(low, lambda atom: derived.get(atom) if isinstance(atom, Dim) else None)
+    )
 
 
 def _narrow(form: Affine, around: Surroundings) -> Affine:
@@ -96,30 +110,6 @@ def _narrow(form: Affine, around: Surroundings) -> Affine:
         return affine(Index(str(atom), axis.low, axis.high)) if axis else None
 
     return map_atoms(form, change)
-
-
-def inequalities(condition: Condition) -> Iterator[Affine]:
-    """Yield affine forms that are at least 0 where the condition holds."""
-    if isinstance(condition, And):
-        for part in condition.parts:
-            yield from inequalities(part)
-    if not isinstance(condition, Compare):
-        return
-    left, right = _form(condition.left), _form(condition.right)
-    if left is None or right is None:
-        return
-    if condition.op in ("<", "<=", "="):
-        yield right - left - (1 if condition.op == "<" else 0)
-    if condition.op in (">", ">=", "="):
-        yield left - right - (1 if condition.op == ">" else 0)
-
-
-def _form(expr: Node) -> Affine | None:
-    if isinstance(expr, IndexValue):
-        return expr.form
-    if isinstance(expr, Number) and expr.value.denominator == 1:
-        return affine(int(expr.value))
-    return None
 
 
 # --- point by point ------------------------------------------------------------------------------
@@ -202,7 +192,7 @@ def holds(condition: Condition, point: Mapping[Dim | Index, int]) -> bool:
         case Not(part):
             return not holds(part, point)
         case Compare(op, left, right):
-            a, b = _form(left), _form(right)
+            a, b = index_form_of(left), index_form_of(right)
             if a is None or b is None:
                 return True
             return COMPARE[op](evaluate_affine(a, point), evaluate_affine(b, point))

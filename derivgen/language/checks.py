@@ -7,9 +7,17 @@ quantity needs itself, facts are about what is given, and there is one loss, a n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from derivgen.algebra.affine import Affine, Dim, Index, indices_of, lookups_of
+from derivgen.algebra.affine import (
+    Affine,
+    Dim,
+    Index,
+    affine,
+    evaluate_affine,
+    indices_of,
+    lookups_of,
+)
 from derivgen.algebra.expressions import (
     ZERO,
     Access,
@@ -139,7 +147,7 @@ def _check_equation(
         own = len(constants(equation.lhs))
         bases = [lhs for rank, lhs in checker.ranked(equation.lhs.tensor, others) if rank > own]
         narrowed, guards = narrowed_ranges(equation.lhs, bases)
-    around = Surroundings(guards, narrowed)
+    around = Surroundings(guards, narrowed, checker.network.derived)
     subject = checker.subject(number)
     for expr in (equation.rhs, equation.predict):
         if expr is not None:
@@ -163,7 +171,7 @@ def _check_expression(
             plain = form.plain
             if plain is not None and plain.low == axis.low and plain.high == axis.high:
                 continue
-            known = Surroundings(guards, around.narrowed)
+            known = replace(around, guards=guards)
             for lookup in _inner_forms(form):
                 _check_lookup(checker, lookup, known, number, access, position, subject)
             if access.outside is not None:
@@ -256,11 +264,11 @@ def _leaves(
         and _different_letters(plain, axis)
         and not (point is None and _shifted_elsewhere(checker.network, access.tensor, place, plain))
     ):
-        return _different_size(access, place, axis, plain, point)
+        return _different_size(access, place, axis, plain, checker if point is None else None)
     if point is None:
         return None
     if plain is not None and plain not in around.narrowed and not around.guards:
-        return _different_size(access, place, axis, plain, point)
+        return _different_size(access, place, axis, plain, None)
     return _outside(access, place, axis, point, checker)
 
 
@@ -284,16 +292,30 @@ def _shifted_elsewhere(network: Network, tensor: str, place: int, index: Index) 
 
 
 def _different_size(
-    access: Access, place: int, axis: Axis, index: Index, point: Outside | None
+    access: Access, place: int, axis: Axis, index: Index, fits: Checker | None
 ) -> DerivgenError:
+    """Return the error; ``fits``: with the numbers declared the index stays on the axis."""
     own = axis_text(Axis(index.low, index.high))
+    meant = "" if fits is None else _one_from_the_other(index, axis, fits.network.dims)
     return ShapeError(
         text(access),
         f"Index {index.name} runs over {own}, axis {place} of {access.tensor} has "
         f"{axis_text(axis)}.",
         f"Use an index of size {axis.size} there, or declare {access.tensor} with size "
-        f"{index.size} on this axis.",
+        f"{index.size} on this axis{meant}.",
     )
+
+
+def _one_from_the_other(index: Index, axis: Axis, numbers: Mapping[Dim, int | None]) -> str:
+    """Return how to say that an axis reaches as far as an index does: ``dim P = T + 2``."""
+    letters, others = letters_of((axis.size,)), letters_of((index.size,))
+    if axis.size != affine(letters[0]) or letters[0] in others:
+        return ""
+    known = {dim: number for dim, number in numbers.items() if number is not None}
+    more = 0
+    if all(dim in known for dim in (*letters, *others)):
+        more = known[letters[0]] - evaluate_affine(index.size, known)
+    return f"; if the sizes belong together, say so: dim {letters[0]} = {index.size + more}"
 
 
 def _outside(

@@ -56,6 +56,7 @@ class Draft:
     layer_count: int = 0
     expansions: int = 0  # of layers and losses
     loss_depth: int = 0  # losses inside losses
+    chosen: list[str] = field(default_factory=list)  # computed tensors that hold index values
     pending_names: set[str] = field(default_factory=set)  # announced, their axes not yet known
     initialisers: dict[str, InitialiserRule] = field(default_factory=dict)
     batch: Index | None = None

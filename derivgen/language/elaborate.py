@@ -18,6 +18,7 @@ from derivgen.algebra.network import Axis, Equation, Network, Role, Tensor
 from derivgen.algebra.text import text
 from derivgen.errors import DerivgenError, EquationError, NameProblem, SyntaxProblem
 from derivgen.language.checks import check
+from derivgen.language.chosen import find_chosen, with_values
 from derivgen.language.declare import declare_facts, declare_sizes, declare_tensors
 from derivgen.language.definitions import declare_macros
 from derivgen.language.draft import Draft, Written, check_name, declare_tensor
@@ -99,7 +100,11 @@ def _output(draft: Draft, line: OutputLine) -> None:
 def _equations(draft: Draft, lines: list[EquationLine]) -> None:
     for line in lines:
         _announce(draft, line)
+    for name in find_chosen(lines, draft.views):
+        draft.views[name] = draft.views[name]._replace(holds_indices=True)
+        draft.chosen.append(name)
     add_in_any_order(draft, lines, _equation)
+    draft.tensors.update(with_values(draft.tensors, draft.equations, draft.chosen))
 
 
 def _announce(draft: Draft, line: EquationLine) -> None:
@@ -229,7 +234,7 @@ def _extend(draft: Draft, left: tuple[Access, dict[str, Index]]) -> None:
         )
     if axes != known or names != tensor.axis_names:
         draft.tensors[lhs.tensor] = replace(tensor, axes=axes, axis_names=names)
-        draft.views[lhs.tensor] = View(lhs.tensor, axes)
+        draft.views[lhs.tensor] = draft.views[lhs.tensor]._replace(axes=axes)
 
 
 def _span(form: Affine) -> Axis:

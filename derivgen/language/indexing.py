@@ -14,6 +14,7 @@ from derivgen.algebra.expressions import (
 from derivgen.errors import DerivgenError, EquationError, ShapeError, SyntaxProblem
 from derivgen.language.scope import FOLDS, Scope, undefined
 from derivgen.language.syntax import (
+    Apply,
     Chain,
     Infix,
     Negative,
@@ -104,7 +105,8 @@ def _no_index(scope: Scope, name: str, at: int) -> DerivgenError:
     return scope.problem(
         EquationError,
         f"{name} holds numbers, an index position takes whole numbers of an index.",
-        f"Declare it as input {name} of k, with index k the values it holds.",
+        f"Declare it as input {name} of k, with index k the values it holds; "
+        "or compute it from argmax, argmin, indices and other index values.",
         at,
     )
 
@@ -167,6 +169,13 @@ def infix_form(tree: Infix, scope: Scope) -> Affine:
 
 
 def _not_affine(scope: Scope, tree: Tree) -> DerivgenError:
+    if isinstance(tree, Apply):
+        return scope.problem(
+            EquationError,
+            f"An index position takes no {tree.name}(...).",
+            f"Name it by an equation of its own, best = {tree.name}(...), and write best here.",
+            tree.at,
+        )
     return scope.problem(
         EquationError,
         "An index is a sum of whole multiples of indices and sizes.",

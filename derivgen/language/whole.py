@@ -62,7 +62,7 @@ def whole_equation(draft: Draft, line: EquationLine) -> bool:
 def set_number(draft: Draft, name: str) -> None:
     """Let an announced name be a single number."""
     draft.pending_names.discard(name)
-    draft.views[name] = View(name, ())
+    draft.views[name] = draft.views.get(name, View(name, None))._replace(axes=())
 
 
 def applies_layer(draft: Draft, tree: Tree) -> bool:
@@ -187,7 +187,7 @@ def _define(draft: Draft, line: EquationLine, letters: tuple[Index, ...]) -> Non
     draft.tensors[name] = replace(
         known, axes=axes, axis_names=tuple(index.name for index in letters)
     )
-    draft.views[name] = View(name, axes)
+    draft.views[name] = draft.views.get(name, View(name, None))._replace(axes=axes)
 
 
 def _letters(draft: Draft, line: EquationLine, bare: list[Word], scope: Scope) -> tuple[Index, ...]:

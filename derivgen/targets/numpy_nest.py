@@ -127,13 +127,17 @@ def _shape(array: Array, body: Body) -> str:
 def _fill(tensor: str, value: float, body: Body) -> None:
     array, name = body.arrays[tensor], body.names[tensor]
     body.made[tensor] = None
-    kind = "np.int64" if array.integer else "dtype"
+    kind = _kind(array)
     if not array.shape:
         body.say(f"{name} = {_number(value)}")
     elif value in FILLS:
         body.say(f"{name} = {FILLS[value]}({_shape(array, body)}, {kind})")
     else:
         body.say(f"{name} = np.full({_shape(array, body)}, {_number(value)}, {kind})")
+
+
+def _kind(array: Array) -> str:
+    return "np.int64" if array.integer else "dtype"
 
 
 def _number(value: float) -> str:
@@ -146,9 +150,9 @@ def _make_room(block: Block, body: Body) -> None:
         if tensor not in body.made:
             body.made[tensor] = None
             array = body.arrays[tensor]
-            kind = "np.int64" if array.integer else "dtype"
             if array.shape:
-                body.say(f"{body.names[tensor]} = np.empty({_shape(array, body)}, {kind})")
+                shape = _shape(array, body)
+                body.say(f"{body.names[tensor]} = np.empty({shape}, {_kind(array)})")
 
 
 def _loop(loop: Loop, body: Body) -> None:
@@ -261,12 +265,16 @@ def _assign(
         body.say(f"{place} = {value.text}" if not whole else f"{place}[...] = {value.text}")
         return
     body.made[tensor] = None
+    array = body.arrays[tensor]
     if value.axes != free:
         grid = body.grid(free)
         if value.axes == () and free:
-            body.say(f"{place} = np.full({shape_text(free, grid)}, {value.text}, dtype)")
+            shape = shape_text(free, grid)
+            body.say(f"{place} = np.full({shape}, {value.text}, {_kind(array)})")
             return
         value = spread(value, grid)
+    if array.integer and statement.op not in ("argmax", "argmin"):
+        value = Piece(f"np.asarray({value.text}).astype(np.int64)", ATOM, value.axes)
     if value.view:
         value = Piece(f"{value.at(ATOM)}.copy()", ATOM, value.axes)
     body.say(f"{place} = {value.text}")

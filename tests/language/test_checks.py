@@ -29,7 +29,22 @@ MISTAKES = {
     "an index of another letter, though smaller": (
         "dim B = 3, H = 4\nindex b: B\nparam W[H]\nloss E = sum[b](W[b])",
         "net.dg:4:17: ShapeError: W[b]",
-        "Use an index of size H there",
+        "if the sizes belong together, say so: dim H = B + 1",
+    ),
+    "an index position filled by a number": (
+        BASE + "z = max[i](x[i])\nloss E = x[z]",
+        "net.dg:7:12: EquationError: loss E = x[z]",
+        "compute it from argmax",
+    ),
+    "a winner that has no name": (
+        BASE + "loss E = c[argmax[h](c[h])]",
+        "net.dg:6:12: EquationError: loss E = c[argmax[h](c[h])]",
+        "best = argmax(...), and write best here",
+    ),
+    "index values without end": (
+        "index t: 5\nparam v[t]\np[0] = 0\np[t] = p[t-1] + 1\nloss E = v[p[2]]",
+        "net.dg:3:1: EquationError: p",
+        "Compute it from argmax",
     ),
     "an access that leaves its range": (
         BASE + "z[i] = x[i-1]\nloss E = sum[i](z[i])",
