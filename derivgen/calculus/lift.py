@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 
 from derivgen.algebra.affine import Affine, Dim, Index, Lookup, affine, make_index, map_atoms
 from derivgen.algebra.expressions import (
@@ -20,7 +21,7 @@ from derivgen.algebra.expressions import (
     index_value,
     map_leaves,
 )
-from derivgen.algebra.network import Axis, Network, Role, Tensor
+from derivgen.algebra.network import Axis, Role, Tensor
 from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Derivation
@@ -50,7 +51,7 @@ def lift(derivation: Derivation) -> Lifted:
     network = derivation.network
     if network.batch is not None:
         return _declared(derivation, network.batch)
-    letter, dim = _letters(network)
+    letter, dim = _letters(derivation)
     index = make_index(letter, dim)
     data = [tensor.name for tensor in network.of_role(*DATA_ROLES)]
     forward = list(derivation.forward)
@@ -85,13 +86,19 @@ def _declared(derivation: Derivation, batch: Index) -> Lifted:
     return Lifted(derivation.forward, derivation.backward, derivation.tensors, batch, dim, lifted)
 
 
-def _letters(network: Network) -> tuple[str, Dim]:
+def _letters(derivation: Derivation) -> tuple[str, Dim]:
     """Return an index letter and a size letter for the samples that nobody uses."""
+    network = derivation.network
     taken = {index.name for index in network.indices} | {dim.name for dim in network.dims}
     taken |= set(network.tensors)
-    letter = next(x for x in ("n", "m", "sample", "sample_1", "sample_2") if x not in taken)
-    size = next(x for x in ("N", "M", "SAMPLES", "SAMPLES_1", "SAMPLES_2") if x not in taken)
-    return letter, Dim(size)
+    for statement in (*derivation.forward, *derivation.backward):
+        taken.update(index.name for index in statement.indices)
+    return _unused(("n", "m"), "sample", taken), Dim(_unused(("N", "M"), "SAMPLES", taken))
+
+
+def _unused(wishes: tuple[str, ...], last: str, taken: set[str]) -> str:
+    numbered = (f"{last}_{number}" for number in count(1))
+    return next(name for name in chain(wishes, (last,), numbered) if name not in taken)
 
 
 def _dependent_backward(

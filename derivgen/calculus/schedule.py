@@ -394,12 +394,12 @@ def _unused(name: str, indices: tuple[Index, ...]) -> str:
 def _sign(offset: Affine, guard: tuple[Condition, ...]) -> int | None:
     """Return -1, 0 or 1 as the place read lies before, at or after the step; None if unknown."""
     known = [*(fact for part in guard for fact in inequalities(part)), affine(0)]
-    if any(offset == fact and offset * -1 in known for fact in known):
-        return 0
-    offset = narrowed_by(offset, known)
+    if sum(1 for _ in indices_of(offset)) <= 1 and offset in known and offset * -1 in known:
+        return 0  # a fixed place, read at the one step at which the statement runs
     for sign in (-1, 1):
         # offset*sign - 1 >= 0 follows, possibly from one guard.
-        if any(surely_nonnegative(offset * sign - 1 - fact) for fact in known):
+        beyond = [offset * sign - 1 - fact for fact in known]
+        if any(surely_nonnegative(narrowed_by(form, known)) for form in beyond):
             return sign
     return None
 

@@ -288,14 +288,21 @@ def _vectors(view: View) -> list[tuple[str, str]]:
 
 
 def _path(view: View, before: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
-    """Follow the vectors back from the last one; maps without a matrix are one layer."""
+    """Follow the vectors back from the last one; maps without a matrix are one layer.
+
+    Returns nothing for vectors that lead back to themselves, as along a recurrence.
+    """
     last = [name for name in before if name not in {a for a, _ in before.values()}]
     if len(last) != 1:
         return []
     name = last[0]
     found: list[tuple[str, str]] = []
     shown, weight = name, ""
+    passed: set[str] = set()
     while name in before:
+        if name in passed:
+            return []
+        passed.add(name)
         source, matrix = before[name]
         if matrix:
             found.append((shown, matrix))

@@ -135,6 +135,13 @@ def test_the_graph_shows_values_and_derivatives_at_its_nodes() -> None:
     assert ">33</text>" in drawing
 
 
+def test_a_vector_that_leads_back_to_itself_is_no_stack_of_layers() -> None:
+    text = "dim T = 5\nindex t: T\nparam g[t]\nc[0] = 1\nc[t] = c[t-1] + exp(g[t])\n"
+    text += "p[t] = sigmoid(c[t])\nloss E = sum[t](p[t]^2)\n"
+
+    assert render(derive(parse(text)), "markdown")
+
+
 def test_the_general_network_reads_as_in_the_textbook() -> None:
     text = notes("general_mlp", "latex", "nielsen")
 
