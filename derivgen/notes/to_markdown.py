@@ -6,6 +6,7 @@ backslash before punctuation inside a line of prose. Displays stand on lines of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,7 @@ class Flavour:
     mermaid: tuple[str, str] = ("```mermaid", "```")
     label: str = ""  # after a display, ``{}`` for the number
     link: str = "({})"
+    tag: str = r" \tag{{{}}}"
 
 
 FLAVOURS = {
@@ -56,9 +58,14 @@ FLAVOURS = {
     for flavour in (
         Flavour("github"),
         Flavour("jekyll", ("$$", "$$"), True, ('<pre class="mermaid">', "</pre>")),
-        Flavour("obsidian", label=" ^eq-{}", link="[[#^eq-{}|({})]]"),
+        Flavour("obsidian", label="\n\n^eq-{}", link="[[#^eq-{}|({})]]"),
         Flavour(
-            "quarto", front=True, mermaid=("```{mermaid}", "```"), label="{{#eq-{}}}", link="({})"
+            "quarto",
+            front=True,
+            mermaid=("```{mermaid}", "```"),
+            label=" {{#eq-{}}}",
+            link="([-@eq-{}])",
+            tag="",  # Quarto numbers what has a label
         ),
     )
 }
@@ -70,6 +77,7 @@ SAFE = (
     (">", r"\gt "),
     ("*", r"\ast "),
 )
+_OPENING = re.compile(r"(?<![A-Za-z0-9])_(?=\S)")
 ESCAPED = str.maketrans({c: "\\" + c for c in "\\*_|<>[]#$`"})
 
 
@@ -98,9 +106,7 @@ def to_markdown(document: Document, flavour: str = "github") -> str:
 
 def safe(math: Math, in_line: bool) -> str:
     """Return LaTeX that Markdown leaves alone."""
-    text = latex(math)
-    for old, new in SAFE:
-        text = text.replace(old, new)
+    text = _shielded(latex(math))
     if in_line:
         text = text.replace(r"\,", " ").replace(r"\;", " ").replace(r"\\", r"\cr")
     while "  " in text:
@@ -157,7 +163,14 @@ def _section(section: Section, frame: _Frame) -> str:
 
 
 def _paragraph(paragraph: Paragraph, frame: _Frame) -> str:
-    return prose_markdown(paragraph.prose, frame)
+    return _line(paragraph.prose, frame)
+
+
+def _line(prose: Prose, frame: _Frame) -> str:
+    """Return prose that stands alone; a lone ``$$`` formula is kept from being a display."""
+    text = prose_markdown(prose, frame)
+    alone = frame.flavour.inline[0] == "$$" and text.startswith("$$") and text.endswith("$$")
+    return "\\" + text if alone else text
 
 
 def _equation(equation: Equation, frame: _Frame) -> str:
@@ -176,17 +189,19 @@ def _equation(equation: Equation, frame: _Frame) -> str:
         body = body.replace("&", "", 1)
     label = frame.flavour.label.format(number) if frame.flavour.label else ""
     code = f"\n\n```\n{equation.code}\n```" if equation.code else ""
-    return f"$$\n{body} \\tag{{{number}}}\n$${label}{code}"
+    tag = frame.flavour.tag.format(number)
+    return f"$$\n{body}{tag}\n$${label}{code}"
 
 
 def _shielded(text: str) -> str:
+    """Return LaTeX without signs that Markdown knows; a space keeps ``_`` from opening emphasis."""
     for old, new in SAFE:
         text = text.replace(old, new)
-    return text
+    return _OPENING.sub("_ ", text)
 
 
 def _items(items: Items, frame: _Frame) -> str:
-    return "\n".join("- " + prose_markdown(item, frame) for item in items.items)
+    return "\n".join("- " + _line(item, frame) for item in items.items)
 
 
 def _table(table: Table, frame: _Frame) -> str:
@@ -200,7 +215,7 @@ def _table(table: Table, frame: _Frame) -> str:
 def _pseudocode(block: Pseudocode, frame: _Frame) -> str:
     lines = [prose_markdown(block.title, frame) + ":", ""]
     for depth, line in block.lines:
-        lines.append("  " * depth + "- " + prose_markdown(line, frame))
+        lines.append("  " * depth + "- " + _line(line, frame))
     return "\n".join(lines)
 
 
