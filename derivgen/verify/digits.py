@@ -31,7 +31,9 @@ def judge_digits(
 ) -> Finding | None:
     """Judge a member of numbers at the declared values; ``None`` if there are none."""
     if not has_values(stage) and not is_numeric(anchor):
-        return None
+        if not is_numeric(previous):
+            return Finding("not_understood", text, member.span, reason=notebook.say("no-values"))
+        anchor = previous  # the arithmetic can be checked, if not where it starts
     free = {**notebook.step_values, **free_values(previous, member)}
     notebook.step_values.update(free)
     try:
@@ -50,7 +52,7 @@ def judge_digits(
     except NoValue:
         return None
     exact = declared_numbers(stage)
-    found = judge_number(member, target, context, exact)
+    found = judge_number(member, target, context, exact, anchor if is_numeric(anchor) else None)
     if found.status == "unknown":
         return None
     if found.status == "wrong" and not is_numeric(previous):

@@ -95,7 +95,8 @@ def judge_member(
     """Return the verdict on ``anchor = member``."""
     text = source[member.span[0] : member.span[1]]
     numeric = is_numeric(member)
-    if numeric and (has_decimals(member) or has_values(stage)):
+    printed = has_decimals(member) or (is_numeric(previous) and has_decimals(previous))
+    if numeric and (printed or has_values(stage)):
         found = judge_digits(anchor, previous, member, claim, stage, text, notebook)
         if found is not None:
             return found

@@ -58,15 +58,21 @@ def half_unit(term: Term) -> Any:
 
 
 def judge_number(
-    member: Term, target: Any, context: Context, exact: frozenset[Fraction]
+    member: Term,
+    target: Any,
+    context: Context,
+    exact: frozenset[Fraction],
+    source: Term | None = None,
 ) -> Numeric:
     """Compare a numeric member with its true value.
 
-    ``exact`` are values the network declares: printed so, they carry no rounding.
+    ``exact`` are values the network declares: printed so, they carry no rounding. ``source`` are
+    the printed numbers that the true value was computed from, if it was.
     """
     try:
         value = evaluate(member, context)
         slack = _carried(member, context, exact)
+        before = _carried(source, context, exact) if source is not None else mp.mpf(0)
     except NoValue:
         return Numeric("unknown")
     if isinstance(value, np.ndarray) or isinstance(target, np.ndarray):
@@ -74,7 +80,8 @@ def judge_number(
     difference = abs(value - target)
     single = _bare(member)
     text = single.data[1] if single.op == "number" else ""
-    own = half_unit(single) if text else slack
+    own = (half_unit(single) if text else slack) + before
+    slack += before
     # A sum of printed numbers is itself rounded where it is printed on: allow one unit more.
     allowed = (
         own * (1 + mp.mpf(10) ** -20) + mp.mpf(10) ** -30
