@@ -107,6 +107,7 @@ def _left(
         quantity = builder.quantity(key, 1)
         return key, {"": quantity.slots[0]}, access(key, [f"{{{quantity.slots[0]}}}"])
     quantity = builder.quantity(key, len(letters))
+    builder.written.update(zip(quantity.slots, letters))
     slots = [f"{{{slot}}}" for slot in quantity.slots]
     return key, dict(zip(letters, quantity.slots)), access(key, slots)
 
@@ -198,21 +199,30 @@ def _facts(builder: Builder, letters: Mapping[str, str], defined: list[str]) -> 
 def _letters(builder: Builder) -> tuple[dict[str, str], list[str]]:
     """Return the letter of each index, and the lines that declare sizes and letters."""
     roots = dict.fromkeys(builder.root(slot) for slot in builder.parent)
-    numbers = {root: number for number, root in enumerate(roots)}
+    own = _own_letters(builder)
     lines: list[str] = []
-    lows: dict[str, str] = {}
-    for root, number in numbers.items():
-        lows[root] = "1.." if any(builder.root(s) == root for s in builder.shifted) else ""
-        lines.append(f"dim D{number} = {SIZES[number % len(SIZES)]}")
-        lines.append(f"index n{number}: {lows[root]}D{number}")
     letters: dict[str, str] = {}
-    for slot in builder.parent:
-        root = builder.root(slot)
-        letters[slot] = f"n{numbers[root]}"
-        if slot in builder.bound:  # a letter of its own, or a sum would hide an outer index
-            letters[slot] = f"{slot}b"
-            lines.append(f"index {slot}b: {lows[root]}D{numbers[root]}")
+    for number, root in enumerate(roots):
+        low = "1.." if any(builder.root(s) == root for s in builder.shifted) else ""
+        lines.append(f"dim D{number} = {SIZES[number % len(SIZES)]}")
+        lines.append(f"index {own.get(root, f'n{number}')}: {low}D{number}")
+        for slot in builder.parent:
+            if builder.root(slot) == root:
+                letters[slot] = own.get(root, f"n{number}")
+            if builder.root(slot) == root and slot in builder.bound:
+                letters[slot] = f"{slot}b"  # its own, or a sum would hide an outer index
+                lines.append(f"index {slot}b: {low}D{number}")
     return letters, lines
+
+
+def _own_letters(builder: Builder) -> dict[str, str]:
+    """Return the note's letter for each range, where the letter is no name and of one range."""
+    found: dict[str, str] = {}
+    for slot, letter in builder.written.items():
+        root = builder.root(slot)
+        if letter not in builder.quantities and letter not in found.values():
+            found.setdefault(root, letter)
+    return found
 
 
 def _role(name: str) -> str:

@@ -46,6 +46,7 @@ class Builder:
     functions: dict[str, str] = field(default_factory=dict)  # name to its definition, or nothing
     shifted: dict[str, None] = field(default_factory=dict)
     bound: dict[str, None] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)  # the note's letter for an index
     fresh: int = 0
 
     def root(self, name: str) -> str:
@@ -194,6 +195,7 @@ class Writer:
         if not names or names[0] in self.scope:
             raise NoForm
         slot = self._bound()
+        self.builder.written.setdefault(slot, names[0])
         inner = Writer(self.builder, {**self.scope, names[0]: slot}, self.matrices)
         inner.scope.pop("", None)
         return f"sum[{{{slot}}}]({inner.value(node.body)})"

@@ -103,14 +103,38 @@ def _note(desk: Desk) -> int:
     for block, chains in parsed:
         for chain in chains if isinstance(chains, list) else []:
             learn(chain, block.ranges, desk.letters)
+    places: list[tuple[int, int]] = []
+    known = [len(stage.symbols.aliases) for stage in desk.stages]
     for block, chains in parsed:
+        start = len(desk.items)
         _judge_block(block, chains, desk)
+        places.append((start, len(desk.items)))
+    if known != [len(stage.symbols.aliases) for stage in desk.stages]:
+        _judge_again(parsed, places, desk)
     for offset in found.open_at:
         line, column = place_of(offset, desk.starts)
         words = desk.notebook.say("unread", text=desk.text[offset : offset + 2], problem="...")
         finding = Finding("not_understood", desk.text[offset : offset + 20], reason=words)
         desk.items.append(Item(desk.file, line, column, "", finding.text, (finding,)))
     return found.pictures
+
+
+def _judge_again(
+    parsed: list[tuple[Block, list[tree.Chain] | FormulaError]],
+    places: list[tuple[int, int]],
+    desk: Desk,
+) -> None:
+    """Judge what was not understood once more: a symbol may be defined after its first use."""
+    items, mentions = desk.items, list(desk.mentions)
+    for (block, chains), (start, stop) in reversed(list(zip(parsed, places))):
+        if all(item.verdict != "not_understood" for item in items[start:stop]):
+            continue
+        desk.items = []
+        _judge_block(block, chains, desk)
+        again = desk.items
+        if len(again) == stop - start and all(i.verdict != "not_understood" for i in again):
+            items[start:stop] = again
+    desk.items, desk.mentions = items, mentions
 
 
 def _formula(desk: Desk) -> int:
