@@ -175,12 +175,15 @@ def layer_function(name: Name) -> Name:
     return name
 
 
-def layered_families(network: Network) -> dict[str, dict[int, str]]:
-    """Return what ``W^{(l)}``, ``b^{(l)}``, ``z^{(l)}`` and ``a^{(l)}`` name, letter by letter."""
+def layered_families(network: Network, shift: int = 0) -> dict[str, dict[int, str]]:
+    """Return what ``W^{(l)}``, ``b^{(l)}``, ``z^{(l)}`` and ``a^{(l)}`` name, letter by letter.
+
+    ``shift`` is 1 for a note in which ``W^{(l)}`` leads to layer l+1.
+    """
     found = layering(network)
     if found is None:
         return {}
-    first = first_numbers(found)
+    first = first_numbers(found, shift)
     weights = dict(enumerate((layer.weight for layer in found.layers), first["weight"]))
     biases = dict(enumerate((layer.bias for layer in found.layers), first["weight"]))
     biases = {n: bias for n, bias in biases.items() if bias}
@@ -199,7 +202,7 @@ def layered_families(network: Network) -> dict[str, dict[int, str]]:
     return families
 
 
-def first_numbers(found: Layering) -> dict[str, int]:
+def first_numbers(found: Layering, shift: int = 0) -> dict[str, int]:
     """Return the numbers of the first layer's weights and of its values, as the names say.
 
     W1 may lead to z1, or to z2 where the input counts as layer 1; without numbers all count from 1.
@@ -210,7 +213,7 @@ def first_numbers(found: Layering) -> dict[str, int]:
         or _first([layer.activation for layer in found.layers[:-1]]),
     }
     known = own["value"] or own["weight"] or 1
-    return {"weight": own["weight"] or known, "value": known}
+    return {"weight": own["weight"] or known, "value": own["value"] or known + shift}
 
 
 def _first(names: list[str]) -> int | None:
@@ -221,10 +224,10 @@ def _first(names: list[str]) -> int | None:
     return found[0] if consecutive else None
 
 
-def table_rows(network: Network) -> Iterator[str]:
+def table_rows(network: Network, shift: int = 0) -> Iterator[str]:
     """Yield the layered names in the format of a surface table, for whoever asks what was read."""
     found = layering(network)
-    first = first_numbers(found) if found else {}
+    first = first_numbers(found, shift) if found else {}
     for place, layer in enumerate(found.layers) if found else ():
         number, value = first["weight"] + place, first["value"] + place
         yield f"W^{{({number})}} -> {layer.weight}"

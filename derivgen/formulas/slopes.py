@@ -50,8 +50,16 @@ def derivative(node: tree.Fraction2, operand: Term | None, reader: Reader) -> Te
             raise FormulaError("fraction", "The denominator is no differential.", "", factor.span)
         by, times = _variable(factor, top, reader)
         for _ in range(times):
-            operand = Term("gradient", (operand, by), slope, node.span)
+            operand = _of_function(operand, by) or Term("gradient", (operand, by), slope, node.span)
     return operand
+
+
+def _of_function(operand: Term, by: Term) -> Term | None:
+    r"""Read ``\frac{d\varphi}{dz}`` as the slope of the function at z, where z is a number."""
+    if operand.op != "function" or by.op != "free":
+        return None
+    name, order = operand.data if isinstance(operand.data, tuple) else (operand.data, 0)
+    return Term("call", (by,), (name, order + 1), operand.span)
 
 
 def differentiated(inner: Tree, reader: Reader) -> Term:

@@ -68,7 +68,8 @@ class Symbols:
     number that the note defines, ``scalars`` names that are plain numbers in this formula alone.
     ``guess`` is a table of usual names being tried, ``several`` names of several tensors told apart
     by their index letters, ``turned`` those of them whose indices stand the other way round, and
-    ``letters_known`` what letters are taken to run over.
+    ``letters_known`` what letters are taken to run over. ``value_shift`` is 1 where a note's
+    ``W^{(l)}`` leads to layer l+1.
     """
 
     network: Network | None
@@ -83,6 +84,7 @@ class Symbols:
     several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     turned: tuple[str, ...] = ()
     letters_known: Mapping[str, AxisKey] = field(default_factory=dict)
+    value_shift: int = 0
 
     def with_alias(self, key: str, letters: tuple[str, ...], term: Term) -> Symbols:
         """Return the symbols with one more defined symbol."""
@@ -148,7 +150,7 @@ class Symbols:
         return frozenset(stem for stem in self._layered(own) if stem not in own)
 
     def _layered(self, own: Mapping[str, Mapping[int, str]]) -> dict[str, dict[int, str]]:
-        found = layered_families(self.network) if self.network else {}
+        found = layered_families(self.network, self.value_shift) if self.network else {}
         return {
             stem: members
             for stem, members in found.items()

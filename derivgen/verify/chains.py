@@ -27,7 +27,7 @@ from derivgen.verify.claims import (
     states_delta_rule,
     updated,
 )
-from derivgen.verify.guesses import on_guesses, with_layers
+from derivgen.verify.guesses import SURE, SURE_OF_LAYERS, on_guesses, with_layers
 from derivgen.verify.judge import Member, judge_terms, resolve_members, unread
 from derivgen.verify.layers import absent_layer
 from derivgen.verify.report import Finding
@@ -95,10 +95,29 @@ def _on_stages(chain: tree.Chain, source: str, desk: Desk) -> list[Finding]:
     desk.notebook.explain = True
     if any(f.verdict == "wrong" for f in best):
         best = _on_stage(chain, source, chosen, desk)
+    if chosen.name:
+        best = _restrained(best, chain, desk)
     plainest = next((s for s in stages if s.name), None)
     if chosen.name and plainest is not None and chosen is not plainest:
         return _conditional(best, chosen, desk)
     return best
+
+
+def _restrained(findings: list[Finding], chain: tree.Chain, desk: Desk) -> list[Finding]:
+    """On a network that is only assumed, call wrong what one edit mends, and no definition."""
+    claims = (has_slopes(chain) or _has_error(chain)) and _speaks_of_layers(chain)
+    sure = (*SURE, *SURE_OF_LAYERS) if claims else ()
+    words = desk.notebook.say("assumed-network")
+    return [
+        Finding("not_understood", f.text, f.span, reason=words)
+        if f.verdict == "wrong" and f.mistake not in sure
+        else f
+        for f in findings
+    ]
+
+
+def _has_error(chain: tree.Chain) -> bool:
+    return any(name.base == "delta" for member in chain.members for name in names_of(member))
 
 
 def _ordered(chain: tree.Chain, desk: Desk) -> list[Stage]:

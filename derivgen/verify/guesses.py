@@ -32,6 +32,7 @@ SURE = ("sign", "factor-2", "missing-factor", "extra-factor", "missing-1-over-m"
         "path-forgotten", "index-swap", "missing-transpose", "extra-transpose", "order",
         "missing-fprime", "extra-fprime", "wrong-time-index", "softmax-diagonal",
         "indicator-dropped")  # fmt: skip
+SURE_OF_LAYERS = ("wrong-layer-weight", "wrong-layer-fprime", "fprime-argument", "wrong-variable")
 ASSIGNED = 4  # so many ways to give the letters ranges are tried under one table of names
 TRIED = 40  # so many different readings of one chain are judged
 MENDED = 2  # so many tables may be searched for the edit that mends a wrong formula
@@ -130,7 +131,11 @@ def with_layers(
     """Say which tensors the layered names of a chain were read as, where the network has others."""
     names = [n for m in chain.members for n in names_of(m) if n.sup or n.sub]
     letters = {n.base.lower() for n in names} & {s.lower() for s in stage.symbols.conventional}
-    rows = [r for r in table_rows(stage.network) if r[0].lower() in letters] if letters else []
+    rows = (
+        [r for r in table_rows(stage.network, stage.symbols.value_shift) if r[0].lower() in letters]
+        if letters
+        else []
+    )
     if not rows:
         return findings
     words = desk.notebook.say("guess", text=", ".join(rows))

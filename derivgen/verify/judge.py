@@ -96,7 +96,7 @@ def judge_member(
     text = source[member.span[0] : member.span[1]]
     numeric = is_numeric(member)
     printed = has_decimals(member) or (is_numeric(previous) and has_decimals(previous))
-    if numeric and (printed or has_values(stage)):
+    if numeric and (printed or stage.name or has_values(stage)):
         found = judge_digits(anchor, previous, member, claim, stage, text, notebook)
         if found is not None:
             return found

@@ -85,6 +85,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "normalised": ("the targets sum to 1", "目标之和为 1"),
     "class-letter": ("{text} is the class of the sample", "{text} 是样本的类别"),
     "onehot": ("the targets are one-hot", "目标是 one-hot"),
+    "assumed-network": (
+        "it does not hold for layers in general; give the network it speaks of",
+        "对一般的分层网络不成立；请给出公式所说的网络",
+    ),
     "no-values": (
         "the network declares no numbers; give it with values, as in param w = 0.15",
         "网络没有给出数值；请给出带数值的网络，例如 param w = 0.15",

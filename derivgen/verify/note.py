@@ -26,6 +26,7 @@ from derivgen.verify.claims import (
 from derivgen.verify.context import Reading
 from derivgen.verify.judge import Member, judge_terms, unread
 from derivgen.verify.notebook import Notebook
+from derivgen.verify.numbering import shift_of, shifted, speaks_of_layers
 from derivgen.verify.remarks import with_notices, with_structure
 from derivgen.verify.report import Finding, Item, Mention, Report, weight
 from derivgen.verify.scanner import Block, has_mathematics, line_starts, place_of, scan, whole
@@ -103,14 +104,7 @@ def _note(desk: Desk) -> int:
     for block, chains in parsed:
         for chain in chains if isinstance(chains, list) else []:
             learn(chain, block.ranges, desk.letters)
-    places: list[tuple[int, int]] = []
-    known = [len(stage.symbols.aliases) for stage in desk.stages]
-    for block, chains in parsed:
-        start = len(desk.items)
-        _judge_block(block, chains, desk)
-        places.append((start, len(desk.items)))
-    if known != [len(stage.symbols.aliases) for stage in desk.stages]:
-        _judge_again(parsed, places, desk)
+    _judge_numbered(parsed, desk)
     for offset in found.open_at:
         line, column = place_of(offset, desk.starts)
         words = desk.notebook.say("unread", text=desk.text[offset : offset + 2], problem="...")
@@ -119,8 +113,41 @@ def _note(desk: Desk) -> int:
     return found.pictures
 
 
+Parsed = list[tuple[Block, list[tree.Chain] | FormulaError]]
+
+
+def _judge_numbered(parsed: Parsed, desk: Desk) -> None:
+    """Judge all blocks under the numbering of layers that the note has; see `numbering`."""
+    chains = [c for _, found in parsed if not isinstance(found, FormulaError) for c in found]
+    shift = shift_of(chains)
+    other = replace(desk, stages=[shifted(stage) for stage in desk.stages], items=[], mentions=[])
+    if shift == 1:
+        desk.stages = other.stages
+    _judge_blocks(parsed, desk)
+    if shift is None and _count_wrong(desk) and speaks_of_layers(chains):
+        other.notebook = replace(desk.notebook)
+        _judge_blocks(parsed, other)
+        if _count_wrong(other) < _count_wrong(desk):
+            desk.stages, desk.items, desk.mentions = other.stages, other.items, other.mentions
+
+
+def _count_wrong(desk: Desk) -> int:
+    return sum(item.verdict == "wrong" for item in desk.items)
+
+
+def _judge_blocks(parsed: Parsed, desk: Desk) -> None:
+    places: list[tuple[int, int]] = []
+    known = [len(stage.symbols.aliases) for stage in desk.stages]
+    for block, chains in parsed:
+        start = len(desk.items)
+        _judge_block(block, chains, desk)
+        places.append((start, len(desk.items)))
+    if known != [len(stage.symbols.aliases) for stage in desk.stages]:
+        _judge_again(parsed, places, desk)
+
+
 def _judge_again(
-    parsed: list[tuple[Block, list[tree.Chain] | FormulaError]],
+    parsed: Parsed,
     places: list[tuple[int, int]],
     desk: Desk,
 ) -> None:
