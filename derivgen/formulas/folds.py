@@ -169,6 +169,25 @@ def with_implicit_bounds(member: Term, first: Term) -> Term:
     return member
 
 
+def widened(member: Term, first: Term) -> Term | None:
+    """Return a member whose sum takes in the terms behind it that wait for its letter, if any.
+
+    ``\\sum_t p_t - y_t`` is often printed for ``\\sum_t (p_t - y_t)``.
+    """
+    places = [n for n, part in enumerate(member.args) if part.op == "fold"]
+    if member.op != "add" or not places or member.args[places[-1]].data.op != "sum":
+        return None
+    fold = member.args[places[-1]]
+    names = [b.letter for b in fold.data.bounds if b.letter not in free_letters(first)]
+    behind = member.args[places[-1] + 1 :]
+    if not behind or not all(any(n in free_letters(part) for n in names) for part in behind):
+        return None
+    body = Term("add", (*fold.args, *behind), None, fold.span)
+    wide = Term("fold", (body,), fold.data, fold.span)
+    before = member.args[: places[-1]]
+    return Term("add", (*before, wide), None, member.span) if before else wide
+
+
 def indicator(node: tree.Indicator, reader: Reader) -> Term:
     return Term("bracket", (), _test(node.tokens, reader, node.span), node.span)
 

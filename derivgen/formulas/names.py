@@ -7,6 +7,7 @@ Invariant: a name that nothing declared fits is an error with its place, never a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -139,6 +140,9 @@ def _splits(
     if sup:
         yield joined + sup_text, sub, (), 10 if len(sup_text) > 1 else 8
         yield joined + sup[0].text, sub, sup[1:], 6
+    plain = re.sub("tilde|hat|bar", "", sub[0].text) if sub else ""
+    if plain and plain != sub[0].text:
+        yield joined + plain, sub[1:], sup, 5  # net_{\\tilde c} may be netc
     for taken in range(1, len(sub)):
         yield joined + "".join(a.text for a in sub[:taken]), sub[taken:], sup, 5 + taken
         if sup:
@@ -356,6 +360,8 @@ def _loss_candidates(
         and (name.base != symbols.loss)
     ):
         return
+    if (sub or sup) and name.base != symbols.loss and _only_other_case(name.base, symbols):
+        return  # C_t is the cell c at a time, not the cost
     tensor = symbols.tensors[symbols.loss]
     if tensor.axes:
         return

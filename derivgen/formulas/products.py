@@ -35,6 +35,7 @@ from derivgen.formulas.terms import (
     letter,
 )
 from derivgen.formulas.tree import FormulaError, Name, Span, Token, Tree
+from derivgen.formulas.usual import joined_weights
 
 PARAMETERS = ("theta", "w", "W", "w,b", "W,b", "wb", "Wb", "Theta", "beta", "omega")
 
@@ -52,7 +53,7 @@ def product(node: tree.Product, reader: Reader) -> Term:
         place += taken
         if place < len(factors):
             between.append(operators[place - 1])
-    return _divided(found, between, node.span)
+    return _divided(found, between, node.span, reader)
 
 
 def remainder(node: tree.Product, reader: Reader) -> Term:
@@ -63,7 +64,7 @@ def remainder(node: tree.Product, reader: Reader) -> Term:
     return Term("index", (), at, node.span)
 
 
-def _divided(found: list[Term], between: list[str], span: Span) -> Term:
+def _divided(found: list[Term], between: list[str], span: Span, reader: Reader) -> Term:
     """Apply the divisions from left to right; the rest is one product."""
     factors = [found[0]]
     operators: list[str] = []
@@ -74,9 +75,32 @@ def _divided(found: list[Term], between: list[str], span: Span) -> Term:
         else:
             factors.append(term)
             operators.append(operator)
+    _join(factors, operators, reader)
     if len(factors) == 1:
         return replace_span(factors[0], span)
     return Term("multiply", tuple(factors), tuple(operators), span)
+
+
+def _join(factors: list[Term], operators: list[str], reader: Reader) -> None:
+    """Read ``W [h, x]`` as ``U h + W x`` where the network has a matrix for each of both."""
+    for place in range(len(factors) - 1):
+        weight, stack = factors[place], bare(factors[place + 1])
+        if weight.op != "element" or stack.op != "matrix" or weight.data.whole_axes != 2:
+            continue
+        tensors = [t.data.tensor if t.op == "element" else "" for t in stack.args]
+        weights = joined_weights(weight.data.tensor, tensors, reader.symbols.network)
+        if weights:
+            span = (weight.span[0], factors[place + 1].span[1])
+            whole = (None, None)
+            terms = tuple(
+                Term("multiply", (Term("element", (), Ref(w, whole)), part), ("",))
+                for w, part in zip(weights, stack.args)
+            )
+            factors[place : place + 2] = [
+                Term("group", (Term("add", terms, None, span),), "(", span)
+            ]
+            del operators[place]
+            return
 
 
 def _factor(

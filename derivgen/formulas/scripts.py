@@ -13,6 +13,8 @@ from derivgen.formulas.tree import Token
 
 TRANSPOSES = frozenset(["T", r"\top", r"\intercal", r"\mathsf", "t", r"\mathrm", "'"])
 _BRACKETS = {"(": ")", "[": "]", r"\langle": r"\rangle", "<": ">", r"\{": r"\}", "{": "}"}
+ACCENTED = {r"\tilde": "tilde", r"\hat": "hat", r"\bar": "bar", r"\widetilde": "tilde",
+            r"\widehat": "hat", r"\overline": "bar"}  # fmt: skip
 _IGNORED = frozenset([r"\mathrm", r"\text", r"\mathit", r"\textit", r"\mathbf", r"\rm", r"\prime_",
                       r"\mathsf", r"\textrm", r"\operatorname", r"\boldsymbol", r"\mathcal",
                       "&"])  # fmt: skip
@@ -138,6 +140,7 @@ def _several(tokens: tuple[Token, ...], bracketed: bool) -> tuple[Atom, ...]:
         at = index_expression(tokens)
         return (Atom(plain_text(tokens), at, bracketed),)
     found: list[Atom] = []
+    tokens = _accented(tokens)
     for token in tokens:
         if token.kind in "{}" or token.text in _IGNORED or token.text in (r"\cdot", "~"):
             continue
@@ -154,6 +157,20 @@ def _several(tokens: tuple[Token, ...], bracketed: bool) -> tuple[Atom, ...]:
             found.append(Atom(token.text, At((), int(token.text[:9])), bracketed))
         else:
             found.append(_lettered(token.text.lstrip("\\"), bracketed))
+    return tuple(found)
+
+
+def _accented(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    r"""Join an accent with the letter under it: ``\tilde c`` is the name ctilde."""
+    kept = [t for t in tokens if t.kind not in "{}"]
+    found: list[Token] = []
+    for token in kept:
+        if found and found[-1].text in ACCENTED and token.kind in ("name", "command"):
+            accent = found.pop()
+            name = token.text.lstrip("\\") + ACCENTED[accent.text]
+            found.append(Token("name", name, (accent.span[0], token.span[1])))
+        else:
+            found.append(token)
     return tuple(found)
 
 

@@ -131,6 +131,9 @@ def function_name(node: Name, reader: Reader) -> str:
         "allsum",
     ):
         return node.base
+    others = [name for name in symbols.activations if name != "sigmoid"]
+    if node.base in ("g", "h") and len(others) == 1 and symbols.time_key is not None:
+        return others[0]  # of an LSTM: sigma opens the gates, g and h are the other one
     if node.base in GENERIC_FUNCTIONS and len(symbols.activations) == 1:
         return symbols.activations[0]
     if node.base in GENERIC_FUNCTIONS and symbols.activations and "a" in symbols.families:

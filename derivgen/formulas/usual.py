@@ -247,6 +247,21 @@ def _products(network: Network, equation: Equation) -> list[tuple[str, str]]:
     return found
 
 
+def joined_weights(weight: str, tensors: list[str], network: Network | None) -> list[str]:
+    """Return the parameters that multiply each tensor where ``weight`` multiplies one of them.
+
+    ``W_f [h, x]`` in a network with one matrix for h and another for x; nothing if there is no
+    equation with one for each.
+    """
+    for equation in network.equations if network and len(tensors) > 1 else ():
+        pairs = _products(network, equation) if network else []
+        by_tensor = {tensor: param for param, tensor in pairs}
+        found = [by_tensor.get(tensor, "") for tensor in tensors]
+        if all(found) and weight in found:
+            return found
+    return []
+
+
 def _plain_recurrence(network: Network, gate: Gate, states: list[str]) -> Iterator[Table]:
     state = gate.activation if gate.activation in states else states[0]
     outs = [
@@ -305,5 +320,6 @@ def _gate_letters(gate: Gate, gates: list[Gate], states: list[str]) -> Iterator[
         yield gate.activation
     if functions.count(gate.function) == 1 and len(gates) > 2:
         for state in states:
-            yield from (state + mark for mark in ("tilde", "hat", "bar"))
-        yield from ("g", "c", "h") if len(states) > 1 else ("h", "n")
+            for name in (state, state.upper()):
+                yield from (name + mark for mark in ("tilde", "hat", "bar"))
+        yield from ("g", "c", "C", "h") if len(states) > 1 else ("h", "n")

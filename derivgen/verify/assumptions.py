@@ -116,4 +116,7 @@ def _says_likelihood(pair: Differing) -> bool:
     r"""Tell whether ``\ell`` is differentiated where the network's loss is called otherwise."""
     start, stop = pair.anchor.args[0].span
     written = pair.source[start:stop].strip()
-    return written.startswith((r"\ell", "l", "LL")) and written != pair.stage.symbols.loss
+    loss = pair.stage.symbols.loss
+    if any(t.op == "gradient" and t.args[0].data == Ref(loss) for _, t in walk(pair.member)):
+        return False  # its sign would change on both sides
+    return written.startswith((r"\ell", "l", "LL")) and written != loss

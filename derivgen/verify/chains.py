@@ -337,7 +337,7 @@ def _new_symbol(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | N
     first = chain.members[0]
     if len(chain.members) != 2 or not isinstance(first, Name) or has_slopes(chain):
         return None
-    alias = first.base in LOSS_NAMES and first.base != desk.symbols.loss
+    alias = first.base in LOSS_NAMES and first.base != desk.symbols.loss and not first.sub
     if (
         (is_known(first, desk) and not alias)
         or not _unknown(chain, desk)

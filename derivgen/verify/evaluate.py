@@ -336,7 +336,17 @@ def _transpose(term: Term, context: Context) -> Value:
 
 def _power(term: Term, context: Context) -> Value:
     base, exponent = (evaluate(part, context) for part in term.args)
+    square = isinstance(base, np.ndarray) and len(set(base.shape)) == 1 and 1 not in base.shape
+    if square and term.args[1].op in ("index", "add", "size") and exponent == int(exponent):
+        return _repeated(base, int(exponent))
     return elementwise(power, [base, exponent])
+
+
+def _repeated(base: Value, times: int) -> Value:
+    """Return a matrix times itself: ``W^{t-k}``, which is 1 where t = k."""
+    if not 0 <= times <= MAX_TERMS:
+        raise NoPoint("a matrix to a negative power")
+    return _matrix_product([base] * times) if times else mp.mpf(1)
 
 
 def _divide(term: Term, context: Context) -> Value:

@@ -14,6 +14,7 @@ from typing import Any
 
 from derivgen.algebra.network import Network
 from derivgen.formulas import tree
+from derivgen.formulas.folds import widened, with_implicit_bounds
 from derivgen.formulas.resolve import make_reader, resolve_member
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term, walk
@@ -62,8 +63,6 @@ _UNKNOWN = "Nothing declares this name."
 
 
 def _claim(found: list[Member], chain: tree.Chain, known: Any, clashes: Any) -> Claim:
-    from derivgen.formulas.folds import with_implicit_bounds
-
     terms = [m for m in found if isinstance(m, Term)]
     if terms:
         for number, member in enumerate(found):
@@ -162,6 +161,12 @@ def _disagreeing(
     text = source[member.span[0] : member.span[1]]
     if not notebook.explain:
         return Finding("wrong", text, member.span, reason="shape" if outcome.shape else "")
+    wide = widened(member, anchor)
+    if wide is not None:
+        symbols, worlds, reading = stage.symbols, stage.worlds, notebook.reading
+        if best_outcome(anchor, wide, claim, symbols, worlds, reading).equal:
+            words = notebook.say("sum-scope")
+            return Finding("holds_if", text, member.span, assumption=words, mistake="notation")
     pair = Differing(anchor, member, claim, stage, source)
     if found := under_assumption(pair, notebook.reading, notebook.say):
         return found

@@ -146,6 +146,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "unknown-macro": ("{text} is no TeX macro", "{text} 不是 TeX 宏"),
     "part-macro": (r"\part is no derivative sign in TeX", r"\part 在 TeX 中不是偏导符号"),
     "no-bounds": ("a sum without an index", "求和没有下标"),
+    "sum-scope": (
+        "the sum extends over all terms behind it; brackets are missing",
+        "求和号作用于其后所有各项，缺少括号",
+    ),
     "no-start": ("a sum without a start", "求和没有起点"),
     "dot": (r"\dot is an accent; write \cdot", r"\dot 是重音符号，应写 \cdot"),
     "row-break": ("a row break inside a product", "乘积中间换行"),
