@@ -28,6 +28,7 @@ from derivgen.algebra.expressions import (
     Number,
     Position,
     Reduce,
+    Where,
     add,
     div,
     index_value,
@@ -39,6 +40,7 @@ from derivgen.algebra.expressions import (
 from derivgen.algebra.network import Axis, Tensor
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.gather import excluded, gather, needed
+from derivgen.forms.bounds import plain_bounds
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,20 @@ def fold(statements: Sequence[Statement], tensor: Tensor) -> tuple[Equality, ...
     ]
     narrowed = _narrow(targets, fixed, tensor)
     general = [s for s in statements if not _fixed(s)]
-    if general or not fixed:
+    if (general or not fixed) and not _covered(fixed, tensor):
         conditions = _apart(narrowed, targets, fixed)
         equations.append(_general(general, narrowed, tensor, conditions))
     return tuple(equations)
+
+
+def _covered(fixed: list[tuple[int, Affine]], tensor: Tensor) -> bool:
+    """Tell whether every place along some axis is a fixed one, so that no general one is left."""
+    for place, axis in enumerate(tensor.axes):
+        if axis.low.is_constant and axis.high.is_constant:
+            known = {value.constant for p, value in fixed if p == place and value.is_constant}
+            if all(n in known for n in range(axis.low.constant, axis.high.constant)):
+                return True
+    return False
 
 
 def _fixed(statement: Statement) -> list[tuple[int, Affine]]:
@@ -208,6 +220,7 @@ def _own_letter(
     for statement in sorted(statements, key=lambda s: bool(_fixed(s))):
         index = statement.lhs.indices[place].plain
         spans = index is not None and (index.low, index.high) == (axis.low, axis.high)
+        spans = spans and bool(index and index.name)  # an axis without a letter gets one below
         if index is not None and spans and all(index.name != t.name for t in taken):
             return index
     return None
@@ -215,7 +228,7 @@ def _own_letter(
 
 def _declared(tensor: Tensor, place: int, axis: Axis, taken: list[Index]) -> Index:
     used = {index.name for index in taken}
-    wishes = [tensor.axis_names[place]] if place < len(tensor.axis_names) else []
+    wishes = [name for name in tensor.axis_names[place : place + 1] if name]
     name = next(n for n in chain(wishes, "mnpqruv", map("m{}".format, count())) if n not in used)
     return make_index(name, axis.size, axis.low)
 
@@ -278,7 +291,7 @@ def _sum_of(
     if not bound:
         return _product(factors)
     if op != "sum":
-        return Reduce(op, bound, _product(factors))
+        return Reduce(op, bound, _kept(op, joined_bounds(guard), _product(_factors(body))))
     outside = [f for f in factors if not _depends(f, bound)]
     inside = [f for f in factors if _depends(f, bound)]
     if not inside:
@@ -286,10 +299,18 @@ def _sum_of(
     return _product([*outside, Reduce("sum", bound, _product(inside))])
 
 
+def _kept(op: str, guard: list[Condition], body: Expr) -> Expr:
+    """Return what a product takes where its guard fails: a factor 1, not 0."""
+    if not guard:
+        return body
+    assert op == "prod", "an extreme has no neutral value to stand where its guard fails"
+    return Where(guard[0] if len(guard) == 1 else And(tuple(guard)), body, ONE)
+
+
 def joined_bounds(guard: tuple[Condition, ...]) -> list[Condition]:
     """Return conditions with ``a <= i`` and ``i < b`` made one: ``a <= i < b``."""
     found: list[Condition] = []
-    pending = list(guard)
+    pending = plain_bounds(guard)
     while pending:
         first = pending.pop(0)
         low = _as_low(first)

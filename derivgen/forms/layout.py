@@ -13,7 +13,6 @@ from typing import Any
 
 from derivgen.algebra.affine import Affine, Atom, Dim, FloorDiv, Index, Lookup, Mod
 from derivgen.algebra.expressions import (
-    ONE,
     Access,
     Add,
     Along,
@@ -37,6 +36,7 @@ from derivgen.algebra.expressions import (
     Reduce,
     Where,
 )
+from derivgen.forms.bounds import all_but
 from derivgen.forms.letters import letter_text
 from derivgen.forms.math import (
     COMMA,
@@ -63,13 +63,13 @@ from derivgen.forms.math import (
 from derivgen.forms.notation import Notation, partial_symbol, symbol
 from derivgen.forms.numbers import number_math
 from derivgen.forms.plain import plain
+from derivgen.forms.signs import positive_first, split_sign
 
 SUM, PRODUCT, FACTOR, BASE = range(4)
 LATEX_FUNCTIONS = {
     "asin": "arcsin",
     "acos": "arccos",
     "atan": "arctan",
-    "lgamma": "ln\N{THIN SPACE}Gamma",
 }
 
 
@@ -135,7 +135,9 @@ def _atom(atom: Atom, context: Context) -> Math:
         case Dim(name):
             return Sym(name)
         case FloorDiv(inner, divisor):
-            return Fenced("floor", row(affine_math(inner, context), Op("/"), Num(str(divisor))))
+            above = affine_math(inner, context)
+            grouped = parenthesised(above) if isinstance(above, Row) else above
+            return Fenced("floor", row(grouped, Op("/"), Num(str(divisor))))
         case Mod(inner, divisor):
             inside = affine_math(inner, context)
             grouped = parenthesised(inside) if isinstance(inside, Row) else inside
@@ -186,40 +188,16 @@ def _number(expr: Number, context: Context) -> tuple[Math, int]:
 
 def _add(expr: Add, context: Context) -> tuple[Math, int]:
     items: list[Math] = []
-    for term in _positive_first(expr.terms):
-        sign, size = _split_sign(term)
+    for term in positive_first(expr.terms):
+        sign, size = split_sign(term)
         if items or sign < 0:
             items.append(Op(("+" if sign > 0 else "-") if items else "neg"))
         items.append(formula(size, context, PRODUCT))
     return row(*items), SUM
 
 
-def _positive_first(terms: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """Return ``-a + 1`` as ``1 - a``: a leading minus gives way to a term without one."""
-    if _split_sign(terms[0])[0] > 0:
-        return terms
-    for place, term in enumerate(terms):
-        if _split_sign(term)[0] > 0:
-            return (term, *terms[:place], *terms[place + 1 :])
-    return terms
-
-
-def _split_sign(expr: Expr) -> tuple[int, Expr]:
-    if isinstance(expr, Number) and expr.value < 0:
-        return -1, Number(-expr.value)
-    if isinstance(expr, Mul) and isinstance(expr.factors[0], Number) and expr.factors[0].value < 0:
-        rest = expr.factors[1:]
-        size = Number(-expr.factors[0].value)
-        kept = rest if size == ONE else (size, *rest)
-        return -1, kept[0] if len(kept) == 1 else Mul(kept)
-    if isinstance(expr, Div):
-        sign, top = _split_sign(expr.numerator)
-        return sign, Div(top, expr.denominator) if sign < 0 else expr
-    return 1, expr
-
-
 def _mul(expr: Mul, context: Context) -> tuple[Math, int]:
-    sign, size = _split_sign(expr)
+    sign, size = split_sign(expr)
     if sign < 0:
         return row(Op("neg"), formula(size, context, PRODUCT)), SUM
     factors = expr.factors
@@ -244,7 +222,7 @@ def _product_row(items: list[Math], between: Math) -> Math:
 
 
 def _div(expr: Div, context: Context) -> tuple[Math, int]:
-    sign, size = _split_sign(expr)
+    sign, size = split_sign(expr)
     if sign < 0:
         return row(Op("neg"), formula(size, context, PRODUCT)), SUM
     return Frac(formula(expr.numerator, context), formula(expr.denominator, context)), PRODUCT
@@ -313,8 +291,15 @@ def _floor(expr: Call, context: Context) -> tuple[Math, int]:
 
 def _reduce(expr: Reduce, context: Context) -> tuple[Math, int]:
     body = expr.body
+    if (others := all_but(expr)) is not None:
+        mark = row(letter(expr.bound[0], context), Op("!="), affine_math(others[0], context))
+        text = (plain(letter(expr.bound[0], context)),)
+        return Big("prod", text, mark, None, formula(others[1], context, PRODUCT)), PRODUCT
     level = FACTOR if isinstance(body, (Add, Number)) else PRODUCT
     math = formula(body, context, level)
+    if expr.op not in ("sum", "prod", "mean"):
+        marks = [letter(index, context) for index in expr.bound]
+        return Big(expr.op, tuple(map(plain, marks)), joined(marks, COMMA), None, math), PRODUCT
     for index in reversed(expr.bound):
         math = _one_fold(expr.op, index, math, context)
     return math, PRODUCT
@@ -327,7 +312,7 @@ def _one_fold(op: str, index: Index, body: Math, context: Context) -> Math:
     if op == "mean":
         whole = _sum(text, mark, low, high, body)
         return row(Frac(Num("1"), size_math(index, context)), TIMES, whole)
-    if not context.notation.style.sum_ranges or op not in ("sum", "prod"):
+    if not context.notation.style.sum_ranges:
         return Big(op, text, mark, None, body)
     return Big(op, text, row(mark, EQUALS, low), high, body)
 

@@ -206,12 +206,14 @@ def _diag(item: Diag, context: Context) -> tuple[Math, int]:
 
 
 def _power(item: Power, context: Context) -> tuple[Math, int]:
-    base = matrix_math(item.base, context, FACTOR)
     mark = Op(context.notation.style.hadamard)
     exponent = formula(item.exponent, context)
     if item.exponent == Number(type(MINUS_ONE.value)(2)):
+        base = matrix_math(item.base, context, FACTOR)
         return row(base, mark, base), PRODUCT
-    return Scripts(parenthesised(base), sup=row(Op("circ"), exponent)), FACTOR
+    return Scripts(
+        parenthesised(matrix_math(item.base, context)), sup=row(Op("circ"), exponent)
+    ), FACTOR
 
 
 def _map(item: Map, context: Context) -> tuple[Math, int]:

@@ -244,6 +244,8 @@ def as_rows(item: Matrix) -> Matrix:
             return Weighted(as_rows(weight), as_rows(inner))
         case Power(base, exponent):
             return Power(as_rows(base), exponent)
+        case Diag(inner):
+            return Diag(as_rows(inner))
         case _:
             return item
 

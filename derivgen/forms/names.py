@@ -8,6 +8,7 @@ Invariant: a user's LaTeX name is read by the small reader here; it never reache
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from derivgen.forms.math import GREEK, Accent, Fenced, Math, Op, Row, Scripts, Sym, row
@@ -30,6 +31,7 @@ class PaperName:
     layer: str = ""
     tag: str = ""
     font: str = "italic"
+    raised: bool = False  # the tag stands above, where below it would look like an index
 
 
 def paper_name(name: str, latex: str | None = None) -> PaperName:
@@ -104,6 +106,25 @@ def base_math(name: PaperName, bold: bool) -> Math:
     """Return the letter with its accent."""
     letter = Sym(name.base, "bold" if bold else name.font)
     return Accent(name.accent, letter) if name.accent else letter
+
+
+def distinct(names: Mapping[str, PaperName], ranks: Mapping[str, int]) -> dict[str, PaperName]:
+    """Return names in which no two tensors look alike, nor one like an entry of another.
+
+    The number of ``h0`` beside an ``h`` of one more axis is raised: its entries would be h_{0,j}.
+    """
+    axes = {paper: ranks[name] for name, paper in names.items()}
+    seen: dict[PaperName, str] = {}
+    result: dict[str, PaperName] = {}
+    for name, paper in names.items():
+        bare = axes.get(replace(paper, tag=""), 0)
+        if paper.tag.isdigit() and bare == ranks[name] + 1:
+            paper = replace(paper, raised=True)
+        if paper in seen:
+            paper = PaperName(name)
+        seen[paper] = name
+        result[name] = paper
+    return result
 
 
 def label_math(text: str) -> Math:

@@ -6,7 +6,7 @@ whole; `surface_table` lists the same decisions, so what is printed can be read 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from derivgen.algebra.network import Tensor
@@ -26,6 +26,7 @@ from derivgen.forms.names import (
     PaperName,
     base_math,
     counted_from,
+    distinct,
     is_word,
     label_math,
     label_pattern,
@@ -33,6 +34,7 @@ from derivgen.forms.names import (
     paper_name,
     with_scripts,
 )
+from derivgen.forms.plain import parted_texts
 from derivgen.forms.style import Style
 from derivgen.forms.surface_math import read_surface
 
@@ -72,7 +74,8 @@ class Notation:
     the letter of an index that counts layers and stands as a superscript. ``labels``: letters of
     indices along which equations recur, such as time; in matrix form they stay labels.
     ``written``: the index letters of the network's text. ``partials``: stand-ins for
-    ``d out / d in`` in a chain rule; ``held``: what such a derivative holds fixed. ``origin``:
+    ``d out / d in`` in a chain rule; ``held``: the tensors such a derivative holds fixed, and
+    whether at one step, whose index then follows the stand-in's own. ``origin``:
     the layer that is called l, where layers are counted from one of them. ``surfaces``: a user's
     own LaTeX of a tensor or adjoint, by the number of indices (-1 for the whole).
     """
@@ -89,7 +92,7 @@ class Notation:
     functions: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
     partials: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    held: Mapping[str, tuple[tuple[str, bool], ...]] = field(default_factory=dict)
     origin: int | None = None
     surfaces: Mapping[str, Mapping[int, Surface]] = field(default_factory=dict)
 
@@ -124,7 +127,7 @@ def make_notation(
     for name, latex in style.names:
         if name in names:
             names[name] = paper_name(name, latex)
-    names = _distinct(names)
+    names = distinct(names, {name: len(tensors[name].axes) for name in names})
     deltas = _delta_names([a.quantity for a in adjoints.values() if a.is_delta], names, tensors)
     taken = {n.base for n in names.values()}
     functions = {name: letter for name, letter in style.functions if letter not in taken}
@@ -139,18 +142,6 @@ def make_notation(
         functions=functions,
         written=written,
     )
-
-
-def _distinct(names: Mapping[str, PaperName]) -> dict[str, PaperName]:
-    """Return names in which two tensors that would look alike keep their full text."""
-    seen: dict[PaperName, str] = {}
-    result: dict[str, PaperName] = {}
-    for name, paper in names.items():
-        if paper in seen:
-            paper = PaperName(name)
-        seen[paper] = name
-        result[name] = paper
-    return result
 
 
 def _delta_names(
@@ -220,18 +211,26 @@ def partial_name(above: str, below: str) -> str:
 
 def _local_partial(notation: Notation, tensor: str, indices: tuple[Math, ...], texts: str) -> Math:
     above, below = notation.partials[tensor]
-    own, others = parted_places(notation.tensors, above, below, len(indices))
-    words = texts.split(",") if texts else []
-    top = _operand(notation, above, indices, words, own)
-    bottom = _operand(notation, below, indices, words, others)
+    fixed = notation.held.get(tensor, ())
+    count = len(indices) - sum(step for _, step in fixed)
+    own, others = parted_places(notation.tensors, above, below, count)
+    words = parted_texts(texts)
+    top = _operand(notation, above, indices[:count], words, own)
+    bottom = _operand(notation, below, indices[:count], words, others)
     text = ratio_text(_text_of(top), _text_of(bottom))
     made = partial_symbol(tensor if tensor in notation.names else below, top, bottom, text)
-    held = [symbol(notation, name) for name in notation.held.get(tensor, ())]
+    steps = iter(zip(indices[count:], words[count:], strict=True))
+    held = [_fixed(notation, name, step, steps) for name, step in fixed]
     if not held:
         return made
-    fixed = joined(held, COMMA)
-    math = Scripts(Fenced("fixed", made), sub=fixed)
+    shown = joined(list(dict.fromkeys(held)), COMMA)
+    math = Scripts(Fenced("fixed", made), sub=shown)
     return Symbol(below, math, f"({text} at fixed {', '.join(map(_text_of, held))})")
+
+
+def _fixed(notation: Notation, tensor: str, step: bool, steps: Iterator[tuple[Math, str]]) -> Math:
+    label, text = next(steps) if step else (None, "")
+    return symbol(notation, tensor, None, text, label)
 
 
 def _operand(
@@ -391,6 +390,7 @@ def _labels(
     sup: list[Math] = []
     if name.tag:
         in_subscript = bool(name.layer) or not rank or style.layer == "sub" or name.tag.isdigit()
+        in_subscript = in_subscript and not name.raised
         _place_tag(name.tag, in_subscript, sub, sup)
     label = layer if layer is not None else _layer_label(name.layer) if name.layer else None
     if label is not None:

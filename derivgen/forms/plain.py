@@ -161,3 +161,16 @@ _PRINTERS: dict[type, Callable[[Any], str]] = {
     Symbol: lambda m: m.plain,
     Under: lambda m: _print(m.body),
 }
+
+
+def parted_texts(texts: str) -> list[str]:
+    """Return the plain texts of indices, parted at the commas that stand in no bracket."""
+    words = [""] if texts else []
+    level = 0
+    for character in texts:
+        level += (character in "([") - (character in ")]")
+        if character == "," and level == 0:
+            words.append("")
+        else:
+            words[-1] += character
+    return words

@@ -82,6 +82,9 @@ class MatrixParser(Cursor):
         values: list[Tree] = []
         conditions: list[tuple[Token, ...]] = []
         for row in rows:
-            values.append(self._inner([t for t in row[0] if t.kind not in (",", ";")]))
+            value = row[0]
+            while value and value[-1].kind in (",", ";"):
+                value = value[:-1]
+            values.append(self._inner(value))
             conditions.append(tuple(row[1]) if len(row) > 1 else ())
         return tree.Cases(tuple(values), tuple(conditions), span)

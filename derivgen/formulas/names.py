@@ -32,6 +32,8 @@ LABELLED = ("W", "U", "V", "R", "b", "w")
 def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
     """Yield the readings of a name as a tensor, a family member or the loss."""
     sub, sup = (_looked_up(atoms(part), symbols, letters) for part in (name.sub, name.sup))
+    if symbols.is_size(name):
+        return
     if symbols.network and symbols.network.batch and plain_text(name.sub) == "B":
         sub, name = (), replace(name, sub=())  # mu_B is the mean over the batch
     if _is_label(name, symbols):
@@ -203,6 +205,8 @@ def _role_candidates(
     name: Name, sub: tuple[Atom, ...], sup: tuple[Atom, ...], symbols: Symbols, letters: Letters
 ) -> Iterator[Candidate]:
     """Read the usual names of input, target and output where the network has others."""
+    if name.base in symbols.sizes and not (sub or sup):
+        return
     numbered = name.base in symbols.families and name.base not in symbols.conventional
     if name.base in symbols.by_canonical or numbered:
         return

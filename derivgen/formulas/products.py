@@ -149,7 +149,8 @@ def _inline_derivative(
 def _named_factor(
     node: Name, factors: list[Tree], operators: list[str], place: int, reader: Reader
 ) -> tuple[Term, int]:
-    node = layer_function(node)
+    if not _is_tabled(node, reader):
+        node = layer_function(node)
     following = factors[place + 1] if place + 1 < len(factors) else None
     adjacent = following is not None and operators[place] == ""
     if adjacent and (output := _hypothesis(node, following)) is not None:

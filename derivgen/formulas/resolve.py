@@ -114,7 +114,7 @@ def _held(node: tree.Held, reader: Reader) -> Term:
     inner = reader.term(node.inner)
     fixed = tuple(script_term(part, reader) for part in split_at(node.fixed, ","))
     for term in fixed:
-        if term.op != "element":
+        if term.op not in ("element", "gradient"):
             raise FormulaError("|", "What is held fixed is no quantity.", "", term.span)
     return Term("held", (inner, *fixed), None, node.span)
 

@@ -65,7 +65,7 @@ def table_candidates(
         pattern = compiled.name
         if pattern.base != name.base or pattern.primes != name.primes:
             continue
-        if pattern.bold and not name.bold and _is_size(name, symbols):
+        if pattern.bold and symbols.is_size(name):
             continue  # beside a bold W for a matrix a plain W is the size of that name
         literal = len(re.sub("<[^<>]*>", "", compiled.row.surface))
         for sub in _matches(pattern.sub, name.sub, compiled.slots, read):
@@ -75,10 +75,6 @@ def table_candidates(
                     yield scored(found, symbols, letters, 40 + 3 * literal)
         if compiled.slots and not _has_slots(pattern.sup) and pattern.sup == () == name.sup:
             continue
-
-
-def _is_size(name: Name, symbols: Symbols) -> bool:
-    return name.base in symbols.sizes and not (name.sub or name.primes)
 
 
 def _has_slots(tokens: tuple[Token, ...]) -> bool:
@@ -106,11 +102,15 @@ IndexOf = Callable[[tuple[Token, ...]], "At | None"]
 def _matches(
     pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str], read: IndexOf
 ) -> Iterator[dict[str, At]]:
-    yield from _match(_clean(pattern), _clean(tokens), slots, read)
+    yield from _match(_clean(pattern), _clean(tokens), slots, read, True)
 
 
 def _match(
-    pattern: tuple[Token, ...], tokens: tuple[Token, ...], slots: Mapping[str, str], read: IndexOf
+    pattern: tuple[Token, ...],
+    tokens: tuple[Token, ...],
+    slots: Mapping[str, str],
+    read: IndexOf,
+    signed: bool,
 ) -> Iterator[dict[str, At]]:
     """Match tokens; a comma in one of the two alone parts indices and nothing else."""
     if not pattern:
@@ -121,16 +121,18 @@ def _match(
     commas = (first.kind == ",", bool(tokens) and tokens[0].kind == ",")
     if commas[0] != commas[1]:
         skipped = int(commas[0]), int(commas[1])
-        yield from _match(pattern[skipped[0] :], tokens[skipped[1] :], slots, read)
+        yield from _match(pattern[skipped[0] :], tokens[skipped[1] :], slots, read, commas[1])
         return
     if first.text not in slots:
         if tokens and tokens[0].text == first.text:
-            yield from _match(pattern[1:], tokens[1:], slots, read)
+            yield from _match(pattern[1:], tokens[1:], slots, read, first.kind in ("(", ","))
         return
+    if tokens and tokens[0].kind == "operator" and not signed:
+        return  # h_{t-1} has one index, not t and -1
     for length in _lengths(tokens):
         if (at := read(tokens[:length])) is None:
             continue
-        for rest in _match(pattern[1:], tokens[length:], slots, read):
+        for rest in _match(pattern[1:], tokens[length:], slots, read, False):
             yield {**rest, slots[first.text]: at}
 
 
@@ -160,6 +162,7 @@ def _index_reader(rows: tuple[CompiledRow, ...], symbols: Symbols, letters: Lett
         if len(piece) == 1 and text not in symbols.tensors:
             return index_expression(piece)
         plain = len(piece) > 1 and not any(t.kind in _SIGNS or t.text in OPEN for t in piece)
+        plain = plain and piece[0].kind != "number"
         if plain or piece[-1].kind in ("_", "operator"):
             return None
         known = index_expression(piece)

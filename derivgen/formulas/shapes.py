@@ -54,9 +54,9 @@ def has_relation(tokens: list[Token], place: int) -> bool:
     """Tell whether a bracket that opens before ``place`` holds a relation at its own level."""
     level = 0
     for token in tokens[place:]:
-        if token.text in OPEN and token.kind != "name":
+        if (token.text in OPEN and token.kind != "name") or token.kind == "begin":
             level += 1
-        elif token.text in OPEN.values() and token.kind != "name":
+        elif (token.text in OPEN.values() and token.kind != "name") or token.kind == "end":
             level -= 1
             if level < 0:
                 return False

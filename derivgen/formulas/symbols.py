@@ -19,6 +19,7 @@ from derivgen.formulas.conventions import layered_families, layering, stands_in_
 from derivgen.formulas.sequence import loss_names, time_key
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.terms import Term
+from derivgen.formulas.tree import Name
 
 LOSS_NAMES = ("E", "J", "L", "C", "ell", "Loss", "loss", "cost", "Cost", "Err", "error", "Q", "R",
               "l", "Error", "err", "LOSS", "CE", "BCE", "MSE", "NLL")  # fmt: skip
@@ -109,6 +110,13 @@ class Symbols:
     @cached_property
     def sizes(self) -> Mapping[str, int | None]:
         return {dim.name: n for dim, n in self.network.dims.items()} if self.network else {}
+
+    def is_size(self, name: Name) -> bool:
+        """Tell a size from a tensor of its letter: in the other case, or in bold in the table."""
+        if name.bold or name.sub or name.primes or name.base not in self.sizes:
+            return False
+        bold = rf"\mathbf{{{name.base}}}"
+        return name.base not in self.tensors or any(r.surface == bold for r in self.table.rows)
 
     @cached_property
     def families(self) -> Mapping[str, Mapping[int, str]]:

@@ -36,6 +36,7 @@ from derivgen.notes.forward import (
     stack_range,
 )
 from derivgen.notes.groups import grouped, kind
+from derivgen.notes.held import held_fixed
 from derivgen.notes.inline import Recursion, recursions
 from derivgen.notes.lemmas import lemma_label
 from derivgen.notes.stacks import Stack, relative, stack_of_step
@@ -184,9 +185,12 @@ def _named_with_ref(view: View, through: Statement) -> Prose:
 
 def with_partials(view: View, step: Step) -> View:
     """Return the view that knows the stand-ins for this step's local derivatives."""
-    pairs = {(c.through.lhs.tensor, c.operand.tensor) for c in step.contributions}
+    pairs = {_ends(made) for made in step.contributions}
     known = {partial_name(a, b): (a, b) for a, b in sorted(pairs)}
-    held = {name: fixed for name, (a, b) in known.items() if (fixed := view.held_fixed(a, b))}
+    fixed = {
+        partial_name(*_ends(made)): held_fixed(view.dependence, made) for made in step.contributions
+    }
+    held = {name: tuple((h.tensor, h.form is not None) for h in fixed[name]) for name in fixed}
     style = replace(view.notation.style, product="cdot")
     notation = replace(
         view.notation, partials={**view.notation.partials, **known}, held=held, style=style
@@ -194,40 +198,47 @@ def with_partials(view: View, step: Step) -> View:
     return replace(view, notation=notation)
 
 
-def local_access(made: Contribution) -> Access:
-    """Return the stand-in for ``d out[g] / d A[h]``."""
-    name = partial_name(made.through.lhs.tensor, made.operand.tensor)
-    return Access(name, (*made.through.lhs.indices, *made.operand.indices))
+def _ends(made: Contribution) -> tuple[str, str]:
+    return made.through.lhs.tensor, made.operand.tensor
+
+
+def local_access(view: View, made: Contribution) -> Access:
+    """Return the stand-in for ``d out[g] / d A[h]``, with the indices of what is held fixed."""
+    name = partial_name(*_ends(made))
+    fixed = held_fixed(view.dependence, made)
+    more = [held.form for held in fixed if held.form is not None]
+    return Access(name, (*made.through.lhs.indices, *made.operand.indices, *more))
 
 
 def _inner(made: Contribution) -> tuple[Index, ...]:
     """Return the forward sum's indices that the operand does not carry."""
-    carried = {i for f in local_access(made).indices for i in indices_of(f)}
+    forms = (*made.through.lhs.indices, *made.operand.indices)
+    carried = {i for f in forms for i in indices_of(f)}
     return tuple(i for i in made.statement.indices if i not in carried)
 
 
-def chain_statement(made: Contribution) -> Statement:
+def chain_statement(view: View, made: Contribution) -> Statement:
     """Return the contribution with its local derivative named, not yet put in."""
     if made.upstream == ONE:
         return made.statement
     inner = _inner(made)
     indices = tuple(i for i in made.statement.indices if i not in inner)
-    body = mul(made.upstream, local_access(made))
+    body = mul(made.upstream, local_access(view, made))
     return replace(made.statement, indices=indices, guard=(), body=body)
 
 
-def local_equality(made: Contribution) -> Equality:
+def local_equality(view: View, made: Contribution) -> Equality:
     """Return ``d out[g] / d A[h] = partial``, summed over what only the forward sum sees."""
     inner = _inner(made)
     kept = joined_bounds(needed(made.statement.guard))
     body: Expr = mul(*(Iverson(c) for c in kept), made.partial)
     rhs = Reduce("sum", inner, body) if inner else body
-    return Equality(local_access(made), rhs)
+    return Equality(local_access(view, made), rhs)
 
 
 def _ambiguous(step: Step) -> bool:
     """Tell whether two contributions run between the same pair of tensors."""
-    pairs = [(c.through.lhs.tensor, c.operand.tensor) for c in step.contributions]
+    pairs = [_ends(made) for made in step.contributions]
     return len(set(pairs)) < len(pairs)
 
 
@@ -240,7 +251,7 @@ def _locals(view: View, step: Step) -> list[Block]:
     for made in step.contributions:
         if made.upstream == ONE:  # the loss itself reads it: there is nothing to multiply by
             continue
-        left, right = display(seen, local_equality(made))
+        left, right = display(seen, local_equality(view, made))
         lines.append(Line(left, right, why=_reasons(view, made)))
     return [Equation(f"local:{step.quantity}", tuple(lines), about=step.quantity)]
 
@@ -349,7 +360,7 @@ def _history(view: View, step: Step, equality: Equality, number: int) -> list[Li
     """Return the chain rule and the product, as they were before any rewriting."""
     lines: list[Line] = []
     if not _ambiguous(step) and not _only_loss(step):
-        chain = _folded_like(view, [chain_statement(c) for c in step.contributions], number)
+        chain = _folded_like(view, [chain_statement(view, c) for c in step.contributions], number)
         if chain is not None and chain.lhs == equality.lhs:
             seen = with_partials(view, step)
             right = side(seen, chain.rhs, chain)

@@ -7,13 +7,15 @@ for each link.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from derivgen.algebra.affine import Index, affine, indices_of
-from derivgen.algebra.expressions import Access, Expr
+from derivgen.algebra.affine import Affine, Index, affine
+from derivgen.algebra.expressions import Access, substitute
 from derivgen.algebra.network import Role
 from derivgen.calculus.derivation import Contribution, Step
 from derivgen.forms.layout import Context, affine_math, letter
@@ -22,16 +24,20 @@ from derivgen.forms.math import (
     TIMES,
     Apply,
     Big,
+    Frac,
     Math,
     Num,
+    Op,
+    Scripts,
     Sym,
     joined,
     parenthesised,
     row,
 )
+from derivgen.forms.matrix import NoMatrixForm, matrix_form
 from derivgen.forms.matrix_layout import matrix_math
 from derivgen.forms.matrix_tree import Leaf, Transpose
-from derivgen.forms.notation import partial_name, partial_symbol, symbol
+from derivgen.forms.notation import PARTIAL, partial_name, symbol
 from derivgen.forms.numbers import significant
 from derivgen.forms.plain import plain
 from derivgen.notes.document import (
@@ -56,13 +62,17 @@ LONGEST = 6  # links written out; a longer chain is shortened with dots
 
 @dataclass(frozen=True)
 class Link:
-    """From a delta to the next: ``delta = slope(activation) * (weight^T next)``."""
+    """From a delta to the next: ``delta = slope(activation) * (weight^T next)``.
+
+    ``turned``: the weight has the unit it reads from as its last index, so it stands transposed.
+    """
 
     quantity: str
     activation: str
     weight: str
     following: str
-    slope: Expr
+    slope: Contribution
+    turned: bool
 
 
 def links(view: View) -> list[Link]:
@@ -89,7 +99,12 @@ def _link(view: View, step: Step, slope: Contribution, steps: dict[str, Step]) -
         return None
     if following not in steps or not steps[following].is_delta:
         return None
-    return Link(step.quantity, activation, weight.tensor, following, slope.partial)
+    return Link(step.quantity, activation, weight.tensor, following, slope, _turned(made))
+
+
+def _turned(made: Contribution) -> bool:
+    assert isinstance(made.partial, Access), "checked by the caller"
+    return made.partial.indices[-1:] == made.operand.indices[-1:]
 
 
 def depth_section(view: View, example: Example | None) -> list[Block]:
@@ -120,29 +135,23 @@ def _recurrence(view: View, step: Step) -> Equation | None:
     axis = view.layer_axis(step.quantity)
     for slope in step.contributions:
         activation = slope.through.lhs.tensor
+        if activation == step.quantity:
+            continue
         for made in _contributions(view, activation):
             weight = made.partial
             if made.through.lhs.tensor != step.quantity or not isinstance(weight, Access):
                 continue
-            if axis is not None and _rank(view, weight.tensor) == 2:
-                return _power(view, step.quantity, activation, weight.tensor, axis)
+            if axis is not None and _recurs(view, made, weight.tensor):
+                return _power(view, slope, made, axis)
     return None
 
 
-def _rank(view: View, tensor: str) -> int:
-    """Return the number of axes that do not count layers or steps."""
-    labelled = view.layer_axis(tensor) is not None
-    return len(view.derivation.tensors[tensor].axes) - labelled
-
-
-def _alone(view: View, quantity: str, activation: str, axis: int) -> bool:
-    """Tell whether a delta but the last one comes from the next delta and nothing else."""
-    steps = (_contributions(view, quantity), _contributions(view, activation))
-    others = [made for found in steps for made in found if made.through.lhs.tensor != quantity]
-    return all(
-        made.through.lhs.tensor == activation or not list(indices_of(made.operand.indices[axis]))
-        for made in others
-    )
+def _recurs(view: View, made: Contribution, weight: str) -> bool:
+    """Tell whether a matrix of parameters leads from one step to the next."""
+    tensor = view.derivation.tensors[weight]
+    rank = len(tensor.axes) - (view.layer_axis(weight) is not None)
+    ahead = view.dependence.steps.offset(made.operand, made.through)
+    return tensor.role is Role.PARAM and rank == 2 and ahead == -1
 
 
 def _contributions(view: View, quantity: str) -> tuple[Contribution, ...]:
@@ -150,7 +159,12 @@ def _contributions(view: View, quantity: str) -> tuple[Contribution, ...]:
     return next((s.contributions for s in steps if s.quantity == quantity and not s.auxiliary), ())
 
 
-def _power(view: View, quantity: str, activation: str, weight: str, axis: int) -> Equation:
+def _power(view: View, made: Contribution, reader: Contribution, axis: int) -> Equation | None:
+    assert isinstance(reader.partial, Access), "checked by the caller"
+    weight = reader.partial.tensor
+    quantity = made.operand.tensor
+    if view.layout == "rows":
+        return None
     span = view.derivation.tensors[quantity].axes[axis]
     name = view.derivation.tensors[quantity].axis_names[axis]
     here = Index(name, span.low, span.high)
@@ -158,28 +172,44 @@ def _power(view: View, quantity: str, activation: str, weight: str, axis: int) -
     context = Context(view.notation, {here: here.name, running: running.name})
     layered = view.layer_axis(weight) is not None
     after = Leaf(weight, 2, affine(running) + 1 if layered else None)
-    seen = named_partial(view, activation, quantity)
-    label = affine_math(affine(running), context)
-    slope = _slope(seen, activation, quantity, label)
-    turned = matrix_math(Transpose(after) if view.layout == "columns" else after, context)
-    factor = row(Apply(Sym("diag", "function"), "diag", (slope,)), TIMES, turned)
+    flat = _turned(reader) != (view.layout == "columns")
+    own = made.operand.indices[axis].plain
+    if len(view.derivation.tensors[quantity].axes) != 2 or own is None:
+        return None
+    try:
+        slope = _slope(view, made, {own: affine(running)}, context)
+    except NoMatrixForm:
+        return None
+    turned = matrix_math(after if flat else Transpose(after), context)
+    factor = row(slope, TIMES, turned)
     low, high = letter(here, context), affine_math(span.high - 2, context)
     last = affine_math(span.high - 1, context)
     product = Big("prod", (running.name,), row(letter(running, context), EQUALS, low), high, factor)
+    if not _ends_last(view, made, reader, span.high - 1):
+        ends = [symbol(view.notation, quantity, None, plain(at), at) for at in (last, low)]
+        whole = Frac(row(PARTIAL, ends[0]), row(PARTIAL, ends[1]))
+        mark = Op(view.notation.style.transpose)
+        return Equation("depth", (Line(Scripts(parenthesised(whole), sup=mark), product),))
     delta = view.adjoint(quantity)
     left = symbol(view.notation, delta, None, name, low)
     right = symbol(view.notation, delta, None, plain(last), last)
-    if _alone(view, quantity, activation, axis):
-        return Equation("depth", (Line(left, row(parenthesised(product), TIMES, right)),))
-    text = f"d{plain(left)}/d{plain(right)}"
-    return Equation("depth", (Line(partial_symbol(quantity, left, right, text), product),))
+    return Equation("depth", (Line(left, row(parenthesised(product), TIMES, right)),))
 
 
-def _slope(view: View, above: str, below: str, label: Math) -> Math:
-    text = plain(label)
-    top = symbol(view.notation, above, None, text, label)
-    bottom = symbol(view.notation, below, None, text, label)
-    return partial_symbol(below, top, bottom, f"d{above}[{text}]/d{below}[{text}]")
+def _ends_last(view: View, made: Contribution, reader: Contribution, last: Affine) -> bool:
+    """Tell whether the loss reads the recurrence at its last step alone."""
+    activation = made.through.lhs.tensor
+    axis = view.layer_axis(activation)
+    found = (*_contributions(view, activation), *_contributions(view, made.operand.tensor))
+    others = [c for c in found if c is not reader and c is not made]
+    return axis is not None and all(c.operand.indices[axis] == last for c in others)
+
+
+def _slope(view: View, made: Contribution, moved: Mapping[Index, Affine], context: Context) -> Math:
+    """Return the diagonal matrix of a map's slopes. Raises: NoMatrixForm."""
+    free = tuple(f.plain for f in made.operand.indices if f.plain and f.plain not in moved)
+    tree = matrix_form(substitute(made.partial, dict(moved)), free, view)
+    return Apply(Sym("diag", "function"), "diag", (matrix_math(tree, context),))
 
 
 def _connected(found: list[Link]) -> list[Link]:
@@ -207,7 +237,8 @@ def _product(view: View, chain: list[Link]) -> Math:
         if place == 2 and len(ordered) > LONGEST:
             factors.append(Sym("...", "upright"))
         factors += _factors(view, link)
-    return joined([*factors, _delta(view, chain[0].following)], TIMES)
+    factors.append(_delta(view, chain[0].following))
+    return joined(factors if view.layout == "columns" else factors[::-1], TIMES)
 
 
 def named_partial(view: View, above: str, below: str) -> View:
@@ -225,9 +256,11 @@ def _factors(view: View, link: Link) -> list[Math]:
     rank = len(view.derivation.tensors[link.weight].axes)
     if not rank:
         return [slope, symbol(view.notation, link.weight)]
+    with suppress(NoMatrixForm):  # else the Jacobian is named, which is that diagonal matrix
+        slope = _slope(view, link.slope, {}, context)
     weight = Leaf(link.weight, rank)
-    turned = Transpose(weight) if view.layout == "columns" else weight
-    return [Apply(Sym("diag", "function"), "diag", (slope,)), matrix_math(turned, context)]
+    turned = Transpose(weight) if link.turned == (view.layout == "columns") else weight
+    return [slope, matrix_math(turned, context)]
 
 
 # --- numbers --------------------------------------------------------------------------------------

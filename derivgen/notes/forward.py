@@ -8,17 +8,16 @@ from derivgen.algebra.affine import Dim, Index
 from derivgen.algebra.expressions import (
     ZERO,
     Access,
+    Condition,
     Expr,
-    Iverson,
-    Mul,
-    mul,
+    substitute,
     tensors_read,
-    used_indices,
     walk,
 )
 from derivgen.algebra.network import Role, Tensor
 from derivgen.algebra.statements import Statement
 from derivgen.calculus.derivation import Named
+from derivgen.forms.bounds import from_ends, lifted, plain_bounds
 from derivgen.forms.fold import Equality
 from derivgen.forms.latex import latex
 from derivgen.forms.layout import affine_math, ranges
@@ -321,34 +320,38 @@ def _equation(view: View, number: int) -> list[Block]:
         found += _named(view, named) if _shown(view, named) else []
     written = Equality(equation.lhs, equation.rhs)
     own = [s for s in statements if s.lhs.tensor == equation.lhs.tensor]
-    folded = view.fold(own) if own and (invented or _reads_outside(equation.rhs)) else ()
-    folded = tuple(_parted(view, equality) for equality in folded)
+    folded = tuple(_placed(view, e) for e in view.fold(own)) if own else ()
+    if len(folded) == 1:
+        written = replace(written, where=_moved(folded[0], written))
+    if not (invented or _reads_outside(equation.rhs)):
+        folded = ()
     lines: list[Line] = []
     if not folded or not _reads_outside(equation.rhs):
         lines.append(Line(*display(view, written)))
     resumed = [_resumed(view, f, written, not lines) for f in folded if f.rhs != equation.rhs]
     printed = [latex(line.right) for line in lines]
     lines += [line for line in resumed if latex(line.right) not in printed]
-    found.append(Equation(_label(view, number), tuple(lines), about=equation.lhs.tensor))
+    holds = where(view, written)
+    found.append(Equation(_label(view, number), tuple(lines), holds, about=equation.lhs.tensor))
     shown = folded[0] if len(folded) == 1 else written
     return [*found, *matrix_equation(view, shown, f"fm:{number}")]
 
 
-def _parted(view: View, equality: Equality) -> Equality:
-    """Return an equation without the condition that keeps it from its tensor's base cases.
+def _placed(view: View, equality: Equality) -> Equality:
+    """Return an equation with the bounds on its left side's indices beside it, put plainly."""
+    rhs, brackets = lifted(equality.rhs, equality.indices)
+    conditions = plain_bounds((*equality.where, *brackets))
+    for form, ends in zip(equality.lhs.indices, view.ranges(equality.lhs.tensor), strict=True):
+        if (index := form.plain) is not None:
+            conditions = from_ends(index, *ends, conditions)
+    return replace(equality, rhs=rhs, where=tuple(conditions))
 
-    The letters' ranges say as much, as they do for an equation as written.
-    """
-    written = [e for e in view.derivation.network.equations if e.lhs.tensor == equality.lhs.tensor]
-    if len(written) < 2 or not isinstance(equality.rhs, Mul):
-        return equality
-    free = set(equality.indices)
-    kept = [
-        factor
-        for factor in equality.rhs.factors
-        if not isinstance(factor, Iverson) or not set(used_indices(factor)) <= free
-    ]
-    return replace(equality, rhs=mul(*kept)) if kept else equality
+
+def _moved(folded: Equality, written: Equality) -> tuple[Condition, ...]:
+    """Return where an equation holds, in the letters it is written with."""
+    pairs = zip(folded.lhs.indices, written.lhs.indices, strict=True)
+    letters = {old.plain: new for old, new in pairs if old.plain is not None}
+    return tuple(substitute(condition, letters) for condition in folded.where)
 
 
 def _reads_outside(expr: Expr) -> bool:
@@ -422,7 +425,8 @@ def _named(view: View, named: Named) -> list[Block]:
 
 def matrix_equation(view: View, equality: Equality, label: str) -> list[Block]:
     """Return the matrix form as an equation, or the reason why there is none."""
-    if not equality.lhs.indices or equality.rhs == ZERO:
+    labelled = view.layer_axis(equality.lhs.tensor) is not None
+    if len(equality.lhs.indices) <= labelled or equality.rhs == ZERO:
         return []
     try:
         left, right = matrix_display(view, equality)

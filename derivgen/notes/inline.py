@@ -87,7 +87,7 @@ def _put_in(
     where: tuple[Condition, ...] = ()
     for form, place in zip(access.indices, case.lhs.indices, strict=True):
         if place.plain is None:
-            if form.plain is None:
+            if form.plain is None or _outside(place, form.plain):
                 return None
             fixed[form.plain] = place
     if case.where:
@@ -100,6 +100,12 @@ def _put_in(
         return None
     equality = Equality(lhs, substitute(rhs, fixed), needed(conditions))
     return Recursion(equality, tuple(dict.fromkeys((*old.used, source))))
+
+
+def _outside(place: Affine, index: Index) -> bool:
+    """Tell whether a fixed place is none that an index takes, whatever the sizes."""
+    beyond = (index.low - place, place - index.high + 1)
+    return any(ahead.is_constant and ahead.constant > 0 for ahead in beyond)
 
 
 def _is_recursive(view: View, made: Node) -> bool:

@@ -30,6 +30,7 @@ def surface_table(view: View) -> SurfaceTable:
 
 def _rows(view: View, printed: str, tensor: str, of: str) -> list[Row]:
     """Return the rows of one tensor: an entry with slots, the whole, the whole of one layer."""
+    rows: list[Row] = []
     rank = len(view.notation.tensors[tensor].axes)
     letters = LETTERS[:rank]
     slots: tuple[Math, ...] = tuple(Sym(f"<{letter}>", "slot") for letter in letters)
@@ -43,6 +44,7 @@ def _rows(view: View, printed: str, tensor: str, of: str) -> list[Row]:
         label = symbol(view.notation, printed, None, "", slots[axis])
         sliced = tuple(letters[p] if p == axis else ":" for p in range(rank))
         whole = Row(latex(label), Reading(tensor, sliced, of))
+        rows.append(Row(latex(symbol(view.notation, printed)), Reading(tensor, None, of)))
     reading = Reading(tensor, tuple(letters), of)
     parted = entry.replace("><", ">,<")  # computed indices stand apart: x_{i,2u+1}
-    return [*dict.fromkeys((Row(entry, reading), Row(parted, reading))), whole]
+    return [*dict.fromkeys((Row(entry, reading), Row(parted, reading))), whole, *rows]

@@ -19,7 +19,6 @@ from derivgen.algebra.expressions import (
     IndexValue,
     Node,
     Position,
-    accesses,
     affine_forms,
     tensors_read,
     used_indices,
@@ -46,6 +45,7 @@ from derivgen.forms.notation import (
 )
 from derivgen.forms.style import Style
 from derivgen.formulas.surface import SurfaceTable
+from derivgen.notes.held import Dependence, make_dependence
 from derivgen.notes.slices import label_letters
 from derivgen.notes.styles import surfaces
 from derivgen.notes.widths import Widths, spans
@@ -77,30 +77,6 @@ class Tables:
     def adjoints(self) -> dict[str, str]:
         """Return the adjoint of each quantity that has a step."""
         return {s.quantity: s.adjoint for s in self.derivation.steps if not s.auxiliary}
-
-    @cached_property
-    def reads(self) -> dict[str, dict[str, None]]:
-        """Return what each forward tensor is computed from, earlier steps of a recurrence apart."""
-        found: dict[str, dict[str, None]] = {}
-        for statement in self.derivation.forward:
-            known = found.setdefault(statement.lhs.tensor, {})
-            for access in accesses(statement.body):
-                if all(form.plain is not None for form in access.indices):
-                    known[access.tensor] = None
-        return found
-
-    def depends(self, tensor: str, source: str) -> bool:
-        """Tell whether a forward tensor depends on another one, itself apart."""
-        seen: set[str] = set()
-        pending = list(self.reads.get(tensor, {}))
-        while pending:
-            name = pending.pop()
-            if name == source:
-                return True
-            if name not in seen:
-                seen.add(name)
-                pending += self.reads.get(name, {})
-        return False
 
 
 @dataclass(frozen=True)
@@ -145,14 +121,11 @@ class View:
         known = self.notation.adjoints.get(step.adjoint)
         return known is not None and known.is_delta
 
-    def held_fixed(self, above: str, below: str) -> tuple[str, ...]:
-        """Return what ``above`` reads besides ``below`` that depends on ``below`` itself.
-
-        A local derivative holds them fixed, so it differs from the total one.
-        """
-        readers = self.tables.reads
-        others = [n for n in readers.get(above, {}) if n not in (below, above)]
-        return tuple(n for n in others if self.tables.depends(n, below))
+    @cached_property
+    def dependence(self) -> Dependence:
+        """Return what the forward tensors read, by steps of a recurrence."""
+        tensors = self.derivation.tensors
+        return make_dependence(self.derivation, {name: self.layer_axis(name) for name in tensors})
 
     def fold(self, statements: Iterable[Statement]) -> tuple[Equality, ...]:
         """Return the equations that statements writing one tensor make together."""

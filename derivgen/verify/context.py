@@ -40,6 +40,7 @@ class Reading:
     immediate: str = ""  # fractions that are the equation's own slope: all, or those by parameters
     mean: bool = False  # the loss without a sample index is the mean over samples
     batch: str = ""  # whole data tensors hold all samples, as rows or as columns
+    forward: bool = False  # a product sign over matrices runs to the right; Jacobians to the left
     total: bool = False  # the loss without a sample index is the sum over samples
     delta_sign: int = 1  # delta is the derivative by a pre-activation, or minus it
     delta_rule: bool = False  # the text may mean minus the derivative: it writes t - o or Delta w

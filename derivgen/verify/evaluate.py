@@ -35,6 +35,7 @@ from derivgen.verify.matrices import added, multiplied, multiply
 from derivgen.verify.numeric import STEP, NoValue, compare, folded, mp, power
 from derivgen.verify.ranges import over_samples, points, range_of
 from derivgen.verify.special import SPECIAL, elementwise, softmax_along
+from derivgen.verify.trace import Key
 from derivgen.verify.world import apply, evaluate_along
 
 MAX_TERMS = 20_000
@@ -135,7 +136,7 @@ def _fold(term: Term, context: Context) -> Value:
     if not total:
         return _empty(fold, context)
     if any(isinstance(value, np.ndarray) for value in total):
-        return _matrix_product(total)
+        return _matrix_product(total if context.reading.forward else total[::-1])
     return folded(fold.op, total)
 
 
@@ -156,10 +157,10 @@ def _empty(fold: Fold, context: Context) -> Value:
 
 
 def _matrix_product(values: list[Value]) -> Value:
-    """Return a product of Jacobians, later ones on the left."""
+    """Return a product from left to right."""
     total = values[0]
     for value in values[1:]:
-        total = multiplied(value, total, "", Reading())
+        total = multiplied(total, value, "", Reading())
     return total
 
 
@@ -310,14 +311,23 @@ def _place(term: Term, context: Context) -> Value:
 
 
 def _held(term: Term, context: Context) -> Value:
-    """Return a derivative in the world where some quantities stay as they are."""
-    keys = []
-    for part in term.args[1:]:
-        tensor, values, _ = places_of(part.data, context)
-        sample = sample_of(part.data, context)
-        keys += [context.world.key(tensor, place, sample) for place in product(*values)]
-    world = context.world.pinned(tuple(keys))
-    return evaluate(term.args[0], replace(context, world=world))
+    """Return a derivative while some quantities, its own two apart, stay as they are."""
+    inner = term.args[0]
+    ends = [key for part in inner.args for key in _keys(part, context)]
+    fixed = [key for part in term.args[1:] for key in _keys(part, context) if key not in ends]
+    return evaluate(inner, replace(context, world=context.world.pinned(tuple(fixed))))
+
+
+def _keys(term: Term, context: Context) -> list[Key]:
+    """Return the elements a term names, those beyond the edge left out."""
+    while term.op == "group":
+        term = term.args[0]
+    if term.op != "element":
+        raise NoValue("what is held fixed is no element")
+    tensor, values, _ = places_of(term.data, context)
+    spans = context.world.shape(tensor)
+    there = [p for p in product(*values) if all(v in span for v, span in zip(p, spans))]
+    return [context.world.key(tensor, place, sample_of(term.data, context)) for place in there]
 
 
 def _identity(term: Term, context: Context) -> Value:

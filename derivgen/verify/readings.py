@@ -27,6 +27,7 @@ class Features:
     direct: bool  # a slope by a parameter, of something that is no loss
     steps: bool
     signs: frozenset[str]
+    products: bool
     deltas: bool = False
     slides: str = ""  # how the network slides windows
     rows: bool = False  # the network's weights stand as a writer of row vectors has them
@@ -56,6 +57,7 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         steps=any(t.data.symbol == "step" for t in slopes) and not _is_step(members),
         signs=frozenset(o for t in terms if t.op == "multiply" for o in t.data),
         slides=slides(symbols.network) if whole else "",
+        products=any(isinstance(t.data, Fold) and t.data.op == "prod" for t in terms),
         deltas=any(t.data.symbol == "delta" for t in slopes),
         rows=symbols.in_rows,
         capitals=capitals,
@@ -120,6 +122,7 @@ def readings(found: Features, base: Reading) -> list[Reading]:
         options.append(dots)
         options.append([{}, {"tight": True}] if found.entrywise else [{}])
         options.append([{}, {"jacobian": "denominator"}] if found.slopes else [{}])
+        options.append([{}, {"forward": True}] if found.products else [{}])
         if found.data_arrays and found.samples:
             mean = not base.total
             batches = [{"batch": "rows", "mean": mean}, {"batch": "columns", "mean": mean}]

@@ -418,13 +418,13 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
       z_region[n * R + r] -= 50;
     }
   }
-  // (11) region[n,r] = sigmoid(z_region[n,r])
+  // (10) region[n,r] = sigmoid(z_region[n,r])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       region[n * R + r] = sigmoid(z_region[n * R + r]);
     }
   }
-  // (12) z_inside[n] = sum[r](20*region[n,r])
+  // (11) z_inside[n] = sum[r](20*region[n,r])
   for (int n = 0; n < N; ++n) {
     real sum = 0;
     for (int r = 0; r < R; ++r) {
@@ -432,15 +432,15 @@ void forward_loss(const Parameters<real>& parameters, const Batch<real>& batch,
     }
     z_inside[n] = sum;
   }
-  // (12) z_inside[n] += -10
+  // (11) z_inside[n] += -10
   for (int n = 0; n < N; ++n) {
     z_inside[n] -= 10;
   }
-  // (13) inside[n] = sigmoid(z_inside[n])
+  // (12) inside[n] = sigmoid(z_inside[n])
   for (int n = 0; n < N; ++n) {
     inside[n] = sigmoid(z_inside[n]);
   }
-  // (14) E[n] = 1/2*((y_and[n] - a_and[n])^2 + (y_or[n] - a_or[n])^2 + (y_in[n] -
+  // (13) E[n] = 1/2*((y_and[n] - a_and[n])^2 + (y_or[n] - a_or[n])^2 + (y_in[n] -
   //     inside[n])^2)
   for (int n = 0; n < N; ++n) {
     E[n] = real(0.5)
@@ -516,27 +516,27 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
   real* __restrict const adj_A = gradients.A.data();
   real* __restrict const adj_theta_or = gradients.theta_or.data();
   real* __restrict const adj_theta_and = gradients.theta_and.data();
-  // (17) adj_inside[n] = inside[n] - y_in[n]
+  // (16) adj_inside[n] = inside[n] - y_in[n]
   for (int n = 0; n < N; ++n) {
     adj_inside[n] = inside[n] - y_in[n];
   }
-  // (19) adj_z_inside[n] = adj_inside[n]*inside[n]*(1 - inside[n])
+  // (18) adj_z_inside[n] = adj_inside[n]*inside[n]*(1 - inside[n])
   for (int n = 0; n < N; ++n) {
     adj_z_inside[n] = adj_inside[n] * inside[n] * (1 - inside[n]);
   }
-  // (21) adj_region[n,r] = 20*adj_z_inside[n]
+  // (20) adj_region[n,r] = 20*adj_z_inside[n]
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       adj_region[n * R + r] = 20 * adj_z_inside[n];
     }
   }
-  // (24) adj_z_region[n,r] = adj_region[n,r]*region[n,r]*(1 - region[n,r])
+  // (22) adj_z_region[n,r] = adj_region[n,r]*region[n,r]*(1 - region[n,r])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       adj_z_region[n * R + r] = adj_region[n * R + r] * region[n * R + r] * (1 - region[n * R + r]);
     }
   }
-  // (27) adj_half[n,r,h] = 20*adj_z_region[n,r]
+  // (24) adj_half[n,r,h] = 20*adj_z_region[n,r]
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       for (int h = 0; h < H; ++h) {
@@ -544,7 +544,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       }
     }
   }
-  // (30) adj_z_half[n,r,h] = adj_half[n,r,h]*half[n,r,h]*(1 - half[n,r,h])
+  // (27) adj_z_half[n,r,h] = adj_half[n,r,h]*half[n,r,h]*(1 - half[n,r,h])
   for (int n = 0; n < N; ++n) {
     for (int r = 0; r < R; ++r) {
       for (int h = 0; h < H; ++h) {
@@ -553,23 +553,23 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       }
     }
   }
-  // (32) adj_a_or[n] = a_or[n] - y_or[n]
+  // (29) adj_a_or[n] = a_or[n] - y_or[n]
   for (int n = 0; n < N; ++n) {
     adj_a_or[n] = a_or[n] - y_or[n];
   }
-  // (34) adj_z_a_or[n] = adj_a_or[n]*a_or[n]*(1 - a_or[n])
+  // (31) adj_z_a_or[n] = adj_a_or[n]*a_or[n]*(1 - a_or[n])
   for (int n = 0; n < N; ++n) {
     adj_z_a_or[n] = adj_a_or[n] * a_or[n] * (1 - a_or[n]);
   }
-  // (35) adj_a_and[n] = a_and[n] - y_and[n]
+  // (32) adj_a_and[n] = a_and[n] - y_and[n]
   for (int n = 0; n < N; ++n) {
     adj_a_and[n] = a_and[n] - y_and[n];
   }
-  // (37) adj_z_a_and[n] = adj_a_and[n]*a_and[n]*(1 - a_and[n])
+  // (34) adj_z_a_and[n] = adj_a_and[n]*a_and[n]*(1 - a_and[n])
   for (int n = 0; n < N; ++n) {
     adj_z_a_and[n] = adj_a_and[n] * a_and[n] * (1 - a_and[n]);
   }
-  // (39) adj_o[r,h] = sum[n](adj_z_half[n,r,h]*sharp/N)
+  // (36) adj_o[r,h] = sum[n](adj_z_half[n,r,h]*sharp/N)
   for (int r = 0; r < R; ++r) {
     for (int h = 0; h < H; ++h) {
       real sum = 0;
@@ -579,7 +579,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       adj_o[r * H + h] = sum / real(N);
     }
   }
-  // (42) adj_A[r,h,c] = sum[n](adj_z_half[n,r,h]*sharp*p[n,c]/N)
+  // (39) adj_A[r,h,c] = sum[n](adj_z_half[n,r,h]*sharp*p[n,c]/N)
   for (int r = 0; r < R; ++r) {
     for (int h = 0; h < H; ++h) {
       for (int c = 0; c < 2; ++c) {
@@ -591,7 +591,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
       }
     }
   }
-  // (46) adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
+  // (43) adj_theta_or[0] = sum[n](adj_z_a_or[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -599,7 +599,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_or[0] = sum / real(N);
   }
-  // (46) adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
+  // (43) adj_theta_or[1] = sum[n](adj_z_a_or[n]*q[n,0]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -607,7 +607,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_or[1] = sum / real(N);
   }
-  // (46) adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
+  // (43) adj_theta_or[2] = sum[n](adj_z_a_or[n]*q[n,1]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -615,7 +615,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_or[2] = sum / real(N);
   }
-  // (49) adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
+  // (46) adj_theta_and[0] = sum[n](adj_z_a_and[n]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -623,7 +623,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_and[0] = sum / real(N);
   }
-  // (49) adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
+  // (46) adj_theta_and[1] = sum[n](adj_z_a_and[n]*q[n,0]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {
@@ -631,7 +631,7 @@ void backward([[maybe_unused]] const Parameters<real>& parameters, const Batch<r
     }
     adj_theta_and[1] = sum / real(N);
   }
-  // (49) adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
+  // (46) adj_theta_and[2] = sum[n](adj_z_a_and[n]*q[n,1]/N)
   {
     real sum = 0;
     for (int n = 0; n < N; ++n) {

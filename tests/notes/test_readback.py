@@ -20,7 +20,7 @@ from derivgen.language import parse
 from derivgen.notes import document_of
 from derivgen.notes.document import equations
 from derivgen.notes.view import make_view
-from tests.notes.documents import ALL
+from tests.notes.documents import ALL, SHIPPED
 from tests.notes.readback import BackReader
 
 ORACLE = Path(__file__).resolve().parents[1] / "oracle" / "networks"
@@ -30,7 +30,16 @@ NARROW: Mapping[str, tuple[tuple[str, str], ...]] = {
     "mnist_mlp": (("784", "6"), ("128", "5")),
     "digits_mlp": (("x[64]", "x[6]"), ("64,", "5,")),
 }
-LATER = ("general_mlp", "test layers", "test recurrent", "test window")
+# Networks with lines that are not read back, by label, each with the reason.
+UNREAD: Mapping[str, tuple[str, ...]] = {
+    # w[N-1] and w[3] are one entry at the declared N alone; a letter and a number are kept apart.
+    "fixed_entries": ("b:w:0", "b:w:4"),
+    # Two tensors hold du/dz, one on the way to du/dw and one to du/db, and print alike.
+    "derivative_by_parameter": ("b:d_u_d_z_u_2", "local:z_u", "b:z_u", "local:b", "b:b"),
+    # t' runs over the steps of a second derivative, which no letter of the text names.
+    "second_order_scan": ("local:a",),
+}
+QUICK = ("attention_over_past", "batch_norm", "embedding", "gru", "product_reduction", "rotary")
 
 
 @cache
@@ -45,12 +54,13 @@ def problems(derivation: Derivation, style: str, lang: str = "en") -> dict[str, 
     """Return the displayed formulas of the notes that cannot be read or do not hold, with why."""
     reader = BackReader(make_view(derivation, STYLES[style], lang))
     shown = equations(document_of(derivation, style=style, lang=lang))
-    kept = [equation for equation in shown if not equation.label.startswith(NUMBERS)]
-    assert len(kept) > 5
+    known = UNREAD.get(derivation.network.name, ())
+    kept = [e for e in shown if not e.label.startswith(NUMBERS) and e.label not in known]
+    assert kept
     return dict(problem for equation in kept for problem in reader.problems(equation))
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name not in LATER])
+@pytest.mark.parametrize("name", [*ALL, *QUICK])
 def test_every_formula_of_the_notes_is_read_back_and_holds(name: str) -> None:
     assert problems(derived(name), "textbook") == {}
 
@@ -69,7 +79,13 @@ def test_a_wrong_line_is_found() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sigmoid_mlp", "softmax_mlp", "iris", "mazur"])
+@pytest.mark.parametrize("name", [path.stem for path in sorted(ORACLE.glob("*.dg"))])
+def test_every_formula_of_all_networks_is_read_back_and_holds(name: str) -> None:
+    assert problems(derived(name), "textbook") == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("style", [style for style in STYLES if style != "textbook"])
 def test_every_style_can_be_read_back(style: str, name: str) -> None:
     assert problems(derived(name), style) == {}
