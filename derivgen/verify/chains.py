@@ -30,6 +30,7 @@ from derivgen.verify.claims import (
 from derivgen.verify.guesses import SURE, SURE_OF_LAYERS, on_guesses, with_layers
 from derivgen.verify.judge import Member, judge_terms, resolve_members, unread
 from derivgen.verify.layers import absent_layer
+from derivgen.verify.problems import translated
 from derivgen.verify.report import Finding
 from derivgen.verify.scanner import Block
 from derivgen.verify.session import Desk, is_slope
@@ -146,7 +147,7 @@ def _score(findings: list[Finding]) -> tuple[int, int]:
 
 
 def _conditional(findings: list[Finding], stage: Stage, desk: Desk) -> list[Finding]:
-    words = desk.notebook.say("other-world", text=stage.name)
+    words = desk.notebook.say("other-world", text=translated(stage.name, desk.notebook.lang))
     return [
         replace(f, verdict="holds_if", assumption=words) if f.verdict in ("agrees", "proved") else f
         for f in findings

@@ -221,7 +221,11 @@ def hint_words(hint: Hint, notebook: Notebook) -> str:
 def counterexample(outcome: Outcome, notebook: Notebook) -> str:
     """Return the first point of disagreement."""
     if outcome.shape:
-        return notebook.say("shape", text=outcome.reason) if outcome.reason else ""
+        return (
+            notebook.say("shape", text=translated(outcome.reason, notebook.lang))
+            if outcome.reason
+            else ""
+        )
     place = ", ".join(f"{name} = {value}" for name, value in outcome.place)
     values = f"{outcome.left} != {outcome.right}"
     return (
@@ -302,7 +306,8 @@ def _without_first(findings: list[Finding], members: Sequence[Member]) -> list[F
 def unread(error: FormulaError, notebook: Notebook, source: str = "") -> Finding:
     """Return the finding for a member that could not be read."""
     problem = translated(error.problem, notebook.lang)
-    words = notebook.say("unread", text=error.subject, problem=problem)
+    subject = translated(error.subject, notebook.lang)
+    words = notebook.say("unread", text=subject, problem=problem)
     if error.problem == "Nothing declares this name.":
         words = notebook.say("unknown-name", text=error.subject)
     text = source[error.span[0] : error.span[1]] if source else error.subject

@@ -27,6 +27,7 @@ from derivgen.verify.context import Reading
 from derivgen.verify.judge import Member, judge_terms, unread
 from derivgen.verify.notebook import Notebook
 from derivgen.verify.numbering import shift_of, shifted, speaks_of_layers
+from derivgen.verify.problems import translated
 from derivgen.verify.remarks import with_notices, with_structure
 from derivgen.verify.report import Finding, Item, Mention, Report, weight
 from derivgen.verify.scanner import Block, has_mathematics, line_starts, place_of, scan, whole
@@ -92,7 +93,8 @@ def _unreadable(text: str, file: str, lang: str) -> Report:
     from derivgen.verify.messages import message
 
     key = "binary" if "\0" in text else "unread"
-    words = message(key, lang, text=file, problem=f"{len(text)} characters")
+    size = translated(f"{len(text)} characters", lang)
+    words = message(key, lang, text=file, problem=size)
     finding = Finding("not_understood", reason=words)
     return Report((Item(file, 1, 1, "", "", (finding,)),), lang=lang)
 
