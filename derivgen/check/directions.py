@@ -15,7 +15,7 @@ import numpy as np
 
 from derivgen.algebra import counter
 from derivgen.check.estimate import STEPS, estimate
-from derivgen.check.mistakes import likely_mistake
+from derivgen.check.mistakes import likely_mistake, swapped
 from derivgen.check.report import Finding, ParameterReport, Report, judge
 
 EVERY_ENTRY = 2000  # so many parameters are tried one by one; above, a sample
@@ -51,7 +51,7 @@ def check_point(losses: Losses, gradients: Point, point: Point, seed: int = 0) -
     for start in range(0, len(directions), AT_ONCE):
         some = directions[start : start + AT_ONCE]
         findings += _try(losses, gradients, point, some, centre, scale, seed)
-    return _report(findings, gradients, seed)
+    return _report(findings, gradients, point, seed)
 
 
 def _scale(gradients: Point) -> float:
@@ -115,7 +115,7 @@ def _try(
         judge(
             direction.name,
             direction.place,
-            sum(float(np.sum(gradients[n] * v)) for n, v in vector.items()),
+            _along(gradients, vector),
             estimate(centre, plus.tolist(), minus.tolist()),
             scale,
         )
@@ -123,11 +123,18 @@ def _try(
     ]
 
 
-def _report(findings: Sequence[Finding], gradients: Point, seed: int) -> Report:
+def _along(gradients: Point, vector: Point) -> float:
+    with np.errstate(invalid="ignore"):  # a gradient that is infinite is refused, not warned of
+        return sum(float(np.sum(gradients[n] * v)) for n, v in vector.items())
+
+
+def _report(findings: Sequence[Finding], gradients: Point, point: Point, seed: int) -> Report:
+    own = {name: tuple(f for f in findings if f.name == name) for name in gradients}
+    mixed = swapped({name: (own[name], g.shape) for name, g in gradients.items()})
     parts = {}
     for name, gradient in gradients.items():
-        own = tuple(f for f in findings if f.name == name)
-        parts[name] = ParameterReport(name, own, gradient.size, likely_mistake(own, gradient.shape))
+        words = mixed.get(name) or likely_mistake(own[name], gradient.shape, point[name])
+        parts[name] = ParameterReport(name, own[name], gradient.size, words)
     dense = tuple(f for f in findings if not f.name)
     count = sum(g.size for g in gradients.values())
     return Report(parts, ParameterReport("", dense, count) if dense else None, seed)

@@ -10,8 +10,10 @@ import contextlib
 import json
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -47,6 +49,9 @@ def check_code_command(
     values: Annotated[
         Path | None, typer.Option(help="The point, as JSON: a number, lists, or lists by name.")
     ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="How many seconds a single answer may take.")
+    ] = 60.0,
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> None:
@@ -56,7 +61,7 @@ def check_code_command(
     if (file is None) == (program is None):
         raise UsageProblem("FILE", "Name one: a Python file, or a program by --program.")
     point = read_json(values) if values else None
-    with _opened(file, program, point) as code, working("checking the gradient"):
+    with _opened(file, program, point, timeout) as code, working("checking the gradient"):
         report = check_gradient(code.loss, code.gradient, code.point, seed=seed)
     show(json.dumps(report.as_json()) if as_json else str(report))
     if report.verdict != "pass":
@@ -64,17 +69,61 @@ def check_code_command(
 
 
 @contextlib.contextmanager
-def _opened(file: Path | None, program: str | None, point: Any) -> Iterator[Code]:
+def _opened(file: Path | None, program: str | None, point: Any, timeout: float) -> Iterator[Code]:
     if file is not None:
         # What their code prints is no result of ours.
         with contextlib.redirect_stdout(sys.stderr):
-            yield _python(file, point)
+            with _limited(str(file), timeout):
+                code = _python(file, point)
+            yield Code(
+                _timed(str(file), timeout, code.loss),
+                _timed(str(file), timeout, code.gradient),
+                code.point,
+            )
         return
     if point is None:
         raise UsageProblem("--program", "It needs a point.", "Write --values POINT.json.")
     assert program is not None, "one of the two is given"
-    with _answering(program) as ask:
+    with _answering(program, timeout) as ask:
         yield Code(lambda x: ask(x)["loss"], lambda x: ask(x)["gradient"], point)
+
+
+def _timed(name: str, timeout: float, function: Any) -> Any:
+    """Return a function that may take ``timeout`` seconds a call; what is none stays itself."""
+    if not callable(function):
+        return function
+
+    def limited(*arguments: Any) -> Any:
+        with _limited(name, timeout):
+            return function(*arguments)
+
+    return limited
+
+
+@contextlib.contextmanager
+def _limited(name: str, timeout: float) -> Iterator[None]:
+    """Interrupt Python code that takes too long, where the system has a timer for it."""
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def late(number: int, frame: Any) -> None:
+        raise _late(name, timeout)
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, timeout)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _late(name: str, timeout: float) -> DataError:
+    return DataError(name, f"It gave no answer within {timeout:g} seconds.", "Raise --timeout.")
 
 
 def _python(file: Path, point: Any) -> Code:
@@ -83,6 +132,10 @@ def _python(file: Path, point: Any) -> Code:
         names = runpy.run_path(str(file))
     except OSError as problem:
         raise FileProblem(str(file), f"It cannot be read: {problem.strerror}.") from problem
+    except DataError:
+        raise
+    except SystemExit as problem:
+        raise DataError(str(file), "It ends the program.", "Leave out exit().") from problem
     except Exception as problem:
         raise DataError(str(file), f"It ends in {type(problem).__name__}: {problem}.") from problem
     at = point if point is not None else _one_of(file, names, POINT_NAMES)
@@ -97,7 +150,7 @@ def _one_of(file: Path, names: dict[str, Any], wanted: tuple[str, ...]) -> Any:
 
 
 @contextlib.contextmanager
-def _answering(command: str) -> Iterator[Callable[[Any], Any]]:
+def _answering(command: str, timeout: float) -> Iterator[Callable[[Any], Any]]:
     """Start a program and yield a function that asks it at a point."""
     try:
         process = subprocess.Popen(
@@ -113,7 +166,21 @@ def _answering(command: str) -> Iterator[Callable[[Any], Any]]:
             with contextlib.suppress(BrokenPipeError):  # the missing answer says it
                 sent.write(json.dumps({"x": _lists(point)}) + "\n")
                 sent.flush()
-            return _answer(command, answered.readline())
+            expired = threading.Event()
+
+            def expire() -> None:
+                expired.set()
+                process.kill()
+
+            timer = threading.Timer(timeout, expire)
+            timer.start()
+            try:
+                line = answered.readline()
+            finally:
+                timer.cancel()
+            if expired.is_set() and not line:
+                raise _late(command, timeout)
+            return _answer(command, line)
 
         try:
             yield ask

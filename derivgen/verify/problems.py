@@ -105,6 +105,8 @@ _CHINESE: dict[str, str] = {
     "the size {} is not known": "尺寸 {} 未知",
     "the index {} runs over nothing known": "下标 {} 的范围未知",
     "the index {} is not bound": "下标 {} 没有约束",
+    "a window larger than what it slides over": "窗口比所滑过的信号还大",
+    "a convolution of several channels": "多通道的卷积",
     "no such layer": "没有这一层",
     "a derivative of a matrix by a matrix has no matrix form": "矩阵对矩阵的导数没有矩阵形式",
     "a derivative by something that is no element": "求导的对象不是元素",

@@ -108,12 +108,11 @@ def test_a_kink_passes_only_between_the_slopes():
     assert outside.verdict == "fail"
 
 
-def test_pure_noise_is_inconclusive_not_passed():
+def test_pure_noise_is_refused():
     random = np.random.default_rng(0)
 
-    report = check_gradient(lambda x: random.normal(), np.zeros(1), np.ones(1))
-
-    assert report.verdict != "pass"
+    with pytest.raises(DataError, match="at one point"):
+        check_gradient(lambda x: random.normal(), np.zeros(1), np.ones(1))
 
 
 def test_a_gradient_of_another_shape_is_refused():
@@ -159,3 +158,82 @@ def test_stopped_gradients_are_held_when_measuring():
     report = check(parse(text + "loss E = (ste(w*x) - 2)^2\n"), 3)
 
     assert report.verdict == "pass", report
+
+
+W = np.arange(12.0).reshape(4, 3) / 7 - 0.6
+V = np.array([0.4, -0.7, 0.5])
+
+
+def units(w):
+    return np.sum(np.tanh(w @ V))
+
+
+def slopes(w):
+    return 1 - np.tanh(w @ V) ** 2
+
+
+MISTAKES = [
+    ("missing f'", units, lambda w: np.outer(np.ones(4), V), W, "Every row is off"),
+    ("missing input", units, lambda w: np.outer(slopes(w), np.ones(3)), W, "Every column is off"),
+    ("penalty", lambda x: np.sum(np.sin(x)) + 0.1 * x @ x, np.cos, V, "0.2 times the parameter"),
+    ("order", lambda x: np.sum(np.sin(x)), lambda x: np.cos(x)[::-1], V, "another order"),
+    ("one entry", lambda x: np.sum(np.sin(x)), lambda x: np.cos(x) + [0, 0, 1e-3], V, "Only x[2]"),
+    ("constant", lambda x: np.sum(np.sin(x) + x), np.cos, V, "1 too small"),
+    ("nan", lambda x: np.sum(np.sin(x)), lambda x: x * np.nan, V, "not finite"),
+]
+
+
+@pytest.mark.parametrize(("f", "grad", "x", "words"), [m[1:] for m in MISTAKES],
+                         ids=[m[0] for m in MISTAKES])  # fmt: skip
+def test_usual_mistakes_are_named(f, grad, x, words):
+    report = check_gradient(f, grad, x)
+
+    assert report.verdict == "fail"
+    assert words in report.parameters["x"].mistake
+
+
+def test_gradients_returned_in_the_wrong_order_are_told_apart():
+    def loss(a, b):
+        return np.sum(np.sin(a) * b)
+
+    def gradient(a, b):
+        return np.sin(a), np.cos(a) * b
+
+    report = check_gradient(loss, gradient, (V, V[::-1]), names=["a", "b"])
+
+    assert report.parameters["a"].mistake == "It is the gradient of b."
+    assert report.parameters["b"].mistake == "It is the gradient of a."
+
+
+def spoiling(w):
+    w += 1
+    return float(np.sum(w))
+
+
+HOSTILE = [
+    (lambda x: 1 / 0, V, V, "ZeroDivisionError"),
+    (quadratic, lambda x: x[99], V, "IndexError"),
+    (quadratic, lambda x: None, V, "None"),
+    (lambda x: "abc", V, V, "no array of numbers"),
+    (lambda x: 1j, V, V, "complex"),
+    (spoiling, V, V, "changes its argument"),
+    (quadratic, V, "abc", "no array of numbers"),
+    (quadratic, V, np.zeros(0), "no entries"),
+    (lambda a, b: a @ b, lambda a, b: (b,), (V, V), "1 parts for 2"),
+    (lambda w: np.sum(w), lambda w: np.ones((3, 4)), W, "transposed"),
+]
+
+
+@pytest.mark.parametrize(("f", "grad", "x", "words"), HOSTILE)
+def test_broken_code_ends_in_clear_words(f, grad, x, words):
+    with pytest.raises(DataError) as problem:
+        check_gradient(f, grad, x)
+
+    assert words in str(problem.value)
+
+
+def test_a_loss_that_is_no_number_is_inconclusive_and_said():
+    report = check_gradient(lambda x: np.nan, V, V)
+
+    assert report.verdict == "inconclusive"
+    assert "nan" in report.note

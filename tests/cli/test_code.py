@@ -87,3 +87,27 @@ def test_what_cannot_be_checked_is_said(arguments, code, tmp_path):
 
     assert ran.returncode == code, ran.stderr
     assert ran.stderr and "Traceback" not in ran.stderr
+
+
+def test_code_that_hangs_is_stopped(tmp_path):
+    hanging = RIGHT.replace("def loss(p):", "def loss(p):\n    while True: pass")
+    (tmp_path / "mine.py").write_text(hanging, encoding="utf-8")
+
+    ran = derivgen("check-code", "mine.py", "--timeout", "0.5", cwd=tmp_path)
+
+    assert ran.returncode == 3
+    assert "no answer within 0.5 seconds" in ran.stderr
+
+
+def test_a_program_that_hangs_is_stopped(tmp_path):
+    (tmp_path / "mine.py").write_text("import time\ntime.sleep(60)", encoding="utf-8")
+    (tmp_path / "x.json").write_text("[1.0]", encoding="utf-8")
+
+    ran = derivgen(
+        *("check-code", "--program", f"{sys.executable} mine.py", "--values", "x.json"),
+        *("--timeout", "0.5"),
+        cwd=tmp_path,
+    )
+
+    assert ran.returncode == 3
+    assert "no answer within 0.5 seconds" in ran.stderr
