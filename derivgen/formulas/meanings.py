@@ -26,6 +26,7 @@ from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import (
     At,
     Ref,
+    Slope,
     Term,
     letter,
     map_ats,
@@ -47,11 +48,29 @@ def name(node: Name, reader: Reader) -> Term:
             reader.letters.bind(name, key, node.span)
         capital = _capital(node, best.term)
         return of_batch(best.term, reader.symbols) if capital else best.term
+    if (slope := _subscript_slope(node, reader)) is not None:
+        return slope
     if not node.sub and (found := function_name(node, reader)):
         return Term("function", (), (found, node.primes), node.span)
     raise FormulaError(
         shown(node), "Nothing declares this name.", "Declare it in the surface table.", node.span
     )
+
+
+def _subscript_slope(node: Name, reader: Reader) -> Term | None:
+    r"""Read ``E_{W_{ks}}`` as the derivative of the loss by an element, or nothing."""
+    loss = reader.symbols.loss
+    nested = any(token.kind == "_" for token in node.sub)
+    if not loss or node.base != loss or node.sup or node.primes or not nested:
+        return None
+    try:
+        by = script_term(node.sub, reader)
+    except FormulaError:
+        return None
+    if by.op != "element":
+        return None
+    of = Term("element", (), Ref(loss), node.span)
+    return Term("gradient", (of, by), Slope(), node.span)
 
 
 def of_batch(term: Term, symbols: Symbols) -> Term:

@@ -22,7 +22,7 @@ from derivgen.formulas.repair import (
 )
 from derivgen.formulas.shapes import span_of, with_scripts
 from derivgen.formulas.tokens import HELD_OPEN, RELATIONS, Macros, tokenize
-from derivgen.formulas.tree import Notice, Token, Tree
+from derivgen.formulas.tree import FormulaError, Notice, Token, Tree
 
 
 def parse(text: str, vocabulary: Vocabulary, macros: Macros | None = None) -> list[tree.Chain]:
@@ -238,7 +238,19 @@ class _Parser(AtomParser):
         return token.text in closing or token.text in DOTS or token.text == r"\tag"
 
     def factor(self) -> Tree:
-        return self._scripts(self._atom())
+        found = self._scripts(self._atom())
+        while self.norms == 0 and self.at("|", r"\vert") and self.peek(1).kind == "_":
+            self._label_below()
+        return found
+
+    def _label_below(self) -> None:
+        r"""Drop the bar of ``\frac{\partial E}{\partial h_s}\big|_s`` that repeats an index."""
+        bar = self.next()
+        self.next()
+        if any(token.kind == "relation" for token in self._script_argument()):
+            raise FormulaError(
+                bar.text, "A value at a point is not read.", "Name the point.", bar.span
+            )
 
     def _scripts(self, inner: Tree) -> Tree:
         start = span_of(inner)[0]

@@ -134,6 +134,9 @@ def function_name(node: Name, reader: Reader) -> str:
     others = [name for name in symbols.activations if name != "sigmoid"]
     if node.base in ("g", "h") and len(others) == 1 and symbols.time_key is not None:
         return others[0]  # of an LSTM: sigma opens the gates, g and h are the other one
+    layered = symbols.activations and symbols.has_softmax and "a" in symbols.families
+    if node.base in GENERIC_FUNCTIONS and layered:
+        return LAYER_FUNCTION  # not every layer has the one elementwise activation
     if node.base in GENERIC_FUNCTIONS and len(symbols.activations) == 1:
         return symbols.activations[0]
     if node.base in GENERIC_FUNCTIONS and symbols.activations and "a" in symbols.families:

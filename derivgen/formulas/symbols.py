@@ -216,6 +216,12 @@ class Symbols:
         return found
 
     @cached_property
+    def has_softmax(self) -> bool:
+        """Tell whether a layer ends in a function along its units."""
+        equations = self.network.equations if self.network else ()
+        return any(isinstance(equation.rhs, Along) for equation in equations)
+
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """Return multi-letter names, so that letters that form one are not multiplied."""
         stems = [re.sub(r"[0-9]+$", "", name.split("_")[0]) for name in self.tensors]

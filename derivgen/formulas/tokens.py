@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from derivgen.formulas.tree import FormulaError, Notice, Token
+from derivgen.formulas.typed import FRACTIONS, accented, as_tex, is_accented, is_typed
 
 MAX_LENGTH = 20_000
 MAX_TOKENS = 20_000
@@ -70,6 +71,7 @@ SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")) | {"ᵢ":
 _PIECE = re.compile(
     r"(?P<comment>(?<!\\)%[^\n]*)|(?P<space>\s+|~|\\\s)|(?P<row>\\\\(?:\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\])?)"
     r"|(?P<begin>\\(?:begin|end)\s*\{[A-Za-z]+\*?\})|(?P<command>\\(?:operatorname\*|[A-Za-z]+|.))"
+    r"|(?P<marked>[A-Za-z][\u0302\u0303\u0304\u0307])"
     r"|(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<assign>:=|=)|(?P<rest>.)",
     re.DOTALL,
 )
@@ -131,7 +133,7 @@ def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list
         raise FormulaError(
             text[:30], f"The formula has more than {MAX_TOKENS} tokens.", "Split it."
         )
-    return found, notices
+    return (as_tex(found) if is_typed(text) else found), notices
 
 
 _FENCE = re.compile(r"\\(left|right)(?![A-Za-z])\s*(\\[A-Za-z]+|\\.|[^\s\\])")
@@ -177,6 +179,15 @@ def _tokens_of(kind: str, text: str, span: tuple[int, int]) -> Iterator[Token]:
         yield Token("number", text, span)
     elif kind == "command":
         yield from _command(text, span)
+    elif kind == "marked" or is_accented(text):
+        yield from accented(text, span)
+    elif text in FRACTIONS:
+        top, bottom = FRACTIONS[text]
+        yield Token("(", "(", span)
+        yield Token("number", str(top), span)
+        yield Token("operator", "/", span)
+        yield Token("number", str(bottom), span)
+        yield Token(")", ")", span)
     elif text in SUPERSCRIPTS or text in SUBSCRIPTS:
         yield Token("^" if text in SUPERSCRIPTS else "_", text, span)
         yield _plain({**SUPERSCRIPTS, **SUBSCRIPTS}[text], span)

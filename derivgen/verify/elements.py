@@ -12,7 +12,15 @@ from derivgen.algebra.network import Network, Role
 from derivgen.formulas.conventions import function_at
 from derivgen.formulas.terms import Ref, Term
 from derivgen.formulas.terms import walk as walk_term
-from derivgen.verify.context import Beyond, Context, Reading, ShapeMismatch, Value, at_value
+from derivgen.verify.context import (
+    Beyond,
+    Context,
+    NoPoint,
+    Reading,
+    ShapeMismatch,
+    Value,
+    at_value,
+)
 from derivgen.verify.numeric import NoValue, folded
 from derivgen.verify.world import evaluate_expression
 
@@ -35,7 +43,7 @@ def function_of(argument: Term, context: Context) -> str:
             name = function_at(context.world.network, tensor_of(part.data, context))
             if name:
                 return name
-    raise NoValue("the layer has no elementwise activation")
+    raise NoPoint("the layer has no elementwise activation")
 
 
 def places_of(ref: Ref, context: Context) -> tuple[str, list[list[int]], list[bool]]:
