@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -83,19 +84,28 @@ def _build(source: Path, level: str, kept: bool) -> Path:
     program = source.with_suffix("")
     if not kept and program.exists():
         return program
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
-    if compiler is None or shutil.which(compiler) is None:
+    compiler = _compiler()
+    if shutil.which(compiler[0]) is None:
         raise FileProblem(str(source), "There is no C++ compiler; the source stays here.", INSTALL)
     # Built beside its final place and moved there, so that a cached program is always whole.
     made = program.with_name(f"{program.name}.{os.getpid()}")
-    command = [compiler, *GXX_FLAGS, level, str(source), "-o", str(made)]
+    command = [*compiler, *GXX_FLAGS, level, str(source), "-o", str(made)]
     with working("building the C++ program"):
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
         say(ran.stderr[-4000:])
-        raise FileProblem(str(source), f"{compiler} refused it, see above; the source stays here.")
+        raise FileProblem(str(source), f"{compiler[0]} refused it, see above; the source stays.")
     made.replace(program)
     return program
+
+
+def _compiler() -> list[str]:
+    """Return the compiler's command: CXX of the environment, which may hold flags, or g++."""
+    asked = os.environ.get("CXX") or shutil.which("g++") or "c++"
+    try:
+        return shlex.split(asked)
+    except ValueError as problem:
+        raise FileProblem(f"CXX={asked}", f"It is no command: {problem}.") from problem
 
 
 def run_for_json(runnable: Runnable, flags: Sequence[str], accepted: int = 0) -> Any:

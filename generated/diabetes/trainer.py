@@ -821,7 +821,7 @@ def save_model(file, params, encoding):
     metadata |= {"classes": json.dumps(encoding.classes), "scale": json.dumps(scale)}
     header, chunks, begin = {"__metadata__": metadata}, [], 0
     for name in [*PARAMETERS, *STATES]:
-        values = np.ascontiguousarray(params[name])
+        values = params[name]
         chunk = values.astype(values.dtype.newbyteorder("<")).tobytes()
         offsets = [begin, begin + len(chunk)]
         kind = "F32" if values.dtype == np.float32 else "F64"

@@ -1491,7 +1491,8 @@ Source<real> read_csv(const std::string& file, const std::vector<std::string>& t
     }
   }
   const bool has_target =
-      needs_target || !targets.empty() || static_cast<int>(header.size()) != input_size();
+      !targets.empty() || (data_count > input_count &&
+                           (needs_target || static_cast<int>(header.size()) != input_size()));
   const std::vector<int> roles = column_roles(file, header, targets, has_target);
   Source<real> source;
   source.file = file;

@@ -39,6 +39,13 @@ yhat = dense(h, 2, softmax)
 loss E = cross_entropy(yhat, y)
 train with adam(lr = 0.05), epochs 3, batch 4
 """
+AUTO = """network auto
+input x[3]
+h = dense(x, 2, tanh)
+r = dense(h, 3)
+loss E = mse(r, x)
+output r
+"""
 ROWS = ["0.1,0.2,0.3,cat", "1,0,-1,dog", "0.5,-0.5,2,cat", "0,1,0.25,dog", "-1,1,0.5,cat"]
 
 
@@ -60,6 +67,7 @@ def folder(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("trainers")
     programs = {name: gallery_program(name)[0] for name in GALLERY}
     programs["frame"] = lower(derive(parse(FRAME)))
+    programs["auto"] = lower(derive(parse(AUTO)))
     programs["wrong"] = spoiled(replace(programs["frame"], name="wrong"))
     lines = []
     for name, program in programs.items():
@@ -332,6 +340,18 @@ def test_both_precisions_run_and_bench_measures(folder):
     assert measured["batch"] == 8
     assert measured["steps"] >= 1
     assert measured["us_per_step"] > 0
+
+
+def test_a_network_without_targets_takes_every_column_as_an_input(folder):
+    (folder / "x.csv").write_text("a,b,c\n1,2,3\n0,1,2\n3,2,0\n", encoding="utf-8")
+
+    own, other = (
+        json.loads(run(folder, "auto", "train", "--data", "x.csv", "--json", language=which).stdout)
+        for which in ("cpp", "numpy")
+    )
+
+    assert own["train"]["samples"] == other["train"]["samples"] == 3
+    assert abs(own["train"]["loss"] - other["train"]["loss"]) <= SAME
 
 
 def test_help_names_every_flag_of_the_numpy_trainer(folder):
