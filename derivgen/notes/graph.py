@@ -13,6 +13,7 @@ from derivgen.forms.layout import affine_math
 from derivgen.forms.math import Math, Op, Sym
 from derivgen.forms.notation import partial_name, symbol
 from derivgen.forms.numbers import significant
+from derivgen.forms.plain import plain
 from derivgen.notes.document import Block, Figure, Section
 from derivgen.notes.drawing import Drawing, Edge, Node
 from derivgen.notes.figures import figure
@@ -253,7 +254,7 @@ def _column(view: View, name: str, x: int, size: Affine) -> list[Node]:
 
 
 def _unit(view: View, name: str, label: Math) -> Math:
-    return symbol(view.notation, name, (label,), "")
+    return symbol(view.notation, name, (label,), plain(label))
 
 
 def _size(view: View, size: Affine) -> Math:

@@ -72,7 +72,8 @@ def _stacks(view: View, members: Mapping[int, list[str]], widths: Widths) -> lis
     found: list[Stack] = []
     for first, last in _runs(signatures):
         inside = {n: tuple(members[n]) for n in range(first, last + 1)}
-        if last - first + 1 >= SHORTEST and len({len(m) for m in inside.values()}) == 1:
+        alike = len({len(m) for m in inside.values()}) == 1 and any(signatures[first])
+        if last - first + 1 >= SHORTEST and alike:
             found.append(Stack(first, last, inside, widths))
     return found
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from derivgen.calculus.engine import derive
 from derivgen.errors import NameProblem, SyntaxProblem
 from derivgen.forms.latex import latex
 from derivgen.forms.math import Sym
 from derivgen.forms.style import STYLES, Style
 from derivgen.forms.surface_math import read_surface
+from derivgen.language import parse
 from derivgen.notes import read_style, render
 from derivgen.notes.surface import surface_table
 from tests.forms.nets import viewed
@@ -84,3 +86,33 @@ def test_every_style_says_what_it_is() -> None:
         assert isinstance(style, Style)
         assert style.name == name
         assert len(style.about) > 20
+
+
+NUMBERED = """
+network numbered
+dim M = 4, D = 3, H = 5, K = 2
+batch i: M
+index d: D, h: H, k: K
+input X[i,d]
+target Y[i,k]
+param W1[d,h], b1[h], W2[h,k], b2[k], w3
+Z1[i,h] = sum[d](X[i,d]*W1[d,h]) + b1[h]
+A1[i,h] = tanh(Z1[i,h])
+Z2[i,k] = sum[h](A1[i,h]*W2[h,k]) + b2[k]
+loss J = w3*mean[i](sum[k]((Z2[i,k] - Y[i,k])^2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("style", "shown"),
+    [
+        ("ng", r"dW^{[1]} &= X^{T}\,dZ^{[1]}"),
+        ("nielsen", r"\frac{\partial C}{\partial W^{1}} &= X^{T}\,\delta^{1}"),
+        ("cs231n", r"dW_{1} &= X^{T}\,dZ_{1}"),
+    ],
+)
+def test_a_number_beside_indices_is_a_layers_as_the_style_has_it(style: str, shown: str) -> None:
+    text = render(derive(parse(NUMBERED)), "latex", style=style)
+
+    assert shown in text
+    assert "w_{3}" in text  # a number of its own is no layer's
