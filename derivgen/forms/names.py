@@ -108,6 +108,11 @@ def base_math(name: PaperName, bold: bool) -> Math:
     return Accent(name.accent, letter) if name.accent else letter
 
 
+def layered(name: PaperName) -> PaperName:
+    """Return a name whose bare number is a layer's, as beside indices: the 1 of ``W1[h,d]``."""
+    return replace(name, layer=name.tag, tag="") if name.tag.isdigit() and not name.layer else name
+
+
 def distinct(names: Mapping[str, PaperName], ranks: Mapping[str, int]) -> dict[str, PaperName]:
     """Return names in which no two tensors look alike, nor one like an entry of another.
 

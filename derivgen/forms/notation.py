@@ -31,6 +31,7 @@ from derivgen.forms.names import (
     label_math,
     label_pattern,
     layer_text,
+    layered,
     paper_name,
     with_scripts,
 )
@@ -123,8 +124,8 @@ def make_notation(
         if not paper.layer and paper.tag == str(layer):
             names[name] = replace(paper, layer=paper.tag, tag="")
     for name, paper in names.items():
-        if tensors[name].axes and tensors[name].latex is None and _is_numbered(paper):
-            names[name] = replace(paper, layer=paper.tag, tag="")
+        if tensors[name].axes and tensors[name].latex is None:
+            names[name] = layered(paper)
     if style.loss and loss in names:
         names[loss] = PaperName(style.loss)
     for name, latex in style.names:
@@ -145,11 +146,6 @@ def make_notation(
         functions=functions,
         written=written,
     )
-
-
-def _is_numbered(name: PaperName) -> bool:
-    """Tell whether a name carries a bare number: beside indices that is a layer's, ``W1[h,d]``."""
-    return not name.layer and name.tag.isdigit()
 
 
 def _delta_names(

@@ -211,7 +211,8 @@ def _signs(view: View, signs: frozenset[str]) -> list[Prose]:
         found.append(say(lang, "iverson meaning", bracket=shown))
     if "fixed" in signs:
         ratio = Frac(row(Sym("partial"), Sym("u")), row(Sym("partial"), Sym("v")))
-        held = Formula(Scripts(Fenced("fixed", ratio), sub=Sym("w")))
+        math = Scripts(Fenced("fixed", ratio), sub=Sym("w"))
+        held = Formula(Symbol("", math, "(du/dv at fixed w)"))
         found.append(say(lang, "fixed meaning", partial=held, fixed=Formula(Sym("w"))))
     return found
 
@@ -267,7 +268,7 @@ def _fact(view: View, number: int) -> Prose:
     math = row(formula(fact.left, context), Op("="), formula(fact.right, context))
     told = say(view.lang, "facts", fact=Formula(math))
     if any(used.number == number for used in view.derivation.facts):
-        told = join((*told, " ", *say(view.lang, "fact used")))
+        told = join((*told, word(view.lang, "then"), *say(view.lang, "fact used")))
     return told
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 PHRASES: dict[str, tuple[str, str]] = {
-    "and": (" and ", "和"),
+    "and": (" and ", " 和 "),
+    "then": (" ", ""),
     "comma": (", ", "、"),
     "title": ("Backpropagation for {network}", "{network} 的反向传播推导"),
     "network": ("The network", "网络"),
@@ -27,7 +28,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "value": ("value", "中间量"),
     "loss": ("loss", "损失"),
     "scalar": ("scalar", "标量"),
-    "sizes": ("Sizes: {sizes}.", "尺寸：{sizes}。"),
+    "sizes": ("Sizes: {sizes}.", "各维大小：{sizes}。"),
     "widths": ("Units in a layer: {sizes}.", "各层单元数：{sizes}。"),
     "one sample": (
         "All quantities belong to one sample; training minimises the mean of {loss} over the "
@@ -45,7 +46,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "delta meaning": (
         "A delta is the derivative of {loss} with respect to a pre-activation: {deltas}.",
-        "记号 delta 表示 {loss} 对激活前输入的偏导数：{deltas}。",
+        "误差项 delta 表示 {loss} 对激活前输入的偏导数：{deltas}。",
     ),
     "odot meaning": ("The sign {sign} multiplies entry by entry.", "符号 {sign} 表示逐元素相乘。"),
     "oslash meaning": ("The sign {sign} divides entry by entry.", "符号 {sign} 表示逐元素相除。"),

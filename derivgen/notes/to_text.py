@@ -98,7 +98,7 @@ def _equation(equation: Equation, counts: Numbers, lang: str) -> str:
         shown += _lines(group, left, counts)
     if equation.where is not None:
         shown = _with_last(shown, f"for {plain(equation.where)}", left)
-    shown = _with_last(shown, number.rjust(WIDTH - len(shown[-1]) - 3), left)
+    shown = _with_last(shown, number.rjust(WIDTH - prose_width(shown[-1]) - 3), left)
     code = [f"        | {line}" for line in equation.code.splitlines()]
     return "\n".join([*shown, *code])
 
@@ -123,7 +123,7 @@ def _lines(group: Packed, left: int, counts: Numbers) -> list[str]:
 
 def _with_last(lines: list[str], note: str, left: int) -> list[str]:
     """Return the lines with a note after the last one, or below it where there is no room."""
-    if len(lines[-1]) + 3 + len(note) <= WIDTH:
+    if prose_width(lines[-1]) + 3 + prose_width(note) <= WIDTH:
         return [*lines[:-1], f"{lines[-1]}   {note}"]
     if note.startswith("["):
         return [*lines, f"{INDENT}{' ' * (left + 5)}{note}"]
