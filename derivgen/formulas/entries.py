@@ -8,6 +8,7 @@ from dataclasses import replace
 from derivgen.formulas import tree
 from derivgen.formulas.positions import FLOOR, position
 from derivgen.formulas.reader import Reader
+from derivgen.formulas.rows import tabled
 from derivgen.formulas.terms import (
     At,
     Bound,
@@ -45,7 +46,7 @@ def group(node: tree.Group, reader: Reader) -> Term:
 
 def _floor(node: tree.Group, reader: Reader) -> Term:
     """Read the floor of a quotient of indices as an index, of anything else as a function."""
-    at = position(node, reader.symbols, lambda name: None)
+    at = position(node, reader.symbols, tabled(reader.rows, reader.symbols, reader.letters))
     names = (*reader.letters.known, *reader.letters.bound)
     if at is not None and all(name in names for name in free_letters(Term("index", (), at))):
         return Term("index", (), at, node.span)

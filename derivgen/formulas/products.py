@@ -11,7 +11,7 @@ from derivgen.formulas.folds import scripts_on
 from derivgen.formulas.meanings import name, of_batch
 from derivgen.formulas.positions import position
 from derivgen.formulas.reader import Reader, bare, leading, replace_span, script_term
-from derivgen.formulas.rows import table_candidates
+from derivgen.formulas.rows import table_candidates, tabled
 from derivgen.formulas.scripts import (
     atoms,
     plain_text,
@@ -58,7 +58,7 @@ def product(node: tree.Product, reader: Reader) -> Term:
 
 def remainder(node: tree.Product, reader: Reader) -> Term:
     r"""Return ``i \bmod 3`` as an index used as a number."""
-    at = position(node, reader.symbols, lambda name: None)
+    at = position(node, reader.symbols, tabled(reader.rows, reader.symbols, reader.letters))
     if at is None:
         raise FormulaError("mod", "This is no remainder of an index.", "", node.span)
     return Term("index", (), at, node.span)
@@ -201,10 +201,12 @@ def _is_step_prefix(node: Name, following: Tree | None, reader: Reader) -> bool:
         return False
     if node.base == "Delta":
         return True
+    if _is_tabled(node, reader):
+        return False
     taken = node.base in reader.symbols.tensors  # an index d before a name is no factor
     if node.base == "delta":
         scripts = (*atoms(following.sub), *atoms(following.sup))
-        timed = any(atom.text.startswith("t") for atom in scripts)
+        timed = any(atom.text.startswith("t") and atom.text != "top" for atom in scripts)
         before = timed or reader.symbols.time_key is not None
         return before and not taken and "delta" not in reader.symbols.aliases
     return node.base == "d" and not taken and node.span[1] == following.span[0]

@@ -150,12 +150,22 @@ def _lengths(tokens: tuple[Token, ...]) -> Iterator[int]:
 _SIGNS = ("'", "_", "operator")
 
 
-def _index_reader(rows: tuple[CompiledRow, ...], symbols: Symbols, letters: Letters) -> IndexOf:
-    """Return how a piece of a script is read as one index."""
+def tabled(
+    rows: tuple[CompiledRow, ...], symbols: Symbols, letters: Letters
+) -> Callable[[Name], Term | None]:
+    """Return what looks a name up in the table alone."""
 
     def named(node: Name) -> Term | None:
         found = table_candidates(node, rows, symbols, letters)
         return max(found, key=lambda c: c.score, default=Candidate(0, Term("none"))).term
+
+    return named
+
+
+def _index_reader(rows: tuple[CompiledRow, ...], symbols: Symbols, letters: Letters) -> IndexOf:
+    """Return how a piece of a script is read as one index."""
+
+    named = tabled(rows, symbols, letters)
 
     def read(piece: tuple[Token, ...]) -> At | None:
         text = piece[0].text

@@ -137,6 +137,9 @@ def _recurrence(view: View, step: Step) -> Equation | None:
         activation = slope.through.lhs.tensor
         if activation == step.quantity:
             continue
+        ways = [c.through.lhs.tensor for c in _contributions(view, activation)]
+        if ways.count(step.quantity) != 1:
+            continue
         for made in _contributions(view, activation):
             weight = made.partial
             if made.through.lhs.tensor != step.quantity or not isinstance(weight, Access):

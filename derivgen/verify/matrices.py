@@ -18,7 +18,7 @@ from derivgen.verify.windows import WAYS, slid
 def multiply(term: Term, context: Context) -> Value:
     """Return a product; where a bracket in it is zero nothing else is read."""
     for factor in term.args:
-        if factor.op == "bracket" and _is_zero(evaluate(factor, context)):
+        if _only_brackets(factor) and _is_zero(evaluate(factor, context)):
             return mp.mpf(0)
     if (found := _by_matrix(term, context)) is not None:
         return found
@@ -29,6 +29,13 @@ def multiply(term: Term, context: Context) -> Value:
     for operator, value in zip(operators, values[1:]):
         total = multiplied(total, value, operator, context.reading)
     return total
+
+
+def _only_brackets(term: Term) -> bool:
+    """Tell whether a factor is a bracket, or several of them in parentheses."""
+    if term.op in ("group", "multiply"):
+        return all(map(_only_brackets, term.args))
+    return term.op == "bracket"
 
 
 def _is_zero(value: Value) -> bool:
