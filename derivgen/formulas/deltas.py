@@ -57,8 +57,10 @@ def delta_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator
     for tensor in (meant,) if meant else symbols.preactivations:
         text = canonical(plain_text(name.sub) + plain_text(unwrapped(name.sup)[0]))
         named = bool(text) and canonical(tensor).endswith(text)
+        if text in letters.declared and symbols.tensors[tensor].axes:
+            named = False  # t is a time, not the end of the name net
         ends = ((), ()) if named else (sub, sup)
-        if sub and not named and canonical(tensor).endswith(sub[0].text) and symbols.time_axes:
+        if len(sub) > 1 and canonical(tensor).endswith(sub[0].text) and symbols.time_axes:
             ends, named = (sub[1:], sup), True  # o and t of delta_{o,t}: net_o at time t
         for found in fits(tensor, None, *ends, 6 if named else -1, name, symbols, letters):
             term = Term("gradient", (of, found.term), Slope(symbol="delta"), name.span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,8 @@ from derivgen.formulas.terms import (
     walk,
 )
 from derivgen.formulas.tree import FormulaError, Name
+
+SECOND = ("p", "prime", "2", "out")  # how a second tensor is named that papers write with a prime
 
 
 def name(node: Name, reader: Reader) -> Term:
@@ -137,7 +139,7 @@ def _adjoined(term: Term) -> str:
 def _plain_candidates(name: Name, reader: Reader) -> list[Candidate]:
     symbols, letters = reader.symbols, reader.letters
     if name.primes:
-        return []
+        return list(_second(name, reader))
     found = list(table_candidates(name, reader.rows, symbols, letters))
     if aliased := _alias(name, reader):
         found.append(aliased)
@@ -146,6 +148,16 @@ def _plain_candidates(name: Name, reader: Reader) -> list[Candidate]:
     if name.base == "delta" and "delta" not in symbols.tensors and not aliased:
         found += delta_candidates(name, symbols, letters)
     return found
+
+
+def _second(name: Name, reader: Reader) -> Iterator[Candidate]:
+    """Read ``w'_{ij}`` as the second of two tensors: Wp, W2 or Wprime beside W."""
+    symbols = reader.symbols
+    for base in (name.base, name.base.swapcase()) if name.primes == 1 else ():
+        for mark in SECOND if base in symbols.by_canonical else ():
+            if base + mark in symbols.by_canonical:
+                second = replace(name, base=symbols.by_canonical[base + mark], primes=0)
+                yield from network_candidates(second, symbols, reader.letters)
 
 
 Finish = Callable[[Term], Term]

@@ -60,12 +60,14 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
 
 def _looked_up(found: tuple[Atom, ...], symbols: Symbols, letters: Letters) -> tuple[Atom, ...]:
     """Read the name of an input that holds an index as its value: o of ``u_o``."""
-    return tuple(
-        replace(atom, at=At((), 0, False, ((Part("lookup", atom.text, ()), 1),)))
-        if holds_index(atom.text, symbols) and atom.text not in letters.bound
-        else atom
-        for atom in found
-    )
+    return tuple(_as_value(atom, symbols, letters) for atom in found)
+
+
+def _as_value(atom: Atom, symbols: Symbols, letters: Letters) -> Atom:
+    meant = symbols.guess.get("@" + atom.text, atom.text)
+    if atom.text in letters.bound or not holds_index(meant, symbols):
+        return atom
+    return replace(atom, at=At((), 0, False, ((Part("lookup", meant, ()), 1),)))
 
 
 def holds_index(text: str, symbols: Symbols) -> bool:
@@ -214,6 +216,8 @@ def _role_candidates(
         return  # the T of 1/T is a size, not a target t
     if name.base in symbols.conventional and any(a.bracketed and a.text.isdigit() for a in sup):
         return  # a layer that does not exist
+    if joined := symbols.guess.get(name.base + "_" + "".join(atom.text for atom in sub)):
+        yield from fits(joined, None, (), sup, 4, name, symbols, letters)
     tensor = symbols.roles.get(name.base)
     if tensor is None and len(name.base) == 1:
         tensor = symbols.roles.get(name.base.swapcase())
@@ -363,6 +367,8 @@ def _loss_candidates(
         or name.base in symbols.tensors
         and (name.base != symbols.loss)
     ):
+        return
+    if name.base in symbols.sizes and name.base != symbols.loss:
         return
     if (sub or sup) and name.base != symbols.loss and _only_other_case(name.base, symbols):
         return  # C_t is the cell c at a time, not the cost

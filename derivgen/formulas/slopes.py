@@ -85,6 +85,11 @@ def _variable(
     by = bare(reader.term(inner))
     if by.op == "transpose":
         return by, times
+    unknown = (
+        by.op == "free" and by.data not in reader.symbols.scalars and bool(reader.symbols.loss)
+    )
+    if unknown and by.data not in reader.symbols.free:
+        raise FormulaError(by.data, "Nothing declares this name.", "", factor.span)
     if by.op not in ("element", "gradient", "free"):
         raise FormulaError("denominator", "This is no quantity of the network.", "", factor.span)
     return by, times

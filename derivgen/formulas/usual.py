@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from derivgen.algebra.expressions import Access, Along, Call, Pow, Reduce, tensors_read, walk
+from derivgen.algebra.expressions import Access, Add, Along, Call, Pow, Reduce, tensors_read, walk
 from derivgen.algebra.network import Equation, Network, Role
 from derivgen.formulas.conventions import activation_of, layering
 from derivgen.formulas.sequence import loss_names
@@ -24,7 +24,7 @@ def guesses(network: Network) -> tuple[Mapping[str, str], ...]:
     """Return tables of usual names for tensors of this network, the likeliest first."""
     own = {name.replace("_", "") for name in network.tensors} | set(network.tensors)
     made: list[Table] = []
-    for source in (_by_time, _by_batch, _by_attention, _by_softmax, _by_layers):
+    for source in (_by_time, _by_words, _by_batch, _by_attention, _by_softmax, _by_layers):
         for options in source(network):
             kept = {k: v for k, v in options.items() if k not in own and v}
             if kept and kept not in made:
@@ -161,7 +161,40 @@ def _by_batch(network: Network) -> Iterator[Table]:
     if len(ready) == 1:
         scaled = [e.lhs.tensor for e in network.equations if ready[0] in tensors_read(e.rhs)]
         names.update({"xhat": ready[0], "y": scaled[0] if len(scaled) == 1 else ""})
+        names.update(_scale_and_shift(ready[0], network))
     yield {**names, "x": next(iter(given), "")}
+
+
+def _scale_and_shift(ready: str, network: Network) -> Table:
+    """Return gamma and beta: what multiplies the normalised values, what is added to that."""
+    for equation in network.equations:
+        terms = equation.rhs.terms if isinstance(equation.rhs, Add) else ()
+        scaled = [t for t in terms if ready in tensors_read(t)]
+        params = [n for t in scaled for n in tensors_read(t) if n != ready]
+        added = [t.tensor for t in terms if isinstance(t, Access) and t not in scaled]
+        if len(params) == len(added) == 1:
+            return {"gamma": params[0], "beta": added[0]}
+    return {}
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def _by_words(network: Network) -> Iterator[Table]:
+    """Vectors of a word and its context, v_c and u_o; a key ``@o`` says which input o holds."""
+    inputs = [t.name for t in network.tensors.values() if t.values_of is not None and not t.axes]
+    for equation in network.equations:
+        read = equation.rhs
+        if not isinstance(read, Access) or network.tensors[read.tensor].role is not Role.PARAM:
+            continue
+        chosen = [i for i in inputs if any(f"{i}" == str(form) for form in read.indices)]
+        made = equation.lhs.tensor
+        outs = {w for e in network.equations for w, t in _products(network, e) if t == made}
+        others = [name for name in inputs if name not in chosen]
+        if len(chosen) == len(others) == len(outs) == 1:
+            out = outs.pop()
+            yield {"v_c": made, "v_wI": made, "h": made, "v": read.tensor, "V": read.tensor,
+                   "u": out, "U": out, "@o": others[0], "@c": chosen[0]}  # fmt: skip
 
 
 # --- recurrences ---------------------------------------------------------------------------------
@@ -307,7 +340,7 @@ def _gated(gates: list[Gate], states: list[str]) -> Iterator[Table]:
             plain.update(_pairs("W", (letter,), ("h",), gate.back))
             plain.update(_pairs("W", (letter,), ("x",), gate.inward))
             plain.update({f"b{letter}": gate.bias})
-            if not gate.activation.startswith(letter):
+            if not gate.activation.startswith(letter) and letter.lower() not in states:
                 plain[letter] = gate.activation
     yield plain
     yield {**plain, **turned}
