@@ -136,8 +136,8 @@ def test_the_graph_shows_values_and_derivatives_at_its_nodes() -> None:
 
 
 def test_a_vector_that_leads_back_to_itself_is_no_stack_of_layers() -> None:
-    text = "dim T = 5\nindex t: T\nparam g[t]\nc[0] = 1\nc[t] = c[t-1] + exp(g[t])\n"
-    text += "p[t] = sigmoid(c[t])\nloss E = sum[t](p[t]^2)\n"
+    text = "index k: 4\nparam t0, g[k]\nth[0] = t0\nth[k] = th[k-1] + exp(g[k])\n"
+    text += "cdf[k] = where(k < 3, sigmoid(th[k]), 1)\nloss E = sum[k](cdf[k]^2)\n"
 
     assert render(derive(parse(text)), "markdown")
 
