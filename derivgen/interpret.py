@@ -223,7 +223,7 @@ def value_and_gradients(
     network = derivation.network
     assert network.loss is not None, "only a network with a loss is derived"
     statements = statements_to_run(derivation)
-    blocks = schedule(statements, derivation.tensors)
+    blocks = schedule(statements, derivation.tensors, network.equations)
     seeds = _seeds(derivation, statements, exact)
     names = {**derivation.gradients, network.loss: network.loss}
     rows: dict[str, list[Array]] = {name: [] for name in names}

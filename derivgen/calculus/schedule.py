@@ -33,7 +33,7 @@ from derivgen.algebra.expressions import (
     substitute,
 )
 from derivgen.algebra.inequalities import inequalities, narrowed_by
-from derivgen.algebra.network import Tensor
+from derivgen.algebra.network import Equation, Tensor
 from derivgen.algebra.pause import no_collection
 from derivgen.algebra.statements import Assign, Block, Scan, Statement
 from derivgen.calculus.graph import components
@@ -43,13 +43,28 @@ from derivgen.errors import EquationError
 MOST_CHOICES = 64
 
 
-def schedule(statements: Sequence[Statement], tensors: Mapping[str, Tensor]) -> tuple[Block, ...]:
+class NoOrder(EquationError):
+    """A quantity depends on itself in no computable order; ``equation`` is where that shows."""
+
+    equation = -1
+
+
+def schedule(
+    statements: Sequence[Statement],
+    tensors: Mapping[str, Tensor],
+    equations: Sequence[Equation] = (),
+) -> tuple[Block, ...]:
     """Return the statements as blocks in an order of execution, stable in the order given.
 
+    ``equations`` are those the statements come from; they give an error its place.
     Raises: EquationError, if a quantity depends on itself in no computable order.
     """
-    with no_collection():
-        return _blocks(statements, _edges(statements), tensors)
+    try:
+        with no_collection():
+            return _blocks(statements, _edges(statements), tensors)
+    except NoOrder as error:
+        place = equations[error.equation].position if 0 <= error.equation < len(equations) else None
+        raise EquationError(error.subject, error.problem, error.advice, place) from None
 
 
 def computing_order(statements: Sequence[Statement]) -> list[Statement]:
@@ -163,11 +178,13 @@ def _scan(
 
 def _circular(statements: Sequence[Statement], component: list[int]) -> EquationError:
     names = list(dict.fromkeys(statements[n].lhs.tensor for n in component))
-    return EquationError(
+    error = NoOrder(
         ", ".join(names),
         "Each of these depends on itself at the same place, so none can be computed first.",
         "Read the earlier value at a shifted index, such as h[t-1,k; 0].",
     )
+    error.equation = statements[component[0]].equation
+    return error
 
 
 def _axis_choices(
@@ -264,7 +281,7 @@ def _scan_along(
         ):
             kept.append(Edge(numbers[edge.writer], numbers[edge.reader], read))
     if len(signs) > 1:
-        raise _mixed(signs)
+        raise _mixed(signs, statements[component[0]].equation)
     if not signs:
         raise _circular(statements, component)
     inner = _blocks([aligned[n][0] for n in component], kept, tensors)
@@ -406,19 +423,23 @@ def _sign(offset: Affine, guard: tuple[Condition, ...]) -> int | None:
 
 def _unordered(statement: Statement, read: Read) -> EquationError:
     place = f"{read.tensor}[{', '.join(map(str, read.indices))}]"
-    return EquationError(
+    error = NoOrder(
         f"{statement.lhs.tensor} reads {place}",
         "The place read is neither surely before nor surely after the place written.",
         "Shift the index by a constant, such as h[t-1,k], or add a condition such as [s < t].",
     )
+    error.equation = statement.equation
+    return error
 
 
-def _mixed(signs: dict[int, Read]) -> EquationError:
+def _mixed(signs: dict[int, Read], equation: int) -> EquationError:
     texts = [
         f"{read.tensor}[{', '.join(map(str, read.indices))}]" for _, read in sorted(signs.items())
     ]
-    return EquationError(
+    error = NoOrder(
         " and ".join(texts),
         "One reads an earlier place and the other a later one, so no order computes both.",
         "Read on one side only, or split the equations into two recurrences.",
     )
+    error.equation = equation
+    return error

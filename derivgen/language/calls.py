@@ -9,7 +9,7 @@ from derivgen.algebra.expressions import (
 )
 from derivgen.algebra.network import Function
 from derivgen.errors import DerivgenError, ShapeError, SyntaxProblem
-from derivgen.language.scope import FOLDS, Scope, View, undefined
+from derivgen.language.scope import ELEMENTARY, FOLDS, Scope, View, undefined
 from derivgen.language.syntax import (
     Apply,
     Word,
@@ -45,7 +45,7 @@ def not_a_function(name: str, tree: Apply, scope: Scope) -> DerivgenError:
         return scope.problem(
             SyntaxProblem, f"{name} is a tensor, not a function.", f"Write {name}*(...).", tree.at
         )
-    error = undefined(scope, name, tree.at, " as a function")
+    error = undefined(scope, name, tree.at, " as a function", (*scope.macros, *ELEMENTARY, *FOLDS))
     if not error.advice.startswith("Did"):
         error.advice = f"Define it: define {name}(z) = ..., or function {name} for an unknown one."
     return error
@@ -55,10 +55,15 @@ def wrong_arguments(function: Function, tree: Apply, scope: Scope) -> DerivgenEr
     signature = ", ".join(function.params)
     return scope.problem(
         SyntaxProblem,
-        f"{function.name} takes ({signature}), {len(tree.args)} arguments are written.",
+        f"{function.name} takes ({signature}), {counted(len(tree.args), 'argument')} written.",
         f"Write {function.name}({signature}).",
         tree.at,
     )
+
+
+def counted(count: int, noun: str) -> str:
+    """Return ``1 argument is`` or ``2 arguments are``."""
+    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
 
 
 def function_call(function: Function, args: tuple[Expr, ...]) -> Expr:

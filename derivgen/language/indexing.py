@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from derivgen.algebra.affine import Affine, Index, Lookup, affine, floor_div, mod
+from derivgen.algebra.affine import Affine, Index, Lookup, affine, dims_of, floor_div, mod
 from derivgen.algebra.expressions import (
     IndexValue,
     Number,
@@ -44,11 +44,11 @@ def unbound(scope: Scope, index: Index, at: int) -> UnboundIndex:
 
 def wrong_count(scope: Scope, tree: Ref, expected: int) -> DerivgenError:
     """Return the error for an access with too few or too many indices."""
-    plural = "index" if len(tree.items) == 1 else "indices"
+    written = "1 index is" if len(tree.items) == 1 else f"{len(tree.items)} indices are"
     axes = "axis" if expected == 1 else "axes"
     return scope.problem(
         ShapeError,
-        f"{tree.name} has {expected} {axes}, {len(tree.items)} {plural} are written.",
+        f"{tree.name} has {expected} {axes}, {written} written.",
         f"Write {tree.name} with {expected} indices." if expected else f"Write {tree.name} alone.",
         tree.at,
     )
@@ -113,7 +113,12 @@ def _no_index(scope: Scope, name: str, at: int) -> DerivgenError:
 
 def _index_number(tree: Num, scope: Scope) -> Affine:
     if tree.value.denominator != 1:
-        raise _not_affine(scope, tree)
+        raise scope.problem(
+            EquationError,
+            f"{float(tree.value):g} is no whole number.",
+            "Indices and sizes are whole numbers.",
+            tree.at,
+        )
     return affine(int(tree.value))
 
 
@@ -151,6 +156,13 @@ def _times(a: Affine, b: Affine, scope: Scope, tree: Tree) -> Affine:
         return b * a.constant
     if b.is_constant:
         return a * b.constant
+    if any(True for form in (a, b) for _ in dims_of(form)):
+        raise scope.problem(
+            EquationError,
+            f"{a} times {b} is no whole multiple of an index or a size.",
+            "Give the product a letter and a number of its own, dim P = 6, or write 2*N.",
+            tree.at,
+        )
     raise _not_affine(scope, tree)
 
 

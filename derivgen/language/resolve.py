@@ -340,7 +340,8 @@ def _elementary(name: str, tree: Apply, scope: Scope) -> Expr:
         hint = f"{name}[i](...) folds over an index." if name in FOLDS else f"Write {name}(x)."
         raise scope.problem(
             SyntaxProblem,
-            f"{name} takes {arity} argument(s), {len(args)} are written.",
+            f"{name} takes {'1 argument' if arity == 1 else f'{arity} arguments'}, "
+            f"{len(args)} {'is' if len(args) == 1 else 'are'} written.",
             hint,
             tree.at,
         )

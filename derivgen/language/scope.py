@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -103,9 +103,11 @@ def free_letter(index: Index, taken: frozenset[str]) -> Index:
     return index if name == index.name else Index(name, index.low, index.high)
 
 
-def undefined(scope: Scope, name: str, at: int, what: str = "") -> DerivgenError:
+def undefined(
+    scope: Scope, name: str, at: int, what: str = "", more: Iterable[str] = ()
+) -> DerivgenError:
     """Return the error for a name that means nothing, with the nearest name that does."""
-    known = [*scope.tensors, *scope.dims, *scope.active, *scope.functions, *scope.values]
+    known = [*scope.tensors, *scope.dims, *scope.active, *scope.functions, *scope.values, *more]
     near = get_close_matches(name, known, 1, 0.75)
     advice = f"Did you mean {near[0]}?" if near else "Declare it, as in param NAME or input NAME."
     return scope.problem(NameProblem, f"{name} is not defined{what}.", advice, at)

@@ -205,7 +205,8 @@ def _live(statements: Iterable[Statement], asked: Iterable[str]) -> tuple[Statem
 def scheduled(draft: Draft) -> Draft:
     """Order every part and find its loops."""
     tensors = _Sized(draft)
-    made = {name: schedule(part, tensors) for name, part in draft.parts.items()}
+    equations = draft.network.equations
+    made = {name: schedule(part, tensors, equations) for name, part in draft.parts.items()}
     return replace(draft, scheduled=made)
 
 

@@ -59,8 +59,8 @@ def algorithm(view: View, found: tuple[Stack, ...]) -> Pseudocode:
     if derivation.network.batch is None and derivation.network.of_role(Role.INPUT):
         lines.append((0, say(lang, "for each sample")))
     deep = len(lines)
-    forward = schedule(derivation.forward, derivation.tensors)
-    backward = schedule(derivation.backward, derivation.tensors)
+    forward = schedule(derivation.forward, derivation.tensors, derivation.network.equations)
+    backward = schedule(derivation.backward, derivation.tensors, derivation.network.equations)
     lines.append((deep, say(lang, "forward step")))
     lines += _nests(view, forward, deep + 1, found, "stack up", set())
     lines.append((deep, say(lang, "backward step")))

@@ -21,7 +21,7 @@ MOST = 2  # indices of a matrix
 def label_letters(derivation: Derivation, written: frozenset[str]) -> frozenset[str]:
     """Return the letters along which equations recur, else one that leaves matrices only."""
     found: dict[str, None] = {}
-    pending = list(schedule(derivation.forward, derivation.tensors))
+    pending = list(schedule(derivation.forward, derivation.tensors, derivation.network.equations))
     for block in pending:
         if isinstance(block, Scan):
             found[letter_text(block.index, written)] = None

@@ -23,6 +23,7 @@ from derivgen.values.facts import check_facts, check_role
 
 SECTIONS = ("dims", "params", "inputs")
 DRAWN = (Role.PARAM, Role.STATE, Role.RANDOM)  # what has a way to come by its values
+MOST_VALUES = 10**9  # of an index, as in the language
 ONE_SAMPLE = (Role.PARAM, Role.CONST, Role.STATE)  # what all samples share
 
 LARGEST = float(np.finfo(np.float64).max)
@@ -172,6 +173,10 @@ def _sizes(
     for name, size in given.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise DataError(name, f"The size {name} is {size!r}.", "Write a whole number above 0.")
+        if size > MOST_VALUES:
+            raise DataError(
+                name, f"The size {name} is {size}.", f"At most {MOST_VALUES} are possible."
+            )
         sizes[letters[name]] = size
     while found := _infer(wanted, arrays, sizes):
         sizes.update(found)
@@ -242,7 +247,7 @@ def _check_shape(tensor: Tensor, array: Any, dims: Mapping[Dim, int], network: N
     if may_have and array.ndim == len(shape) + 1 and array.shape[1:] == shape and len(array):
         return True
     letters = ", ".join(str(axis.size) for axis in tensor.axes)
-    also = f", or one leading sample axis more {('N', *shape)}" if may_have else ""
+    also = f", or samples first: ({', '.join(map(str, ('N', *shape)))})" if may_have else ""
     raise DataError(
         tensor.name,
         f"{tensor.name} has shape {array.shape}; expected {shape} ({letters or 'a number'}){also}.",

@@ -103,3 +103,12 @@ loss E = (p - y)^2 + r^2
     assert not {"w", "r", "scaled", "adj_scaled", "adj_w"} & lifted.lifted
     means = [s for s in lifted.backward if s.lhs.tensor == "adj_scaled"]
     assert len(means) == 1 and lifted.index in means[0].bound
+
+
+def test_an_error_of_order_says_where_the_equation_stands():
+    text = "index t: 5\nparam w\nh[t] = w*h[t-1; 0] + h[t+1; 0]\nloss E = h[0]\n"
+    network = parse(text, "net.dg")
+    normal = normalise(network)
+
+    with pytest.raises(EquationError, match=r"^net.dg:3:1: EquationError: h\[t - 1\] and"):
+        schedule(normal.statements, normal.tensors, network.equations)

@@ -36,6 +36,21 @@ MISTAKES = {
         "net.dg:7:12: EquationError: loss E = x[z]",
         "compute it from argmax",
     ),
+    "a size that is no whole number": (
+        "dim D = 2.5\nparam w[D]\nloss E = w[0]",
+        "net.dg:1:9: EquationError: dim D = 2.5",
+        "Indices and sizes are whole numbers.",
+    ),
+    "a product of two sizes": (
+        "dim G = 2, A = 3\nparam w[G*A]\nloss E = w[0]",
+        "net.dg:2:9: EquationError: param w[G*A]",
+        "Give the product a letter and a number of its own",
+    ),
+    "a layer misspelt": (
+        BASE + "z = dnse(x, 3)\nloss E = z[0]",
+        "net.dg:6:5: NameProblem: z = dnse(x, 3)",
+        "Did you mean dense?",
+    ),
     "a winner that has no name": (
         BASE + "loss E = c[argmax[h](c[h])]",
         "net.dg:6:12: EquationError: loss E = c[argmax[h](c[h])]",

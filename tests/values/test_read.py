@@ -90,7 +90,7 @@ REFUSED = {
     "a list of values": ([], "The values are not an object."),
     "wrong shape": (
         {"inputs": {**ROW, "y": [0, 1, 2]}},
-        "y has shape (3,); expected (2,) (H), or one leading sample axis more ('N', 2).",
+        "y has shape (3,); expected (2,) (H), or samples first: (N, 2).",
     ),
     "two sizes": (
         {"inputs": ROW, "params": {"W": [[1, 2], [3, 4]]}},
