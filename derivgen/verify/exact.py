@@ -195,11 +195,11 @@ class Exact:
                 spans = [(place, (str(i.low), str(i.high))) for i, place in letters.items()]
                 found = poly.summed(made, spans)
                 for index in bound if op == "mean" else ():
-                    size = self._size(index.size if hasattr(index, "size") else index.high)
+                    size = self.size(index.size if hasattr(index, "size") else index.high)
                     found = poly.times(found, poly.inverse(size))
                 return found
             case IndexValue(form):
-                return self._size(form)
+                return self.size(form)
             case Where(condition, yes, no):
                 chosen = self.condition(condition, env)
                 other = poly.plus(poly.constant(1), poly.scaled(chosen, Fraction(-1)))
@@ -210,7 +210,8 @@ class Exact:
                 return self.condition(condition, env)
         raise NoProof(type(expr).__name__)
 
-    def _size(self, form: Affine) -> Poly:
+    def size(self, form: Affine) -> Poly:
+        """Return a size as a polynomial in the size letters. Raises: NoProof."""
         if any(isinstance(atom, Index) for atom, _ in form.terms):
             raise NoProof("an index as a number")
         parts = [poly.scaled(poly.generator(("size", str(a))), Fraction(c)) for a, c in form.terms]

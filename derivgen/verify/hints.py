@@ -177,7 +177,11 @@ def _hint(edit: Edit, member: Term, pen: Pen) -> Hint:
     new = _fitting(new, edit, member)
     start, end = member.span
     start -= len(r"\left") if pen.source[:start].endswith(r"\left") else 0
-    correct = pen.source[start : span[0]] + new + pen.source[span[1] : end]
+    before = pen.source[start : span[0]]
+    if new.startswith("-") and before.rstrip().endswith("+"):
+        before = before.rstrip()[:-1]  # a - b, and not a + -b
+        new = f"- {new[1:].lstrip()}" if before.endswith(" ") else new
+    correct = before + new + pen.source[span[1] : end]
     return Hint(edit.mistake, pen.source[span[0] : span[1]], new, correct, span)
 
 

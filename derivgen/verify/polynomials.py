@@ -189,6 +189,15 @@ def _settled(mono: Mono, facts: Facts) -> Poly:
                     break
         for name, span in list(bound):
             users = [g for g in factors if _mentions(g, name)]
+            if not users and span[0] == "0" and span[1].isidentifier():
+                # A sum over a letter that nothing mentions counts its values.
+                size = ("size", span[1])
+                factors[size] = factors.get(size, 0) + 1
+                if not factors[size]:
+                    del factors[size]
+                bound.remove((name, span))
+                changed = True
+                break
             if len(users) == 1 and factors[users[0]] == 1 and users[0][0] == "access":
                 tensor, places = users[0][1], users[0][2]
                 axes = [k for k, place in enumerate(places) if place == name]

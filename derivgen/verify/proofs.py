@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from derivgen.algebra.affine import affine
 from derivgen.formulas.conventions import LAYER_FUNCTION, function_at
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import At, Claim, Ref, Term, free_letters, walk
 from derivgen.verify import polynomials as poly
 from derivgen.verify.context import Reading
 from derivgen.verify.exact import Exact, exact_of
+from derivgen.verify.jacobians import jacobian
 from derivgen.verify.polynomials import Letter, NoProof, Poly, Range
 from derivgen.verify.windows import WAYS
 
@@ -26,7 +28,10 @@ LEVELS = (0, 1, 2)  # how far forward equations are put infrom derivgen.verify.w
 
 def is_proved(left: Term, right: Term, claim: Claim, symbols: Symbols, reading: Reading) -> bool:
     """Tell whether both members are equal for all sizes; only claims about one sample are tried."""
-    plain = not (reading.mean or reading.total or reading.batch or reading.immediate)
+    # Where the network numbers its samples itself, its loss is the loss of them all.
+    own = symbols.network is not None and symbols.network.batch is not None
+    plain = own or not (reading.mean or reading.total)
+    plain = plain and not (reading.batch or reading.immediate)
     plain = plain and reading.delta_sign > 0 and not reading.gradient_rows
     if not plain or symbols.network is None or claim.guards:
         return False
@@ -188,9 +193,16 @@ def _gradient(prover: _Prover, term: Term) -> Value:
         return columns, rows, found
     if slope.immediate or slope.symbol == "step" or by.op != "element" or of.op != "element":
         raise NoProof("no derivative of the loss")
-    if of.data.tensor != prover.symbols.loss or of.data.sample is not None:
-        raise NoProof("no derivative of the loss")
-    return prover.shaped(by.data, prover.exact.adjoint)
+    if of.data.sample is not None:
+        raise NoProof("the loss of a sample")
+    tensor = prover.tensor(of.data)
+    if tensor == prover.symbols.loss:
+        return prover.shaped(by.data, prover.exact.adjoint)
+    whole = prover.shaped(of.data, lambda name, places: poly.generator(("access", name, places)))
+    if whole[0] or whole[1]:
+        raise NoProof("a Jacobian as a matrix")
+    ((_, ((gen, _),)),) = whole[2].keys()
+    return prover.shaped(by.data, lambda n, p: jacobian(prover.exact, tensor, gen[2], n, p))
 
 
 def _add(prover: _Prover, term: Term) -> Value:
@@ -303,7 +315,7 @@ def _layer_function(prover: _Prover, argument: Term) -> str:
 
 def _fold(prover: _Prover, term: Term) -> Value:
     fold = term.data
-    if fold.op != "sum" or not fold.bounds:
+    if fold.op not in ("sum", "mean") or not fold.bounds:
         raise NoProof("no sum")
     made: list[tuple[Letter, Range]] = []
     inner = dict(prover.bound)
@@ -314,7 +326,19 @@ def _fold(prover: _Prover, term: Term) -> Value:
         made.append((poly.fresh(), span))
         inner[bound.letter] = made[-1]
     rows, columns, body = replace(prover, bound=inner).value(term.args[0])
-    return rows, columns, poly.summed(body, made)
+    found = poly.summed(body, made)
+    for bound in fold.bounds if fold.op == "mean" else ():
+        key = prover.claim.letters[bound.letter]
+        if key[0] != "axis" or key[1] != affine(0):
+            raise NoProof("a mean over a part")
+        found = poly.times(found, poly.inverse(prover.exact.size(key[2])))
+    return rows, columns, found
+
+
+def _size(prover: _Prover, term: Term) -> Value:
+    if term.data not in prover.symbols.sizes:
+        raise NoProof("a size that is not declared")
+    return None, None, poly.generator(("size", str(term.data)))
 
 
 def _is_whole(low: At | None, high: At | None, span: Range, prover: _Prover) -> bool:
@@ -355,6 +379,7 @@ def _negate(prover: _Prover, term: Term) -> Value:
 _HANDLERS: Mapping[str, Callable[[_Prover, Term], Value]] = {
     "number": lambda prover, term: (None, None, poly.constant(term.data[0])),
     "element": _element,
+    "size": _size,
     "gradient": _gradient,
     "add": _add,
     "negate": _negate,

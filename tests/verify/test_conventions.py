@@ -221,8 +221,14 @@ PROVED = r"""
 \frac{\partial E}{\partial W_{ks}} = (\hat{y}_k-y_k)\hat{y}_k(1-\hat{y}_k) h_s
 \frac{\partial E}{\partial V_{sd}} = \sum_k (\hat{y}_k-y_k)\hat{y}_k(1-\hat{y}_k) W_{ks} h_s (1 - h_s) x_d
 \delta^l = ((w^{l+1})^T \delta^{l+1}) \odot \sigma'(z^l)
+\frac{\partial \hat y_k}{\partial h_s} = \hat{y}_k(1-\hat{y}_k) W_{ks}
 @ attention
 dV = P^T dO
+@ batch_norm
+\frac{\partial v_k}{\partial x_{nk}} = \frac{2}{N}(x_{nk}-\mu_k)
+@ softmax
+\frac{\partial p_i}{\partial z_j} = p_i(\delta_{ij} - p_j)
+\frac{\partial L}{\partial z_k} = \sum_i \frac{\partial L}{\partial p_i} \frac{\partial p_i}{\partial z_k}
 """  # noqa: E501
 
 
