@@ -163,7 +163,19 @@ def _named_factor(
         return _step(node, following, factors, operators, place, reader)
     if adjacent and following is not None and _is_call(node, following, reader):
         return _call(node, following, factors, operators, place, reader)
-    return name(node, reader), 1
+    return name(node, reader), 2 if adjacent and _is_step_number(following, reader) else 1
+
+
+def _is_step_number(following: Tree | None, reader: Reader) -> bool:
+    r"""Tell whether ``(n)`` behind a name numbers the step of training: ``e_j(n)``."""
+    if not isinstance(following, tree.Group) or following.bracket != "(":
+        return False
+    item = following.items[0] if len(following.items) == 1 else None
+    symbols, letters = reader.symbols, reader.letters
+    taken = (*symbols.tensors, *letters.declared, *letters.known, *symbols.scalars)
+    if not isinstance(item, Name) or item.base not in ("n", "t", "tau") or item.base in taken:
+        return False
+    return not (item.sub or item.sup or item.primes) and symbols.time_key is None
 
 
 def _arguments_after(factors: list[Tree], operators: list[str], place: int, reader: Reader) -> int:
@@ -365,6 +377,8 @@ def _apply(node: Name, args: tuple[Term, ...], span: Span, reader: Reader) -> Te
     if node.slots:
         order = tuple(node.slots.count(k + 1) for k in range(len(args)))
     term = Term("call", args, (name, order), span)
+    if node.base == "Sigma":  # the diagonal matrix of the slopes
+        term = Term("call", (term,), ("diag", 0), span)
     scripts = tuple(t for t in node.sup)
     if scripts and not node.primes and plain_text(scripts).isdigit():
         exponent = script_term(scripts, reader)

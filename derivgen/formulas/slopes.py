@@ -102,6 +102,8 @@ def differential(node: tree.Differential, reader: Reader) -> Term:
 def function_name(node: Name, reader: Reader) -> str:
     """Return the function a name stands for here, or nothing."""
     symbols = reader.symbols
+    if node.base == "Sigma" and node.primes and "Sigma" not in symbols.tensors:
+        return function_name(replace(node, base="sigma"), reader)
     text = node.base + plain_text(node.sub)
     for name in (text, node.base):
         if name in symbols.functions:

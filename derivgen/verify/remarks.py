@@ -24,6 +24,7 @@ def with_structure(
     for number, parts in enumerate(found[: len(result)]):
         kept = [part for part in parts if part.mistake != "notation"]
         if not kept:
+            result[number] = _with_notation(result[number], parts, desk)
             continue
         words = " ".join(desk.notebook.say(part.key, **part.values) for part in kept)
         result[number] = replace(
@@ -38,6 +39,19 @@ def with_structure(
             reason="",
         )
     return result
+
+
+def _with_notation(finding: Finding, parts: list[Structural], desk: Desk) -> Finding:
+    """Name a sum without a start where the formula does not stand without more words."""
+    if not parts or finding.verdict in ("agrees", "proved"):
+        return finding
+    words = "; ".join(dict.fromkeys(desk.notebook.say(part.key, **part.values) for part in parts))
+    mistake = finding.mistake or "notation"
+    if finding.verdict == "holds_if":
+        both = "; ".join(text for text in (finding.assumption, words) if text)
+        return replace(finding, assumption=both, mistake=mistake)
+    hint = "; ".join(text for text in (finding.hint, words) if text)
+    return replace(finding, hint=hint, mistake=mistake)
 
 
 def _member_text(chain: tree.Chain, number: int, source: str) -> str:
