@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from derivgen.algebra.affine import Affine, Index, affine, surely_nonnegative
+from derivgen.algebra.affine import Affine, Index, affine, indices_of, surely_nonnegative
 from derivgen.algebra.expressions import (
     Access,
     Call,
@@ -38,6 +38,8 @@ class Stored:
         mapping: dict[Index, Affine] = {}
         for pattern, form in zip(self.forms, affine_forms(call), strict=False):
             index = pattern.plain
+            if index is None and pattern == form and not any(indices_of(pattern)):
+                continue  # a fixed place, such as z[0], is read again as it is
             if index is None or mapping.setdefault(index, form) != form:
                 return None
         if any(substitute(c, mapping) not in guard for c in self.guard):

@@ -109,3 +109,20 @@ loss E = sum[i,j](p[i,j]*x[j])
     module = module_of(text, tmp_path, "float32")
 
     assert_finite(module, {"x": np.array([[100, -100, 50]], np.float32)})
+
+
+def test_the_chance_of_one_neuron_of_a_layer_stays_finite(tmp_path):
+    text = """network far
+index k: 2
+input x
+target y
+param w[k] = [1, -1]
+z[k] = w[k]*x
+p = sigmoid(z[0])
+loss E = binary_cross_entropy(p, y)
+"""
+    module = module_of(text, tmp_path, "float32")
+
+    for x in (*POINTS, *(-x for x in POINTS)):
+        for y in (0, 1):
+            assert_finite(module, single(x, y))
