@@ -72,16 +72,21 @@ FROM_SYMPY = {
 
 
 class Symbols:
-    """A two-way table between opaque expressions and SymPy symbols, numbered by occurrence."""
+    """A two-way table between opaque expressions and SymPy symbols, numbered by occurrence.
 
-    def __init__(self) -> None:
+    ``places`` gives the numbers, where these are the occurrences in something larger.
+    """
+
+    def __init__(self, places: Mapping[Expr, int] | None = None) -> None:
         self.of: dict[Expr, sympy.Symbol] = {}
         self.back: dict[sympy.Symbol, Expr] = {}
+        self.places = places
 
     def symbol(self, expr: Expr) -> sympy.Symbol:
         """Return the symbol that stands for ``expr``."""
         if expr not in self.of:
-            made = sympy.Symbol(f"p{len(self.of):04d}", real=True)
+            place = len(self.of) if self.places is None else self.places[expr]
+            made = sympy.Symbol(f"p{place:04d}", real=True)
             self.of[expr], self.back[made] = made, expr
         return self.of[expr]
 

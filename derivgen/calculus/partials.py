@@ -17,6 +17,7 @@ from derivgen.algebra.expressions import (
     ONE,
     ZERO,
     Access,
+    Add,
     Call,
     Compare,
     Condition,
@@ -149,8 +150,9 @@ def _assume(body: Any, condition: Condition, holds: bool) -> Any:
 
 def _smooth(body: Expr, access: Access) -> Expr:
     """Return the derivative of a body without conditions; calls are differentiated by the chain."""
-    symbols = Symbols()
-    there = to_sympy(body, symbols)
+    places, readers = _terms_by_access(body)
+    symbols = Symbols(places)
+    there = to_sympy(add(*readers.get(access, ())), symbols)
     direct = symbols.of.get(access)
     slope = ZERO if direct is None else _differentiate(there, direct, symbols)
     for inner in list(symbols.of):
@@ -158,6 +160,19 @@ def _smooth(body: Expr, access: Access) -> Expr:
             outer = _differentiate(there, symbols.of[inner], symbols)
             slope = add(slope, mul(outer, _call_slope(inner, access)))
     return slope
+
+
+@lru_cache(maxsize=64)
+def _terms_by_access(body: Expr) -> tuple[dict[Any, int], dict[Access, list[Expr]]]:
+    """Return the place of every node, and the terms that read each access: others are constant."""
+    places: dict[Any, int] = {}
+    for place, node in enumerate(walk(body)):
+        places.setdefault(node, place)
+    readers: dict[Access, list[Expr]] = {}
+    for term in body.terms if isinstance(body, Add) else (body,):
+        for access in accesses(term):
+            readers.setdefault(access, []).append(term)
+    return places, readers
 
 
 def _call_slope(call: Call, access: Access) -> Expr:

@@ -47,6 +47,7 @@ class Names:
         self.taken = taken
         self.known: dict[str, str] = {}
         self.used: dict[str, None] = {}
+        self.counts: dict[str, int] = {}
         self.outer = outer
 
     def __getitem__(self, name: str) -> str:
@@ -66,9 +67,10 @@ class Names:
 
     def numbered(self, stem: str) -> str:
         """Return a new identifier ``stem1``, ``stem2``, ..."""
-        count = 1
+        count = self.counts.get(stem, 1)
         while self._clashes(f"{stem}{count}"):
             count += 1
+        self.counts[stem] = count + 1
         self.used[f"{stem}{count}"] = None
         return f"{stem}{count}"
 
