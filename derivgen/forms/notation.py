@@ -6,6 +6,7 @@ whole; `surface_table` lists the same decisions, so what is printed can be read 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -152,10 +153,10 @@ def _delta_names(
     quantities: list[str], names: Mapping[str, PaperName], tensors: Mapping[str, Tensor]
 ) -> dict[str, PaperName]:
     found = {q: _delta_name(q, names, tensors, len(quantities) == 1) for q in quantities}
-    labels = list(found.values())
+    labels = Counter(found.values())
     taken = {n for n in names.values() if n.base == "delta"}
     for quantity, label in found.items():
-        if labels.count(label) > 1 or label in taken:
+        if labels[label] > 1 or label in taken:
             found[quantity] = PaperName("delta", layer=quantity)
     return found
 

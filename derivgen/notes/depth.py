@@ -158,8 +158,8 @@ def _recurs(view: View, made: Contribution, weight: str) -> bool:
 
 
 def _contributions(view: View, quantity: str) -> tuple[Contribution, ...]:
-    steps = view.derivation.steps
-    return next((s.contributions for s in steps if s.quantity == quantity and not s.auxiliary), ())
+    step = view.tables.step_of.get(quantity)
+    return () if step is None else step.contributions
 
 
 def _power(view: View, made: Contribution, reader: Contribution, axis: int) -> Equation | None:
@@ -218,11 +218,15 @@ def _slope(view: View, made: Contribution, moved: Mapping[Index, Affine], contex
 def _connected(found: list[Link]) -> list[Link]:
     """Return the longest run of links in which each continues the one before."""
     best: list[Link] = []
-    for start in range(len(found)):
-        run = [found[start]]
-        for link in found[start + 1 :]:
-            if link.following == run[-1].quantity:
-                run.append(link)
+    inside: set[int] = set()  # places in a run: one that begins there is a part of it
+    for start, first in enumerate(found):
+        if start in inside:
+            continue
+        run = [first]
+        for place in range(start + 1, len(found)):
+            if found[place].following == run[-1].quantity:
+                run.append(found[place])
+                inside.add(place)
         best = run if len(run) > len(best) else best
     return best
 

@@ -380,14 +380,15 @@ def _label(view: View, number: int) -> str:
     """Return the label of an equation: its tensor's first equation is what others refer to."""
     equations = view.derivation.network.equations
     tensor = equations[number].lhs.tensor
-    general = [n for n, e in enumerate(equations) if e.lhs.tensor == tensor]
+    general = view.tables.equations_of[tensor]
     main = max(general, key=lambda n: sum(f.plain is not None for f in equations[n].lhs.indices))
     return forward_label(tensor) if number == main else f"f:{tensor}:{number}"
 
 
 def _inner_derivatives(view: View, number: int) -> list[Block]:
     """Return the equations of the derivatives that an equation holds and none before it did."""
-    before = {name for n in range(number) for name in _held_derivatives(view, n)}
+    asking = view.tables.derivatives_in
+    before = {name for n in asking if n < number for name in _held_derivatives(view, n)}
     names = [name for name in _held_derivatives(view, number) if name not in before]
     if not names:
         return []
@@ -398,7 +399,7 @@ def _inner_derivatives(view: View, number: int) -> list[Block]:
 def _held_derivatives(view: View, number: int) -> list[str]:
     """Return the derivatives an equation holds and what these are made of, as computed."""
     named = view.derivation.named
-    pending = [n.name for n in named.values() if n.equation == number and n.reason == "derivative"]
+    pending = list(view.tables.derivatives_in.get(number, ()))
     held: set[str] = set()
     while pending:
         name = pending.pop()
@@ -408,7 +409,7 @@ def _held_derivatives(view: View, number: int) -> list[str]:
         for statement in view.forward_of[name]:
             read = tensors_read(statement.body)
             pending += [n for n in read if n in named and named[n].equation < 0]
-    return [name for name in view.forward_of if name in held]
+    return [name for name in view.forward_of if name in held] if held else []
 
 
 def _shown(view: View, named: Named) -> bool:

@@ -49,8 +49,9 @@ def figure_section(view: View, example: Example | None) -> list[Block]:
 
 def computation_graph(view: View, example: Example | None) -> Drawing | None:
     """Return the graph of all tensors, with values and derivatives if numbers are at hand."""
-    names = [n for n in view.derivation.tensors if n not in view.notation.adjoints]
-    links = [link for link in _links(view) if not set(link) & set(view.notation.adjoints)]
+    adjoints = view.notation.adjoints
+    names = [n for n in view.derivation.tensors if n not in adjoints]
+    links = [(a, b) for a, b in _links(view) if a not in adjoints and b not in adjoints]
     links = _towards(links, view.derivation.network.loss or "")
     used = {name for link in links for name in link}
     names = [name for name in names if name in used]
@@ -293,7 +294,8 @@ def _path(view: View, before: Mapping[str, tuple[str, str]]) -> list[tuple[str, 
 
     Returns nothing for vectors that lead back to themselves, as along a recurrence.
     """
-    last = [name for name in before if name not in {a for a, _ in before.values()}]
+    sources = {source for source, _ in before.values()}
+    last = [name for name in before if name not in sources]
     if len(last) != 1:
         return []
     name = last[0]

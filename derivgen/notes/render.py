@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from derivgen.algebra.pause import no_collection
 from derivgen.calculus.derivation import Derivation
 from derivgen.errors import NameProblem
 from derivgen.forms.style import STYLES, Style
@@ -50,8 +51,9 @@ def render(
     """
     _known("format", to, PRINTERS)
     _known("flavour", flavour, FLAVOURS)
-    document = document_of(derivation, style, lang, detail, wrt, values, layer, expand, code)
-    return PRINTERS[to](document, fragment, flavour)
+    with no_collection():
+        document = document_of(derivation, style, lang, detail, wrt, values, layer, expand, code)
+        return PRINTERS[to](document, fragment, flavour)
 
 
 def document_of(

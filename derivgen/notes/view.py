@@ -74,9 +74,31 @@ class Tables:
         return {name: tuple(statements) for name, statements in found.items()}
 
     @cached_property
+    def equations_of(self) -> dict[str, list[int]]:
+        """Return the numbers of the equations of each tensor."""
+        found: dict[str, list[int]] = {}
+        for number, equation in enumerate(self.derivation.network.equations):
+            found.setdefault(equation.lhs.tensor, []).append(number)
+        return found
+
+    @cached_property
+    def derivatives_in(self) -> dict[int, list[str]]:
+        """Return the derivatives that each equation asks for, by its number."""
+        found: dict[int, list[str]] = {}
+        for named in self.derivation.named.values():
+            if named.reason == "derivative":
+                found.setdefault(named.equation, []).append(named.name)
+        return found
+
+    @cached_property
     def adjoints(self) -> dict[str, str]:
         """Return the adjoint of each quantity that has a step."""
-        return {s.quantity: s.adjoint for s in self.derivation.steps if not s.auxiliary}
+        return {quantity: step.adjoint for quantity, step in self.step_of.items()}
+
+    @cached_property
+    def step_of(self) -> dict[str, Step]:
+        """Return the step of each quantity, auxiliary ones apart."""
+        return {s.quantity: s for s in self.derivation.steps if not s.auxiliary}
 
 
 @dataclass(frozen=True)
