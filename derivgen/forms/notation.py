@@ -153,10 +153,9 @@ def _delta_names(
     quantities: list[str], names: Mapping[str, PaperName], tensors: Mapping[str, Tensor]
 ) -> dict[str, PaperName]:
     found = {q: _delta_name(q, names, tensors, len(quantities) == 1) for q in quantities}
-    labels = Counter(found.values())
-    taken = {n for n in names.values() if n.base == "delta"}
+    uses = Counter((*found.values(), *(n for n in names.values() if n.base == "delta")))
     for quantity, label in found.items():
-        if labels[label] > 1 or label in taken:
+        if uses[label] > 1:
             found[quantity] = PaperName("delta", layer=quantity)
     return found
 

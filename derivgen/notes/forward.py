@@ -388,7 +388,7 @@ def _label(view: View, number: int) -> str:
 def _inner_derivatives(view: View, number: int) -> list[Block]:
     """Return the equations of the derivatives that an equation holds and none before it did."""
     asking = view.tables.derivatives_in
-    before = {name for n in asking if n < number for name in _held_derivatives(view, n)}
+    before = {name for n in asking if 0 <= n < number for name in _held_derivatives(view, n)}
     names = [name for name in _held_derivatives(view, number) if name not in before]
     if not names:
         return []

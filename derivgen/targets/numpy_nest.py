@@ -80,11 +80,13 @@ class Body:
 def fitted(pieces: list[Piece], room: int, named: Callable[[Piece], Piece]) -> list[Piece]:
     """Return pieces that fit into ``room`` together, the longest of them named first."""
     pieces = list(pieces)
-    while sum(len(piece.text) + 5 for piece in pieces) > room:
-        longest = max(range(len(pieces)), key=lambda k: len(pieces[k].text))
-        if len(pieces[longest].text) < 8:
-            return pieces
-        pieces[longest] = named(pieces[longest])
+    total = sum(len(piece.text) + 5 for piece in pieces)
+    for place in sorted(range(len(pieces)), key=lambda k: -len(pieces[k].text)):
+        piece = pieces[place]
+        if total <= room or len(piece.text) < 8:
+            break
+        pieces[place] = named(piece)
+        total += len(pieces[place].text) - len(piece.text)
     return pieces
 
 

@@ -16,7 +16,9 @@ from derivgen.algebra.expressions import Call, walk
 from derivgen.calculus.engine import derive
 from derivgen.interpret import value_and_gradients
 from derivgen.language import parse
+from derivgen.targets.numpy_grid import Piece
 from derivgen.targets.numpy_names import MODULE, TAKEN
+from derivgen.targets.numpy_nest import fitted
 from derivgen.values import random_values
 from tests.random_networks import networks
 from tests.targets.numpy_module import loaded, results, several, source_of
@@ -26,6 +28,7 @@ RELATIVE = 1e-12  # both add the same products of doubles, in another order
 SMALL = 1e-3  # gradients below are differences of larger terms; their rounding is not relative
 LARGE = 1e6  # beyond this a difference of terms says nothing in doubles
 SAMPLES = 3
+TERMS = 1100  # so many that the parts' own names are long
 
 
 def calls_unknown(network) -> bool:
@@ -183,3 +186,16 @@ loss E = (p*sum[params](forward[params]*values[params]) - main)^2
     found = results(loaded(source_of(network), tmp_path), network, values)
 
     assert difference(found, value_and_gradients(derive(network), values)) <= RELATIVE
+
+
+def test_naming_the_parts_of_a_long_sum_ends():
+    made: list[Piece] = []
+
+    def named(piece: Piece) -> Piece:
+        made.append(piece)
+        assert len(made) <= TERMS, "a part is named once"
+        return Piece(f"part{len(made)}")
+
+    pieces = fitted([Piece("np.tanh(some_long_operand)")] * TERMS, 50, named)
+
+    assert len(pieces) == len(made) == TERMS
