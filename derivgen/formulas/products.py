@@ -220,7 +220,8 @@ def _is_step_prefix(node: Name, following: Tree | None, reader: Reader) -> bool:
         scripts = (*atoms(following.sub), *atoms(following.sup))
         timed = any(atom.text.startswith("t") and atom.text != "top" for atom in scripts)
         before = timed or reader.symbols.time_key is not None
-        return before and not taken and "delta" not in reader.symbols.aliases
+        taken = taken or "delta" in reader.symbols.aliases or _is_tabled(node, reader)
+        return before and not taken
     return node.base == "d" and not taken and node.span[1] == following.span[0]
 
 
