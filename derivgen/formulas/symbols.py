@@ -113,7 +113,8 @@ class Symbols:
 
     def is_size(self, name: Name) -> bool:
         """Tell a size from a tensor of its letter: in the other case, or in bold in the table."""
-        if name.bold or name.sub or name.primes or name.base not in self.sizes:
+        power = all(token.kind in ("number", "{", "}") for token in name.sup)
+        if name.bold or name.sub or name.primes or not power or name.base not in self.sizes:
             return False
         bold = rf"\mathbf{{{name.base}}}"
         return name.base not in self.tensors or any(r.surface == bold for r in self.table.rows)
