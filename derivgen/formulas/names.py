@@ -208,12 +208,10 @@ def _role_candidates(
 ) -> Iterator[Candidate]:
     """Read the usual names of input, target and output where the network has others."""
     if name.base in symbols.sizes and not (sub or sup):
-        return
+        return  # the T of 1/T is a size, not a target t
     numbered = name.base in symbols.families and name.base not in symbols.conventional
     if name.base in symbols.by_canonical or numbered:
         return
-    if name.base in symbols.sizes and not (sub or sup):
-        return  # the T of 1/T is a size, not a target t
     if name.base in symbols.conventional and any(a.bracketed and a.text.isdigit() for a in sup):
         return  # a layer that does not exist
     if joined := symbols.guess.get(name.base + "_" + "".join(atom.text for atom in sub)):

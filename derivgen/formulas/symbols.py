@@ -116,6 +116,8 @@ class Symbols:
         power = all(token.kind in ("number", "{", "}") for token in name.sup)
         if name.bold or name.sub or name.primes or not power or name.base not in self.sizes:
             return False
+        if name.sup and name.base in self.families:
+            return False  # W^{(2)} where W is a width too
         bold = rf"\mathbf{{{name.base}}}"
         return name.base not in self.tensors or any(r.surface == bold for r in self.table.rows)
 
