@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from derivgen.formulas.conventions import scaling_size
@@ -28,6 +29,7 @@ from derivgen.formulas.terms import (
     Ref,
     Slope,
     Term,
+    free_letters,
     letter,
     map_ats,
     walk,
@@ -235,42 +237,68 @@ def _raised(inner: Candidate, node: Name, reader: Reader) -> Candidate | None:
     return Candidate(0, Term("power", (inner.term, power), None, node.span))
 
 
-def alias_key(node: Name) -> str:
-    """Return the text by which a defined symbol is found again: base and accent, and its numbers.
+def alias_key(node: Name, term: Term) -> str:
+    """Return the text by which a symbol defined by a term is found again: base, accent, labels.
 
-    ``\\delta_1`` and ``\\delta_2`` are two symbols; ``\\delta_k`` is one for all k.
+    ``\\delta_1`` and ``\\delta_2`` are two symbols, so are ``\\delta_k^{(\\alpha)}`` and
+    ``\\delta_k^{(\\beta)}``; ``\\delta_k`` is one for all k.
     """
-    return node.base + "".join(f"#{atom.text}" for atom in _numerals(node))
+    return "#".join([node.base, *(atom.text for atom in _labels(node, term))])
 
 
-def alias_letters(node: Name) -> tuple[str, ...] | None:
+def alias_letters(node: Name, term: Term) -> tuple[str, ...] | None:
     """Return the letters that a symbol is defined for, or nothing where it has other scripts."""
-    given = (*atoms(node.sub), *atoms(node.sup))
-    numerals = _numerals(node)
-    letters = [atom for atom in given if atom not in numerals]
+    labels = _labels(node, term)
+    if any(a.text in ("T", "top", "intercal") for a in labels):
+        return None
+    letters = [a for a in (*atoms(node.sub), *atoms(node.sup)) if a not in labels]
     if any(a.at is None or len(a.at.letters) != 1 or a.at.constant for a in letters):
         return None
     return tuple(a.at.letters[0][0] for a in letters if a.at is not None)
 
 
-def _numerals(node: Name) -> list[Atom]:
+def _labels(node: Name, term: Term) -> list[Atom]:
+    """Return the scripts that tell a symbol from others: numerals, and what the term lacks."""
+    letters = free_letters(term)
     given = (*atoms(node.sub), *atoms(node.sup))
-    return [a for a in given if a.at is not None and not a.at.letters and not a.at.parts]
+    return [a for a in given if a.at and not a.at.parts and not _indexes(a.at, letters)]
+
+
+def _indexes(at: At, letters: Mapping[str, None]) -> bool:
+    return any(name in letters for name, _ in at.letters)
 
 
 def _alias(node: Name, reader: Reader) -> Candidate | None:
-    aliases = reader.symbols.aliases
-    given = (*atoms(node.sub), *atoms(node.sup))
-    entry = aliases.get(alias_key(node)) if _numerals(node) else None
-    if entry is not None:
-        given = tuple(a for a in given if a not in _numerals(node))
-    names, term = entry or aliases.get(node.base) or ((), None)
-    slots = [a.at for a in given]
-    if term is None or len(slots) != len(names) or any(at is None for at in slots):
-        return None
-    mapping = {name: at for name, at in zip(names, slots) if at is not None}
-    new = map_ats(term, lambda at: _substituted(at, mapping))
-    return Candidate(30, replace_span(new, node.span), _binds(new, reader))
+    for key, (names, term) in _defined(node.base, reader):
+        slots = _unlabelled(node, key.split("#")[1:])
+        if slots is None or len(slots) != len(names):
+            continue
+        new = map_ats(term, partial(_substituted, mapping=dict(zip(names, slots))))
+        return Candidate(30, replace_span(_unplaced(new), node.span), _binds(new, reader))
+    return None
+
+
+def _unplaced(term: Term) -> Term:
+    """Return a term without places in the source: it was written in another formula."""
+    return Term(term.op, tuple(map(_unplaced, term.args)), term.data)
+
+
+def _unlabelled(node: Name, labels: list[str]) -> list[At] | None:
+    """Return the scripts of a name beside the labels of a defined symbol, if it has those."""
+    rest = [*atoms(node.sub), *atoms(node.sup)]
+    for label in labels:
+        found = next((atom for atom in rest if atom.text == label), None)
+        if found is None:
+            return None
+        rest.remove(found)
+    slots = [atom.at for atom in rest if atom.at is not None]
+    return slots if len(slots) == len(rest) else None
+
+
+def _defined(base: str, reader: Reader) -> list[tuple[str, tuple[tuple[str, ...], Term]]]:
+    """Return what the note defined under a base, that with the most labels first."""
+    own = [(key, made) for key, made in reader.symbols.aliases.items() if key.split("#")[0] == base]
+    return sorted(own, key=lambda pair: -pair[0].count("#"))
 
 
 def _binds(term: Term, reader: Reader) -> tuple[tuple[str, tuple[Any, ...]], ...]:

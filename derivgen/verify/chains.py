@@ -224,12 +224,12 @@ def _definition(
         return None
     if not any(t.op == "gradient" for _, t in walk(terms[0])):
         return None
-    names = alias_letters(first)
+    names, key = alias_letters(first, terms[0]), alias_key(first, terms[0])
     if names is None:
         return None
     for each in desk.stages:
         if each is stage:
-            each.symbols = each.symbols.with_alias(alias_key(first), names, terms[0])
+            each.symbols = each.symbols.with_alias(key, names, terms[0])
     words = desk.notebook.say("definition", text=first.base)
     start = Finding("agrees", source[first.span[0] : first.span[1]], first.span, reason=words)
     if isinstance(members[0], Term) and not _is_of_layers(terms[0], stage):
@@ -244,13 +244,15 @@ def _next_error(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | N
     stage = desk.stages[0]
     if not isinstance(first, Name) or first.base != "delta" or chain.relations[0] != "=":
         return None
-    key, own = alias_key(first), stage.symbols.aliases
-    if key == "delta" or key in own or not any(name.startswith("delta#") for name in own):
+    own = stage.symbols.aliases
+    if not any(name.startswith("delta#") for name in own):
         return None
     members, claim = resolve_members(chain, stage.symbols)
     if not isinstance(members[1], Term) or is_slope(members[1]):
         return None
-    names = alias_letters(first)
+    names, key = alias_letters(first, members[1]), alias_key(first, members[1])
+    if key == "delta" or key in own:
+        return None
     if names is None:
         return None
     stage.symbols = stage.symbols.with_alias(key, names, members[1])
