@@ -166,9 +166,24 @@ def _general(
     terms: list[Expr] = []
     for statement in statements:
         gathered = _gathered(statement, targets, tensor)
+        if isinstance(gathered, Statement):
+            gathered, exists = _where_it_exists(gathered, targets)
+            conditions = (*conditions, *exists)
         terms.append(_term(gathered, targets) if isinstance(gathered, Statement) else gathered)
     lhs = Access(tensor.name, tuple(affine(t) for t in targets))
     return Equality(lhs, add(*terms) if terms else ZERO, conditions)
+
+
+def _where_it_exists(
+    statement: Statement, targets: tuple[Index, ...]
+) -> tuple[Statement, tuple[Condition, ...]]:
+    """Take the conditions of an extreme's place out of its guard: elsewhere it has no value."""
+    if statement.op in ("sum", "prod"):
+        return statement, ()
+    bound = tuple(i for i in statement.indices if i not in targets)
+    exists = tuple(c for c in statement.guard if not _depends(Iverson(c), bound))
+    inner = tuple(c for c in statement.guard if c not in exists)
+    return replace(statement, guard=inner), tuple(joined_bounds(exists))
 
 
 def _narrow(

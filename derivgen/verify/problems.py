@@ -53,6 +53,8 @@ _CHINESE: dict[str, str] = {
     "a vector of ones whose length is not clear": "全一向量的长度不明",
     "a function without an argument": "函数缺少自变量",
     "the sum has too many terms": "求和项过多",
+    "what is held fixed is no element": "保持不变的不是元素",
+    "a matrix to a negative power": "矩阵的负数次幂",
     "no case holds": "没有任何分支成立",
     "This is no remainder of an index.": "这不是下标的余数。",
     "A condition stands in brackets.": "条件应写在方括号内。",

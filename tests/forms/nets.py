@@ -41,6 +41,16 @@ from derivgen.notes.view import View, make_view
 from derivgen.values import random_values
 
 NETS = {
+    "best_path": """
+network best_path
+dim T = 4, K = 3
+index t: T, k: K, j: K
+input u[t,k]
+param A[j,k], w[k]
+v[0,k] = w[k]*u[0,k]
+v[t,k] = max[j](v[t-1,j] + A[j,k]) + w[k]*u[t,k]
+loss E = logsumexp[k](v[T-1,k])
+""",
     "mlp": """
 network mlp
 dim D = 2, S = 3, K = 4
