@@ -207,8 +207,12 @@ def make_view(
     notation = make_notation(
         style, loss, derivation.tensors, adjoints, _from_zero(derivation), written, layers, invented
     )
+    kept = {name: f for name, f in notation.functions.items() if f not in network.functions}
     notation = replace(
-        notation, labels=label_letters(derivation, written), partials=_inner_partials(derivation)
+        notation,
+        functions=kept,
+        labels=label_letters(derivation, written),
+        partials=_inner_partials(derivation),
     )
     if table is not None:
         names = {s.quantity: s.adjoint for s in derivation.steps if not s.auxiliary}
@@ -259,14 +263,20 @@ LETTERS = {
 
 
 def _invented(derivation: Derivation) -> dict[str, PaperName]:
-    """Return paper names for parts the engine named: a sum in ``yhat`` is s with that label."""
+    """Return paper names for parts the engine named: a sum in ``yhat`` is s with that label.
+
+    Where a tensor of the writer's has that letter, the part has the capital or a later letter.
+    """
     found: dict[str, PaperName] = {}
+    taken = derivation.network.tensors
     for name in (*derivation.named, derivation.network.loss or ""):
         if name in derivation.network.tensors:
             continue
         fold_name, _, owner = name.partition("_")
         if fold_name in LETTERS and owner:
-            found[name] = PaperName(LETTERS[fold_name], tag=owner)
+            letter = LETTERS[fold_name]
+            free = (c for c in (letter, letter.upper(), "q", "r") if c not in taken)
+            found[name] = PaperName(next(free, letter), tag=owner)
     return found
 
 

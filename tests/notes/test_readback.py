@@ -38,6 +38,10 @@ UNREAD: Mapping[str, tuple[str, ...]] = {
     "derivative_by_parameter": ("b:d_u_d_z_u_2", "local:z_u", "b:z_u", "local:b", "b:b"),
     # t' runs over the steps of a second derivative, which no letter of the text names.
     "second_order_scan": ("local:a",),
+    # The winner's place is counted from 0, under the letter that the text has for 3..7.
+    "winners_from_three": ("f:winner_worst", "f:winner_E"),
+    # One entry of A may be read at several t; the printed local derivative is that of one t.
+    "viterbi_path": ("local:A", "b:A"),
 }
 QUICK = ("attention_over_past", "batch_norm", "embedding", "gru", "product_reduction", "rotary")
 
