@@ -42,6 +42,8 @@ UNREAD: Mapping[str, tuple[str, ...]] = {
     "winners_from_three": ("f:winner_worst", "f:winner_E"),
     # One entry of A may be read at several t; the printed local derivative is that of one t.
     "viterbi_path": ("local:A", "b:A"),
+    # The maximum of t = 0 does not exist; the reader takes one of zeros, a tie.
+    "best_path": ("local:u_v",),
 }
 QUICK = ("attention_over_past", "batch_norm", "embedding", "gru", "product_reduction", "rotary")
 
