@@ -8,6 +8,7 @@ exponential. Invariant: whatever has no meaning is a `FormulaError` that names t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -28,6 +29,7 @@ from derivgen.formulas.symbols import (
 from derivgen.formulas.terms import (
     Claim,
     Term,
+    letters_in,
 )
 from derivgen.formulas.times import time_letters
 from derivgen.formulas.tokens import Macros
@@ -112,9 +114,12 @@ def _norm(node: tree.Norm, reader: Reader) -> Term:
 
 def _held(node: tree.Held, reader: Reader) -> Term:
     inner = reader.term(node.inner)
-    fixed = tuple(script_term(part, reader) for part in split_at(node.fixed, ","))
+    # No guess says what is held fixed: a wrong one would turn a right formula into a wrong one.
+    declared = replace(reader, symbols=replace(reader.symbols, guess={}))
+    fixed = tuple(script_term(part, declared) for part in split_at(node.fixed, ","))
     for term in fixed:
-        if term.op not in ("element", "gradient"):
+        strange = [name for name in letters_in(term) if name in reader.symbols.by_canonical]
+        if term.op not in ("element", "gradient") or strange:  # s_{\hat{y}}: no index is a tensor
             raise FormulaError("|", "What is held fixed is no quantity.", "", term.span)
     return Term("held", (inner, *fixed), None, node.span)
 

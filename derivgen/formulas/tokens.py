@@ -139,6 +139,7 @@ def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list
 _FENCE = re.compile(r"\\(left|right)(?![A-Za-z])\s*(\\[A-Za-z]+|\\.|[^\s\\])")
 # Private marks for the two ends of a value with something held fixed; no text holds them.
 HELD_OPEN, HELD_CLOSE = "\ue000", "\ue001"
+BARS = ("|", r"\vert", r"\rvert")
 
 
 def _without_empty_fences(text: str) -> str:
@@ -151,8 +152,9 @@ def _without_empty_fences(text: str) -> str:
             opened.append((place, found[2]))
             continue
         start, sign = opened.pop() if opened else (place, "")
-        if sign == "." and found[2] == "|" and re.match(r"\s*_", text[found.end() :]):
-            made[start], made[place] = HELD_OPEN, HELD_CLOSE
+        if sign == "." and found[2] in BARS and re.match(r"\s*_", text[found.end() :]):
+            made[start] = HELD_OPEN
+            made[place : found.end()] = HELD_CLOSE.ljust(len(found[2]))
         for at, mark in ((start, sign), (place, found[2])):
             if mark == "." and made[at] == ".":
                 made[at] = " "

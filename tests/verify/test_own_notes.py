@@ -7,7 +7,7 @@ import pytest
 import derivgen
 
 
-@pytest.mark.parametrize("name", ["graph", "mazur", "sigmoid_mlp"])
+@pytest.mark.parametrize("name", ["graph", "mazur", "sigmoid_mlp", "softmax_mlp"])
 def test_nothing_in_our_own_notes_is_called_wrong(name: str) -> None:
     net = derivgen.load(name)
 
