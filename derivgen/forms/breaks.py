@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from derivgen.forms.math import DOT, Big, Fenced, Math, Op, Row, row, width
+from derivgen.forms.math import DOT, Fenced, Math, Op, Row, row, width
 
 SIGNS = ("+", "-")
 Measure = Callable[[Math], int]
@@ -60,9 +60,3 @@ def _packed(chunks: list[list[Math]], limit: int, measure: Measure) -> list[Math
             lines.append([])
         lines[-1] += chunk
     return [row(*line) for line in lines if line]
-
-
-def is_tall(math: Math) -> bool:
-    """Tell whether a formula holds a sum sign or a tall fence at its top level."""
-    parts = math.items if isinstance(math, Row) else (math,)
-    return any(isinstance(part, (Big, Fenced)) for part in parts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from derivgen.formulas.conventions import scaling_size
 from derivgen.formulas.deltas import delta_candidates, error_candidates
-from derivgen.formulas.fit import Candidate, any_member
+from derivgen.formulas.fit import Candidate, any_member, slot_keys
 from derivgen.formulas.names import free_number, index_number, network_candidates
 from derivgen.formulas.reader import Reader, replace_span, script_term, shown
 from derivgen.formulas.rows import table_candidates
@@ -302,8 +302,6 @@ def _defined(base: str, reader: Reader) -> list[tuple[str, tuple[tuple[str, ...]
 
 
 def _binds(term: Term, reader: Reader) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    from derivgen.formulas.fit import slot_keys
-
     found: list[tuple[str, tuple[Any, ...]]] = []
     for _, part in walk(term):
         if isinstance(part.data, Ref):

@@ -15,7 +15,7 @@ from typing import Any
 from derivgen.formulas import tree
 from derivgen.formulas.entries import dotted_sum, group, matrix
 from derivgen.formulas.fit import Letters, new_letters
-from derivgen.formulas.folds import big, cases, indicator, scripted, with_implicit_bounds
+from derivgen.formulas.folds import big, cases, indicator, scripted
 from derivgen.formulas.meanings import name
 from derivgen.formulas.parser import parse
 from derivgen.formulas.products import product
@@ -27,7 +27,6 @@ from derivgen.formulas.symbols import (
     Symbols,
 )
 from derivgen.formulas.terms import (
-    Claim,
     Term,
     letters_in,
 )
@@ -41,24 +40,6 @@ ONE = Fraction(1)
 def read_chains(text: str, symbols: Symbols, macros: Macros | None = None) -> list[tree.Chain]:
     """Return the parsed chains of a formula; see `derivgen.formulas.parser.parse`."""
     return parse(text, vocabulary_of(symbols), macros)
-
-
-def resolve_chain(chain: tree.Chain, symbols: Symbols) -> Claim:
-    """Return what a chain means.
-
-    Raises: FormulaError, for the first name or construct that has no meaning, with its place.
-    """
-    reader = make_reader(symbols, chain)
-    members = tuple(reader.term(member) for member in chain.members)
-    members = tuple(with_implicit_bounds(m, members[0]) for m in members)
-    return Claim(
-        members,
-        chain.relations,
-        dict(reader.letters.known),
-        chain.notices + tuple(reader.notices),
-        tuple(reader.letters.clashes),
-        spans=tuple(member.span for member in chain.members),
-    )
 
 
 def resolve_member(member: Tree, reader: Reader) -> Term:

@@ -11,7 +11,6 @@ from derivgen.formulas.repair import OPEN
 from derivgen.formulas.terms import At
 from derivgen.formulas.tree import Token
 
-TRANSPOSES = frozenset(["T", r"\top", r"\intercal", r"\mathsf", "t", r"\mathrm", "'"])
 _BRACKETS = {"(": ")", "[": "]", r"\langle": r"\rangle", "<": ">", r"\{": r"\}", "{": "}"}
 ACCENTED = {r"\tilde": "tilde", r"\hat": "hat", r"\bar": "bar", r"\widetilde": "tilde",
             r"\widehat": "hat", r"\overline": "bar"}  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Union
 
 from derivgen.algebra.affine import Affine, Index, affine
-from derivgen.algebra.expressions import Expr, IndexValue, Number
+from derivgen.algebra.expressions import Expr
 from derivgen.algebra.network import Axis, Tensor
 from derivgen.errors import DerivgenError, Position, ShapeError, SyntaxProblem
 from derivgen.language.draft import Draft, declare_tensor
@@ -338,12 +338,3 @@ def local_axis(item: Tree, place: Place, span: Span) -> tuple[Axis, str]:
         return Axis(index.low, index.high), item.name
     size: Affine = index_form(item, place.scope(span))
     return Axis(affine(0), size), ""
-
-
-def whole_number(value: Expr) -> Affine | None:
-    """Return a setting as an affine form, if it is one."""
-    if isinstance(value, IndexValue):
-        return value.form
-    if isinstance(value, Number) and value.value.denominator == 1:
-        return affine(int(value.value))
-    return None

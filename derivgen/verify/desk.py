@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from derivgen.algebra.expressions import Access, Call, Where
+from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.formulas.symbols import Symbols, axis_key
 from derivgen.formulas.terms import (
     At,
@@ -128,9 +130,6 @@ def product_places(member: Term) -> list[Path]:
 
 
 def activation_of(tensor: str, desk: Desk) -> str:
-    from derivgen.algebra.expressions import Access, Call
-    from derivgen.algebra.expressions import walk as walk_expr
-
     network = desk.symbols.network
     for equation in network.equations if network else ():
         for part in walk_expr(equation.rhs):
@@ -143,8 +142,6 @@ def activation_of(tensor: str, desk: Desk) -> str:
 
 def activations(desk: Desk) -> dict[str, list[tuple[str, str]]]:
     """Return for each tensor that is a function of another one element by element: both names."""
-    from derivgen.algebra.expressions import Access, Call
-
     found: dict[str, list[tuple[str, str]]] = {}
     network = desk.symbols.network
     for equation in network.equations if network else ():
@@ -233,9 +230,6 @@ def _own_letter(tensor: str, axis: int, left: Mapping[str, None], desk: Desk) ->
 
 def has_branches(tensor: str, desk: Desk) -> bool:
     """Tell whether the activation of a pre-activation is defined by cases."""
-    from derivgen.algebra.expressions import Where
-    from derivgen.algebra.expressions import walk as walk_expr
-
     network = desk.symbols.network
     function = network.functions.get(activation_of(tensor, desk)) if network else None
     return (
