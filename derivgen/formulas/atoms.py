@@ -34,30 +34,7 @@ _WORDED = (r"\text", r"\mbox", r"\textrm", r"\operatorname", r"\mathrm", r"\text
 
 
 class AtomParser(IndicatorParser):
-    """Reads atoms; `expression`, `term` and `factor` are what the parser adds."""
-
-    def expression(self) -> Tree:
-        """Read signed terms."""
-        raise NotImplementedError
-
-    def term(self) -> Tree:
-        """Read a product."""
-        raise NotImplementedError
-
-    def factor(self) -> Tree:
-        """Read an atom with its scripts."""
-        raise NotImplementedError
-
-    def _signed_term(self) -> Tree:
-        raise NotImplementedError
-
-    def _starts_factor(self) -> bool:
-        raise NotImplementedError
-
-    def _script_argument(self) -> tuple[Token, ...]:
-        raise NotImplementedError
-
-    # --- atoms ---
+    """Reads atoms: what an operator or a script is put to."""
 
     def _atom(self) -> Tree:
         token = self.peek()

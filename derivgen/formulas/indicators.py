@@ -5,14 +5,11 @@ from __future__ import annotations
 from derivgen.formulas import tree
 from derivgen.formulas.code import CodeParser
 from derivgen.formulas.repair import OPEN, argument_end
-from derivgen.formulas.tree import Token, Tree
+from derivgen.formulas.tree import Tree
 
 
 class IndicatorParser(CodeParser):
     """Reads the condition of an indicator; the parser built upon it reads what brackets hold."""
-
-    def _script_argument(self) -> tuple[Token, ...]:
-        raise NotImplementedError
 
     def _below_is_condition(self, place: int) -> bool:
         r"""Tell whether a subscript holds a relation: ``\mathbb{1}_{i=j}``."""

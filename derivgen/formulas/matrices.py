@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from derivgen.formulas import tree
-from derivgen.formulas.cursor import (
-    DOTS,
-    Cursor,
-)
-from derivgen.formulas.repair import (
-    argument_end,
-)
+from derivgen.formulas.cursor import DOTS
+from derivgen.formulas.grammar import Grammar
+from derivgen.formulas.repair import argument_end
 from derivgen.formulas.tree import FormulaError, Notice, Span, Token, Tree
 
 
-class MatrixParser(Cursor):
+class MatrixParser(Grammar):
     """Reads environments; what stands in an entry is read by the parser built upon it."""
-
-    def _inner(self, tokens: list[Token]) -> Tree:
-        """Read tokens that stand by themselves: the entry of a matrix."""
-        raise NotImplementedError
-
-    # --- environments ---
 
     def _environment(self, opened: Token | None = None) -> Tree:
         token = self.next()
