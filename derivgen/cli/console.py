@@ -5,12 +5,15 @@ Results go to stdout and everything else to stderr, so that results can be piped
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -38,6 +41,19 @@ def show(text: str) -> None:
             raise typer.Exit(0) from problem
         reason = f"It cannot be written: {problem.strerror}."
         raise FileProblem("standard output", reason) from problem
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON, which has no word for what is not finite: such numbers are null."""
+    show(json.dumps(_known(value), allow_nan=False))
+
+
+def _known(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {name: _known(inner) for name, inner in part.items()}
+    if isinstance(part, list):
+        return [_known(inner) for inner in part]
+    return None if isinstance(part, float) and not math.isfinite(part) else part
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from derivgen.cli import options
-from derivgen.cli.console import read_text, show, working
+from derivgen.cli.console import read_text, show_json, working
 from derivgen.cli.programs import prepare, run_for_json
 from derivgen.cli.source import Source, read_source
 from derivgen.errors import DataError, Position, UsageProblem
@@ -42,7 +42,7 @@ def eval_command(
         return
     with working("evaluating"):
         result = source.net.evaluate(given, by, hvp)
-    show(json.dumps(result))
+    show_json(result)
 
 
 def read_json(path: Path) -> Any:
@@ -86,4 +86,4 @@ def _by_program(source: Source, target: str, given: Any, by: tuple[str, ...] | N
         result = run_for_json(program, flags)
     if by is not None:
         result["gradients"] = {name: result["gradients"][name] for name in by}
-    show(json.dumps(result))
+    show_json(result)

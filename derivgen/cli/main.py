@@ -1,7 +1,8 @@
 """The command ``derivgen``: its commands, and how errors become messages and exit codes.
 
-0 ok; 1 a check failed or stays inconclusive, or a formula is wrong; 2 usage or model text; 3 data;
-4 no formula was understood; 5 files and tools. No error a user can cause ends in a traceback.
+0 ok; 1 a check failed or stays inconclusive, training diverged, or a formula is wrong; 2 usage or
+model text; 3 data; 4 no formula was understood; 5 files and tools. No error a user can cause ends
+in a traceback.
 """
 
 from __future__ import annotations
@@ -66,14 +67,23 @@ def main() -> NoReturn:
     except RecursionError:
         _end(str(LimitError("the text", "It is nested too deeply.", "Split it into parts.")), 2)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _leave_pipe()
+    except SystemExit as end:
+        # Help is printed by libraries, which end the program with 1 where its reader has left.
+        if isinstance(end.__context__, BrokenPipeError):
+            _leave_pipe()
+        raise
     except MemoryError:
         _end("The memory does not suffice: use smaller sizes or fewer rows.", 5)
     except Exception as defect:
         if os.environ.get("DERIVGEN_DEBUG"):
             raise
         _end(_defect(defect), INTERNAL)
+    sys.exit(0)
+
+
+def _leave_pipe() -> NoReturn:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
 
 

@@ -33,7 +33,7 @@ from derivgen.targets.numpy_tables import (
 STORED = (Role.PARAM, Role.STATE, Role.CONST)
 GIVEN = (Role.INPUT, Role.TARGET, Role.RANDOM)
 SPECIAL = ("erf", "lgamma", "digamma")
-CODES = "0 ok, 1 a check failed or says nothing, 2 usage, 3 data, 5 files"
+CODES = "0 ok, 1 a check failed or says nothing or training diverged, 2 usage, 3 data, 5 files"
 COMMANDS = ("train", "predict", "check", "eval", "bench")
 EVERYWHERE = Index("everywhere", affine(0), affine(1))
 

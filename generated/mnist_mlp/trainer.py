@@ -79,7 +79,7 @@ class Failure(Exception):
         self.code = code
 
 
-USAGE, DATA, FILES = 2, 3, 5
+FAILED, USAGE, DATA, FILES = 1, 2, 3, 5
 
 
 # --- random numbers: a hash of seed, stream and position, the same bits in every language ---
@@ -475,6 +475,13 @@ def read_table(file):
 def read_csv(file, columns, with_targets):
     """Return the samples of a table; the named columns, or else the last, are the targets."""
     header, rows, plain = read_table(file)
+    kind, taken = first_row_of(header, columns, with_targets), "for the columns' names"
+    if kind == "data":
+        header, rows = [str(place + 1) for place in range(len(header))], [header, *rows]
+        taken = f"for data, and the columns are named 1 to {len(header)}"
+    if kind != "names":
+        numbers = "The first line holds numbers: it is taken"
+        print(f"note: {file}\n  {numbers} {taken}.", file=sys.stderr)
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
             fields = f"Expected {len(header)} fields as in the header, found {len(row)}."
@@ -491,6 +498,23 @@ def read_csv(file, columns, with_targets):
     targets = [[row[place] for row in rows] for place in chosen]
     names = [header[place] for place in kept]
     return Source(file, features, names, targets, [header[place] for place in chosen])
+
+
+def first_row_of(first, columns, with_targets):
+    """Tell what a table's first row is: "names", or "data", or "numbers" of the columns.
+
+    It is data where its features are numbers, other than those of the columns from 0 or 1.
+    """
+    numbers = [number_in(field) for field in first]
+    chosen = [] if columns else target_columns("", first, [], with_targets)
+    chosen += [place for place in range(len(first)) if str(place + 1) in columns]
+    features = [number for place, number in enumerate(numbers) if place not in chosen]
+    if not features or None in features or any(column in first for column in columns):
+        return "names"
+    for start in (0, 1):
+        if all(number in (None, place) for place, number in enumerate(numbers, start)):
+            return "numbers"
+    return "data"
 
 
 def target_columns(file, header, columns, with_targets):
@@ -655,6 +679,19 @@ def checked(name, values, file, columns):
     return values.astype(np.int64)
 
 
+def held(name, values, dtype, file, columns):
+    """Return index values as integers, other numbers in the precision asked for."""
+    if name in RANGES:
+        return values.astype(np.int64)
+    with np.errstate(over="ignore"):
+        cast = values.astype(dtype)
+    if not np.isfinite(cast).all():
+        row, column = np.argwhere(~np.isfinite(cast))[0]
+        expected = f"a number that {cast.dtype} holds, scaled as asked"
+        raise bad_cell(file, row + 1, columns[column], expected, repr(float(values[row, column])))
+    return cast
+
+
 def encode_inputs(source, encoding, dtype):
     """Return the inputs, the feature columns dealt out in order of declaration."""
     expected = sum(sizes(INPUTS).values())
@@ -666,14 +703,15 @@ def encode_inputs(source, encoding, dtype):
             f"found {source.features.shape[1]}.",
             "Name the target columns with --target, or use other data.",
         )
-    scaled = (source.features - encoding.shift) / encoding.divisor
+    with np.errstate(over="ignore"):
+        scaled = (source.features - encoding.shift) / encoding.divisor
     arrays, begin = {}, 0
     for name, size in sizes(INPUTS).items():
         own = slice(begin, begin + size)
         values = source.features if name in RANGES else scaled
         values = checked(name, values[:, own], source.file, source.names[own])
-        kind = np.int64 if name in RANGES else dtype
-        arrays[name] = values.astype(kind).reshape(-1, *INPUTS[name])
+        values = held(name, values, dtype, source.file, source.names[own])
+        arrays[name] = values.reshape(-1, *INPUTS[name])
         begin += size
     return arrays
 
@@ -764,12 +802,13 @@ def encode_targets(source, encoding, labels, learn, dtype):
         own = source.target_names[column : column + width]
         if as_label:
             values = encode_labels(name, labels_in(source, column, encoding, count))
+            values = values.astype(np.int64 if name in RANGES else dtype)
         else:
             places = range(column, column + width)
             numbers = [numbers_in(source, place, encoding) for place in places]
             values = checked(name, np.stack(numbers, axis=1), source.file, own)
-        kind = np.int64 if name in RANGES else dtype
-        arrays[name] = values.astype(kind).reshape(-1, *TARGETS[name])
+            values = held(name, values, dtype, source.file, own)
+        arrays[name] = values.reshape(-1, *TARGETS[name])
         column += width
     if column != len(source.targets):
         taken = f"The targets take {column} columns, found {len(source.targets)}."
@@ -966,9 +1005,22 @@ def predict_command(options):
     return 0
 
 
+def as_json(value):
+    """Return a value as JSON, which has no word for what is not finite: such numbers are null."""
+
+    def known(part):
+        if isinstance(part, dict):
+            return {name: known(inner) for name, inner in part.items()}
+        if isinstance(part, list):
+            return [known(inner) for inner in part]
+        return None if isinstance(part, float) and not math.isfinite(part) else part
+
+    return json.dumps(known(value), allow_nan=False)
+
+
 def output_json(found, encoding):
     """Return outputs and names of classes as one JSON object."""
-    return json.dumps({"output": found.tolist(), "classes": encoding.classes}) + "\n"
+    return as_json({"output": found.tolist(), "classes": encoding.classes}) + "\n"
 
 
 def output_csv(found, encoding):
@@ -1270,12 +1322,51 @@ def epoch_order(rows, seed, epoch):
     return np.argsort(random_bits(seed, 1_000_000 + epoch, np.arange(rows)), kind="stable")
 
 
-def fit(params, data, optimiser, epochs, batch, seed=0, shuffle=True, stop=0.0, report=None):
+class Diverged(Failure):
+    """Training left the finite numbers: in which epoch and step; how many epochs ended well."""
+
+    def __init__(self, epoch, step, good):
+        kept = f"kept are the parameters after epoch {good}" if good else "nothing is kept"
+        problem = f"Loss or parameters are not finite in epoch {epoch}, step {step}; {kept}."
+        advice = "Scale the inputs (--scale standard), or let parameters start smaller."
+        if step > 1:
+            advice = "Try a smaller --lr, inputs scaled by --scale standard, or an optimiser that "
+            advice += "clips the gradient, w' = w - lr*max(-1, min(1, g))."
+        super().__init__(FAILED, "training diverged", problem, advice)
+        self.epoch, self.step = epoch, step
+
+
+class Kept:
+    """The parameters at the start of the last epoch that began with a finite loss."""
+
+    def __init__(self, params):
+        self.params, self.epochs, self.steps = params, 0, 0
+        self.values = {name: values.copy() for name, values in params.items()}
+
+    def keep(self, epochs, steps):
+        """Keep the parameters as they are, after so many epochs and steps."""
+        self.epochs, self.steps = epochs, steps
+        for name, values in self.params.items():
+            self.values[name][...] = values
+
+    def diverged(self, epoch, step):
+        """Put the kept parameters back and return the error that says so."""
+        for name, values in self.values.items():
+            self.params[name][...] = values
+        return Diverged(epoch, step, self.epochs)
+
+
+def fit(
+    params, data, optimiser, epochs, batch, seed=0, shuffle=True, stop=0.0, report=None, kept=None
+):
     """Train in place and return how many epochs and steps it took.
 
-    ``stop`` ends training when the gradient's norm falls below it; ``report(epoch, loss, done)``
-    is called after every epoch.
+    ``stop`` ends training when the gradient's norm falls below it; ``report(epoch, loss)`` is
+    called after every epoch; ``kept`` keeps the last good parameters.
+
+    Raises: Diverged, where the loss is not finite; the parameters are then the last good ones.
     """
+    kept = kept or Kept(params)
     for epoch in range(epochs):
         order = epoch_order(data.rows, seed, epoch) if shuffle else np.arange(data.rows)
         total = 0.0
@@ -1283,13 +1374,24 @@ def fit(params, data, optimiser, epochs, batch, seed=0, shuffle=True, stop=0.0, 
             rows = order[begin : begin + batch]
             step = with_draws(params, data.batch(rows), seed, optimiser.step + 1)
             value, gradients, values = loss_and_gradients(params, step)
+            if not math.isfinite(value):
+                raise kept.diverged(epoch + 1, optimiser.step + 1)
+            if begin == 0:
+                kept.keep(epoch, optimiser.step)
             update(params, gradients, optimiser, values)
             total += float(value) * len(rows)
             if stop and gradient_norm(gradients, optimiser) < stop:
                 return epoch + 1, optimiser.step
+        if not all_finite(params):
+            raise kept.diverged(epoch + 1, optimiser.step)
         if report:
             report(epoch + 1, total / data.rows)
     return epochs, optimiser.step
+
+
+def all_finite(params):
+    """Tell whether every parameter is finite: a loss can be where relu has stopped a NaN."""
+    return all(np.isfinite(values).all() for values in params.values())
 
 
 class Progress:
@@ -1347,33 +1449,47 @@ def train_command(options):
         encoding = load_model(options.load, params)
     optimiser = optimiser_for(options, params)
     data, test, encoding = read_samples(options, encoding, dtype)
-    progress = Progress(options.epochs, data.rows)
-    epochs, steps = fit(
-        params,
-        data,
-        optimiser,
-        options.epochs,
-        options.batch,
-        options.seed,
-        options.shuffle,
-        options.stop_gradient_norm,
-        progress,
-    )
-    seconds = time.perf_counter() - progress.start
-    progress.close()
-    results = {"train": measure(params, data)}
+    course, results, diverged = trained(options, params, data, optimiser)
     if test is not None:
         results["test"] = measure(params, test)
-    if options.save:
+    if options.save and (course["epochs"] or not diverged):
         save_model(options.save, params, encoding)
     if options.json:
-        course = {"epochs": epochs, "steps": steps, "seconds": round(seconds, 3)}
-        print(json.dumps({"network": NETWORK, **course, **results}))
-        return 0
+        print(as_json({"network": NETWORK, **course, **results}))
+    else:
+        show_metrics(results)
+    if diverged:
+        raise diverged
+    return 0
+
+
+def trained(options, params, data, optimiser):
+    """Train as the flags say; return the course, the metrics, and the error where it diverged."""
+    progress, kept, diverged = Progress(options.epochs, data.rows), Kept(params), None
+    rules = options.batch, options.seed, options.shuffle, options.stop_gradient_norm
+    try:
+        epochs, steps = fit(params, data, optimiser, options.epochs, *rules, progress, kept)
+        seconds = time.perf_counter() - progress.start
+        metrics = measure(params, data)
+        if steps and not (math.isfinite(metrics["loss"]) and all_finite(params)):
+            raise kept.diverged(epochs, steps)
+    except Diverged as failure:
+        epochs, steps, diverged = kept.epochs, kept.steps, failure
+        seconds = time.perf_counter() - progress.start
+        metrics = measure(params, data)
+    finally:
+        progress.close()
+    course = {"epochs": epochs, "steps": steps, "seconds": round(seconds, 3)}
+    if diverged:
+        course["diverged"] = {"epoch": diverged.epoch, "step": diverged.step}
+    return course, {"train": metrics}, diverged
+
+
+def show_metrics(results):
+    """Print one line for the training and one for the test samples."""
     for name, metrics in results.items():
         accuracy = f"  accuracy {metrics['accuracy']:.4f}" if "accuracy" in metrics else ""
         print(f"{name} loss {metrics['loss']:.6g}{accuracy}  ({metrics['samples']} samples)")
-    return 0
 
 
 # --- eval: loss and gradients at given values; bench: the time of a training step ---
@@ -1469,7 +1585,7 @@ def eval_command(options):
     batch = {**with_draws(params, batch, options.seed, 1), **batch}
     value, gradients, _ = loss_and_gradients(params, batch)
     lists = {name: np.asarray(g, dtype).tolist() for name, g in gradients.items()}
-    print(json.dumps({"loss": float(value), "gradients": lists}))
+    print(as_json({"loss": float(value), "gradients": lists}))
     return 0
 
 
@@ -1557,7 +1673,7 @@ def parser():
     made = argparse.ArgumentParser(
         usage="%(prog)s COMMAND [options]",
         description="The network mnist_mlp, made by derivgen 0.1.0.",
-        epilog="Exit codes: 0 ok, 1 a check failed or says nothing, 2 usage, 3 data, 5 files.",
+        epilog="Exit codes: 0 ok, 1 a check failed or says nothing or training diverged, 2 usage, 3 data, 5 files.",
         allow_abbrev=False,
     )
     made.add_argument("command", choices=[*COMMANDS])

@@ -763,7 +763,7 @@ constexpr int default_batch = 10;
 
 // --- errors -------------------------------------------------------------------------------------
 
-constexpr int exit_failed = 1;  // the check failed or stays inconclusive
+constexpr int exit_failed = 1;  // the check failed or stays inconclusive, training diverged
 constexpr int exit_usage = 2;
 constexpr int exit_data = 3;
 constexpr int exit_files = 5;
@@ -988,6 +988,11 @@ inline std::string number_text(double value, int most_digits = 17) {
   return text;
 }
 
+/// Writes a number as JSON, which has no word for what is not finite: such a number is null.
+inline std::string json_number(double value) {
+  return std::isfinite(value) ? number_text(value) : "null";
+}
+
 inline std::string json_texts(const std::vector<std::string>& texts) {
   std::string list = "[";
   for (const std::string& text : texts) list += (list.size() > 1 ? ", " : "") + json_text(text);
@@ -996,7 +1001,7 @@ inline std::string json_texts(const std::vector<std::string>& texts) {
 
 inline std::string json_numbers(const std::vector<double>& numbers) {
   std::string list = "[";
-  for (const double value : numbers) list += (list.size() > 1 ? ", " : "") + number_text(value);
+  for (const double value : numbers) list += (list.size() > 1 ? ", " : "") + json_number(value);
   return list + "]";
 }
 
@@ -1004,7 +1009,7 @@ inline std::string json_numbers(const std::vector<double>& numbers) {
 template <typename value_type>
 std::string json_nested(const std::vector<value_type>& values, const std::vector<int>& shape,
                         std::size_t axis, std::size_t& used) {
-  if (axis == shape.size()) return number_text(static_cast<double>(values[used++]));
+  if (axis == shape.size()) return json_number(static_cast<double>(values[used++]));
   std::string list = "[";
   for (int i = 0; i < shape[axis]; ++i) {
     list += (i > 0 ? ", " : "") + json_nested(values, shape, axis + 1, used);
@@ -1284,13 +1289,12 @@ inline std::string read_unpacked(const std::string& file) {
 // --- data files ---------------------------------------------------------------------------------
 
 /// Samples as a file holds them: numbers of the feature columns, texts of the target columns.
-template <typename real>
 struct Source {
   std::string file;
   int rows = 0;
   std::vector<std::string> feature_names;
   std::vector<std::string> target_names;
-  std::vector<real> features;  // rows x feature_names
+  std::vector<double> features;  // rows x feature_names, in double so that scaling loses nothing
   std::vector<std::vector<std::string>> targets;  // one list for each target column
 };
 
@@ -1445,9 +1449,53 @@ inline std::vector<int> column_roles(const std::string& file,
   return roles;
 }
 
-template <typename real>
-void append_row(Source<real>& source, const std::vector<std::string>& header,
-                const std::vector<int>& roles, const std::vector<std::string>& fields) {
+/// What a table's first row is: names, or data, or numbers that number the columns.
+enum class FirstRow { names, data, numbers };
+
+/// Tells what a table's first row is: data, where its features are numbers other than those of the
+/// columns, from 0 or 1. Targets are named in `targets`, or the last column.
+inline FirstRow first_row_of(const std::vector<std::string>& first,
+                             const std::vector<std::string>& targets, bool has_target) {
+  bool from_zero = true;
+  bool from_one = true;
+  std::size_t features = 0;
+  for (std::size_t column = 0; column < first.size(); ++column) {
+    const auto asked = [&](const std::string& name) {
+      return std::find(targets.begin(), targets.end(), name) != targets.end();
+    };
+    if (asked(first[column])) return FirstRow::names;
+    const bool last = has_target && targets.empty() && column + 1 == first.size();
+    const bool is_target = last || asked(std::to_string(column + 1));
+    double value = 0;
+    const bool is_number = parse_number(first[column], value);
+    if (!is_number && !is_target) return FirstRow::names;
+    if (!is_target) ++features;
+    from_zero = from_zero && (!is_number || value == static_cast<double>(column));
+    from_one = from_one && (!is_number || value == static_cast<double>(column + 1));
+  }
+  if (features == 0) return FirstRow::names;
+  return from_zero || from_one ? FirstRow::numbers : FirstRow::data;
+}
+
+/// Returns the first row where it is data, which then numbers the columns; says what it is.
+inline std::vector<std::string> take_data(std::vector<std::string>& header,
+                                          const std::string& file, FirstRow kind) {
+  std::vector<std::string> first;
+  std::string taken = "for the columns' names";
+  if (kind == FirstRow::names) return first;
+  if (kind == FirstRow::data) {
+    first = header;
+    for (std::size_t column = 0; column < header.size(); ++column)
+      header[column] = std::to_string(column + 1);
+    taken = "for data, and the columns are named 1 to " + header.back();
+  }
+  std::fprintf(stderr, "note: %s\n  The first line holds numbers: it is taken %s.\n",
+               file.c_str(), taken.c_str());
+  return first;
+}
+
+inline void append_row(Source& source, const std::vector<std::string>& header,
+                       const std::vector<int>& roles, const std::vector<std::string>& fields) {
   ++source.rows;
   if (fields.size() != header.size()) {
     throw Failure(exit_data, source.file + ", row " + std::to_string(source.rows),
@@ -1466,15 +1514,14 @@ void append_row(Source<real>& source, const std::vector<std::string>& header,
     if (!parse_number(fields[column], value)) {
       throw bad_cell(source.file, source.rows, header[column], "a number", quoted(fields[column]));
     }
-    source.features.push_back(static_cast<real>(value));
+    source.features.push_back(value);
   }
 }
 
 /// Reads comma-separated values. Columns named in `targets` (default: the last) are the targets;
 /// where no targets are needed and the columns are as many as the inputs, all are features.
-template <typename real>
-Source<real> read_csv(const std::string& file, const std::vector<std::string>& targets,
-                      bool needs_target) {
+inline Source read_csv(const std::string& file, const std::vector<std::string>& targets,
+                       bool needs_target) {
   const std::string content = read_unpacked(file);
   if (content.compare(0, 4, "PK\3\4") == 0) {
     throw Failure(exit_data, file, "Expected CSV or IDX files, found an NPZ file.",
@@ -1495,8 +1542,9 @@ Source<real> read_csv(const std::string& file, const std::vector<std::string>& t
   const bool has_target =
       !targets.empty() || (data_count > input_count &&
                            (needs_target || static_cast<int>(header.size()) != input_size()));
+  const auto first = take_data(header, file, first_row_of(header, targets, has_target));
   const std::vector<int> roles = column_roles(file, header, targets, has_target);
-  Source<real> source;
+  Source source;
   source.file = file;
   const auto target_count =
       static_cast<std::size_t>(1 + *std::max_element(roles.begin(), roles.end()));
@@ -1508,6 +1556,7 @@ Source<real> read_csv(const std::string& file, const std::vector<std::string>& t
     else
       source.target_names[static_cast<std::size_t>(roles[column])] = header[column];
   }
+  if (!first.empty()) append_row(source, header, roles, first);
   std::vector<std::string> fields;
   while (table.next(fields)) append_row(source, header, roles, fields);
   if (source.rows == 0) throw Failure(exit_data, file, "There are no rows below the header.");
@@ -1554,22 +1603,20 @@ inline IdxFile read_idx(const std::string& file) {
 }
 
 /// Takes the images of an IDX file as samples without targets.
-template <typename real>
-Source<real> source_of(const IdxFile& images, const std::string& file) {
-  Source<real> source;
+inline Source source_of(const IdxFile& images, const std::string& file) {
+  Source source;
   source.file = file;
   source.rows = images.shape[0];
   source.features.reserve(images.bytes.size());
   for (const char byte : images.bytes)
-    source.features.push_back(static_cast<real>(static_cast<unsigned char>(byte)));
+    source.features.push_back(static_cast<unsigned char>(byte));
   const std::size_t size = images.bytes.size() / static_cast<std::size_t>(std::max(1, source.rows));
   for (std::size_t i = 0; i < size; ++i)
     source.feature_names.push_back("pixel " + std::to_string(i));
   return source;
 }
 
-template <typename real>
-Source<real> read_idx_pair(const std::string& images_file, const std::string& labels_file) {
+inline Source read_idx_pair(const std::string& images_file, const std::string& labels_file) {
   const IdxFile images = read_idx(images_file);
   const IdxFile labels = read_idx(labels_file);
   if (labels.shape.size() != 1 || labels.shape[0] != images.shape[0]) {
@@ -1578,7 +1625,7 @@ Source<real> read_idx_pair(const std::string& images_file, const std::string& la
                       " labels, one for each image of " + images_file + ", found " +
                       std::to_string(labels.bytes.size()) + ".");
   }
-  Source<real> source = source_of<real>(images, images_file);
+  Source source = source_of(images, images_file);
   source.target_names = {"label"};
   source.targets.resize(1);
   for (const char byte : labels.bytes) {
@@ -1587,10 +1634,9 @@ Source<real> read_idx_pair(const std::string& images_file, const std::string& la
   return source;
 }
 
-template <typename real>
-Source<real> read_any(const std::vector<std::string>& files,
-                      const std::vector<std::string>& targets, bool needs_target) {
-  if (files.size() == 2) return read_idx_pair<real>(files[0], files[1]);
+inline Source read_any(const std::vector<std::string>& files,
+                       const std::vector<std::string>& targets, bool needs_target) {
+  if (files.size() == 2) return read_idx_pair(files[0], files[1]);
   if (files.size() > 2) {
     throw Failure(exit_usage, "--data",
                   "Expected one CSV file or two IDX files, found " +
@@ -1598,15 +1644,14 @@ Source<real> read_any(const std::vector<std::string>& files,
   }
   const std::string zeros(2, '\0');
   if (!needs_target && read_unpacked(files[0]).compare(0, 2, zeros) == 0)
-    return source_of<real>(read_idx(files[0]), files[0]);
-  return read_csv<real>(files[0], targets, needs_target);
+    return source_of(read_idx(files[0]), files[0]);
+  return read_csv(files[0], targets, needs_target);
 }
 
 /// Reads one CSV file, or a pair of IDX files; where no targets are needed, images will do.
-template <typename real>
-Source<real> read_source(const std::vector<std::string>& files,
-                         const std::vector<std::string>& targets, bool needs_target) {
-  Source<real> source = read_any<real>(files, targets, needs_target);
+inline Source read_source(const std::vector<std::string>& files,
+                          const std::vector<std::string>& targets, bool needs_target) {
+  Source source = read_any(files, targets, needs_target);
   if (source.rows == 0) throw Failure(exit_data, source.file, "There are no samples in it.");
   return source;
 }
@@ -1615,8 +1660,8 @@ Source<real> read_source(const std::vector<std::string>& files,
 
 /// Finds the shift and divisor of every feature: by rule (none, standard, minmax), or a number.
 /// Rows held out, whose number divides by `every` (0: none), are not looked at.
-template <typename real>
-void fit_scale(Encoding& encoding, const Source<real>& source, const std::string& rule, int every) {
+inline void fit_scale(Encoding& encoding, const Source& source, const std::string& rule,
+                      int every) {
   const std::size_t count = source.feature_names.size();
   std::vector<std::size_t> rows;
   for (int row = 0; row < source.rows; ++row) {
@@ -1633,7 +1678,7 @@ void fit_scale(Encoding& encoding, const Source<real>& source, const std::string
     double least = std::numeric_limits<double>::infinity();
     double most = -least;
     for (const std::size_t row : rows) {
-      const auto value = static_cast<double>(source.features[row * count + f]);
+      const double value = source.features[row * count + f];
       total += value;
       least = std::min(least, value);
       most = std::max(most, value);
@@ -1641,7 +1686,7 @@ void fit_scale(Encoding& encoding, const Source<real>& source, const std::string
     const double mean = total / static_cast<double>(rows.size());
     double squares = 0;
     for (const std::size_t row : rows) {
-      const double difference = static_cast<double>(source.features[row * count + f]) - mean;
+      const double difference = source.features[row * count + f] - mean;
       squares += difference * difference;
     }
     const double width =
@@ -1662,12 +1707,18 @@ real checked(const TensorInfo& tensor, double value, const std::string& file, in
                        std::to_string(tensor.low + tensor.values - 1),
                    number_text(value));
   }
-  return static_cast<real>(value);
+  const auto held = static_cast<real>(value);
+  if (!std::isfinite(held))
+    throw bad_cell(file, row, column,
+                   "a number that " + std::string(sizeof(real) == 4 ? "float32" : "float64") +
+                       " holds, scaled as asked",
+                   number_text(value));
+  return held;
 }
 
 /// Distributes the feature columns over the inputs, in order of declaration.
 template <typename real>
-Dataset<real> encode_inputs(const Source<real>& source, const Encoding& encoding) {
+Dataset<real> encode_inputs(const Source& source, const Encoding& encoding) {
   Dataset<real> data;
   data.file = source.file;
   data.rows = source.rows;
@@ -1684,8 +1735,7 @@ Dataset<real> encode_inputs(const Source<real>& source, const Encoding& encoding
     for (std::size_t t = 0; t < input_count; ++t) {
       const TensorInfo& tensor = batch_info()[t];
       for (int i = 0; i < tensor.size(); ++i, ++column) {
-        auto value =
-            static_cast<double>(source.features[static_cast<std::size_t>(row) * count + column]);
+        double value = source.features[static_cast<std::size_t>(row) * count + column];
         if (tensor.values == 0) value = (value - encoding.shift[column]) / encoding.divisor[column];
         data.values[t].push_back(
             checked<real>(tensor, value, source.file, row + 1, source.feature_names[column]));
@@ -1804,9 +1854,8 @@ inline std::vector<std::string> find_classes(const std::string& file, const std:
   return classes;
 }
 
-template <typename real>
-int class_of(const Source<real>& source, std::size_t column, int row, const Encoding& encoding,
-             int count) {
+inline int class_of(const Source& source, std::size_t column, int row, const Encoding& encoding,
+                    int count) {
   const std::string& text = source.targets[column][static_cast<std::size_t>(row)];
   const auto known = std::find(encoding.classes.begin(), encoding.classes.end(), text);
   if (known != encoding.classes.end()) return static_cast<int>(known - encoding.classes.begin());
@@ -1828,7 +1877,7 @@ void encode_label(std::vector<real>& values, const TensorInfo& target, int label
 }
 
 template <typename real>
-real target_number(const Source<real>& source, std::size_t column, int row,
+real target_number(const Source& source, std::size_t column, int row,
                    const TensorInfo& target, const Encoding& encoding) {
   const std::string& text = source.targets[column][static_cast<std::size_t>(row)];
   double value = 0;
@@ -1843,7 +1892,7 @@ real target_number(const Source<real>& source, std::size_t column, int row,
 /// Distributes the target columns over the targets, in order of declaration. On training data
 /// (`learn`) the classes are found, elsewhere they must be known.
 template <typename real>
-void encode_targets(Dataset<real>& data, const Source<real>& source, Encoding& encoding,
+void encode_targets(Dataset<real>& data, const Source& source, Encoding& encoding,
                     Labels labels, bool learn) {
   int all = 0;
   for (std::size_t t = input_count; t < data_count; ++t) all += batch_info()[t].size();
@@ -1871,7 +1920,7 @@ void encode_targets(Dataset<real>& data, const Source<real>& source, Encoding& e
       if (as_label)
         encode_label(data.values[t], target, class_of(source, column, row, encoding, count));
       for (std::size_t i = 0; !as_label && i < width; ++i) {
-        data.values[t].push_back(target_number(source, column + i, row, target, encoding));
+        data.values[t].push_back(target_number<real>(source, column + i, row, target, encoding));
       }
     }
     column += width;
@@ -1885,8 +1934,8 @@ void encode_targets(Dataset<real>& data, const Source<real>& source, Encoding& e
 }
 
 template <typename real>
-Dataset<real> encode(const Source<real>& source, Encoding& encoding, Labels labels, bool learn) {
-  Dataset<real> data = encode_inputs(source, encoding);
+Dataset<real> encode(const Source& source, Encoding& encoding, Labels labels, bool learn) {
+  Dataset<real> data = encode_inputs<real>(source, encoding);
   encode_targets(data, source, encoding, labels, learn);
   return data;
 }
@@ -1960,7 +2009,7 @@ other:
   --json                  print one JSON object
   --help                  print this text
 
-exit status: 0 fine, 1 the check failed or says nothing, 2 usage, 3 data, 5 files
+exit status: 0 fine, 1 a check failed or says nothing or training diverged, 2 usage, 3 data, 5 files
 )help";
 
 struct Options {
@@ -2371,11 +2420,11 @@ int run_predict(const Options& options) {
   if (options.data.empty()) {
     data = example_data<real>();
   } else {
-    const Source<real> source = read_source<real>(options.data, options.targets, false);
+    const Source source = read_source(options.data, options.targets, false);
     if (encoding.shift.empty() || !options.scale.empty()) {
       fit_scale(encoding, source, options.scale.empty() ? "none" : options.scale, 0);
     }
-    data = encode_inputs(source, encoding);
+    data = encode_inputs<real>(source, encoding);
   }
   const std::string text = predictions(parameters, data, encoding, options.json);
   if (options.output.empty())
@@ -2455,8 +2504,8 @@ Metrics measure(const Parameters<real>& parameters, const Dataset<real>& data) {
 }
 
 inline std::string metrics_json(const Metrics& metrics) {
-  std::string text = "{\"loss\": " + number_text(metrics.loss);
-  if (metrics.classified) text += ", \"accuracy\": " + number_text(metrics.right / metrics.samples);
+  std::string text = "{\"loss\": " + json_number(metrics.loss);
+  if (metrics.classified) text += ", \"accuracy\": " + json_number(metrics.right / metrics.samples);
   return text + ", \"samples\": " + std::to_string(metrics.samples) + "}";
 }
 
@@ -2519,11 +2568,55 @@ class Progress {
   std::chrono::steady_clock::time_point last_{};
 };
 
+/// How far training went. Where the loss left the finite numbers in an epoch and step,
+/// `bad_epoch` is not 0, and `epochs` and `steps` are those of the parameters that are kept.
 struct Course {
   int epochs = 0;
   long steps = 0;
   double seconds = 0;
+  int bad_epoch = 0;
+  long bad_step = 0;
 };
+
+/// Tells whether every parameter is finite: a loss can be where relu has stopped a NaN.
+template <typename real>
+bool all_finite(Parameters<real>& parameters) {
+  const auto finite = [](real value) { return std::isfinite(value); };
+  const auto all = parameters.all_and_states();
+  return std::all_of(all.begin(), all.end(), [&](const std::vector<real>* values) {
+    return std::all_of(values->begin(), values->end(), finite);
+  });
+}
+
+/// The parameters at the start of the last epoch that began with a finite loss.
+template <typename real>
+struct Kept {
+  Parameters<real> parameters;
+  int epochs = 0;
+  long steps = 0;
+
+  /// Puts the kept parameters back, and notes where training diverged.
+  void restore(Parameters<real>& trained, Course& course) const {
+    trained = parameters;
+    course.bad_epoch = course.epochs;
+    course.bad_step = course.steps;
+    course.epochs = epochs;
+    course.steps = steps;
+  }
+};
+
+inline Failure divergence(const Course& course) {
+  const std::string kept = course.epochs > 0 ? "kept are the parameters after epoch " +
+                                                   std::to_string(course.epochs)
+                                             : "nothing is kept";
+  return Failure(exit_failed, "training diverged",
+                 "Loss or parameters are not finite in epoch " + std::to_string(course.bad_epoch) +
+                     ", step " + std::to_string(course.bad_step) + "; " + kept + ".",
+                 course.bad_step > 1
+                     ? "Try a smaller --lr, inputs scaled by --scale standard, or an optimiser "
+                       "that clips the gradient, w' = w - lr*max(-1, min(1, g))."
+                     : "Scale the inputs (--scale standard), or let parameters start smaller.");
+}
 
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -2554,7 +2647,8 @@ Optimiser<real> make_optimiser(const Options& options) {
 
 /// Runs the epochs. The order of rows and every random tensor depend on the seed alone.
 template <typename real>
-Course run_epochs(const Options& options, Parameters<real>& parameters, const Dataset<real>& data) {
+Course run_epochs(const Options& options, Parameters<real>& parameters, const Dataset<real>& data,
+                  Kept<real>& kept) {
   Optimiser<real> optimiser = make_optimiser<real>(options);
   Parameters<real> gradients;
   Batch<real> batch;
@@ -2572,7 +2666,14 @@ Course run_epochs(const Options& options, Parameters<real>& parameters, const Da
       ++course.steps;
       fill_batch(batch, data, order, begin, end);
       draw_random(batch, options.seed, course.steps);
-      loss += loss_and_gradients(parameters, batch, work, gradients) * (end - begin);
+      const double value = loss_and_gradients(parameters, batch, work, gradients);
+      course.seconds = seconds_since(start);
+      if (!std::isfinite(value)) {
+        kept.restore(parameters, course);
+        return course;
+      }
+      if (begin == 0) kept = {parameters, epoch, course.steps - 1};
+      loss += value * (end - begin);
       update(parameters, gradients, work, optimiser);
       course.seconds = seconds_since(start);
       char text[100];
@@ -2583,6 +2684,9 @@ Course run_epochs(const Options& options, Parameters<real>& parameters, const Da
       const double bound = options.stop_gradient_norm;
       if (bound > 0 && gradient_norm(gradients, optimiser.frozen) < bound) return course;
     }
+    if (all_finite(parameters)) continue;
+    kept.restore(parameters, course);
+    break;
   }
   return course;
 }
@@ -2676,12 +2780,12 @@ Samples<real> read_samples(const Options& options, const Encoding& loaded) {
     samples.train = example_data<real>();
     check_data(samples.train);
   } else {
-    const Source<real> source = read_source<real>(options.data, options.targets, true);
+    const Source source = read_source(options.data, options.targets, true);
     const bool keep = options.scale.empty() && !loaded.shift.empty();
     const int every = options.holdout > 0 ? static_cast<int>(std::lround(1 / options.holdout)) : 0;
     if (!keep)
       fit_scale(samples.encoding, source, options.scale.empty() ? "none" : options.scale, every);
-    samples.train = encode(source, samples.encoding, options.labels, loaded.classes.empty());
+    samples.train = encode<real>(source, samples.encoding, options.labels, loaded.classes.empty());
     check_data(samples.train);
     if (every > 0) {
       samples.test = choose_rows(samples.train, every, true);
@@ -2689,11 +2793,20 @@ Samples<real> read_samples(const Options& options, const Encoding& loaded) {
     }
   }
   if (!options.test.empty()) {
-    const Source<real> source = read_source<real>(options.test, options.targets, true);
-    samples.test = encode(source, samples.encoding, options.labels, false);
+    const Source source = read_source(options.test, options.targets, true);
+    samples.test = encode<real>(source, samples.encoding, options.labels, false);
     check_data(samples.test);
   }
   return samples;
+}
+
+/// Opens the JSON object that tells of a training.
+inline void print_course(const Course& course) {
+  std::printf("{\"network\": %s, \"epochs\": %d, \"steps\": %ld, \"seconds\": %.3f",
+              json_text(network_name).c_str(), course.epochs, course.steps, course.seconds);
+  if (course.bad_epoch > 0)
+    std::printf(", \"diverged\": {\"epoch\": %d, \"step\": %ld}", course.bad_epoch,
+                course.bad_step);
 }
 
 template <typename real>
@@ -2702,21 +2815,28 @@ int run_train(const Options& options) {
   Encoding encoding;
   if (!options.load.empty()) encoding = load_model(options.load, parameters);
   const Samples<real> samples = read_samples<real>(options, encoding);
-  const Course course = run_epochs(options, parameters, samples.train);
-  const Metrics on_training = measure(parameters, samples.train);
+  Kept<real> kept{parameters};
+  Course course = run_epochs(options, parameters, samples.train, kept);
+  Metrics on_training = measure(parameters, samples.train);
+  const bool finite = std::isfinite(on_training.loss) && all_finite(parameters);
+  if (course.bad_epoch == 0 && course.steps > 0 && !finite) {
+    kept.restore(parameters, course);
+    on_training = measure(parameters, samples.train);
+  }
   const Metrics on_test = measure(parameters, samples.test);
-  if (!options.save.empty()) save_model(options.save, parameters, samples.encoding);
+  const bool diverged = course.bad_epoch > 0;
+  if (!options.save.empty() && (course.epochs > 0 || !diverged))
+    save_model(options.save, parameters, samples.encoding);
   if (options.json) {
-    std::printf(
-        "{\"network\": %s, \"epochs\": %d, \"steps\": %ld, \"seconds\": %.3f, \"train\": %s",
-        json_text(network_name).c_str(), course.epochs, course.steps, course.seconds,
-        metrics_json(on_training).c_str());
+    print_course(course);
+    std::printf(", \"train\": %s", metrics_json(on_training).c_str());
     if (on_test.samples > 0) std::printf(", \"test\": %s", metrics_json(on_test).c_str());
     std::printf("}\n");
-    return 0;
+  } else {
+    print_metrics("train", on_training);
+    if (on_test.samples > 0) print_metrics("test", on_test);
   }
-  print_metrics("train", on_training);
-  if (on_test.samples > 0) print_metrics("test", on_test);
+  if (diverged) throw divergence(course);
   return 0;
 }
 
@@ -3190,7 +3310,7 @@ int run_eval(const Options& options) {
                   "The derivation uses this fact; give values that fulfil it, or remove the fact.");
   }
   const double loss = loss_and_gradients(parameters, batch, work, gradients);
-  std::string text = "{\"loss\": " + number_text(loss) + ", \"gradients\": {";
+  std::string text = "{\"loss\": " + json_number(loss) + ", \"gradients\": {";
   const auto each = gradients.all();
   for (std::size_t p = 0; p < each.size(); ++p) {
     const TensorInfo& tensor = parameter_info()[p];

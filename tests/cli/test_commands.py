@@ -244,8 +244,9 @@ def test_results_that_cannot_be_written_end_with_a_message(tmp_path):
     assert ran.stderr.startswith("FileProblem: standard output")
 
 
-def test_a_reader_that_stops_early_is_no_error(tmp_path):
-    command = [sys.executable, "-m", "derivgen", "list"]
+@pytest.mark.parametrize("words", [("list",), ("--help",), ("train", "--help")])
+def test_a_reader_that_stops_early_is_no_error(words, tmp_path):
+    command = [sys.executable, "-m", "derivgen", *words]
     with subprocess.Popen(
         command,
         cwd=tmp_path,

@@ -125,6 +125,41 @@ def test_a_table_may_be_spelt_in_many_ways(name, both, programs):
     assert max(losses) - min(losses) <= SAME, losses
 
 
+def test_a_table_without_names_loses_no_row_and_says_so(both, programs):
+    (programs.place / "d.csv").write_text(ROWS, encoding="utf-8")
+
+    named = both("train", "--data", "good.csv", "--json")
+    numbered = both("train", "--data", "d.csv", "--target", "3", "--json")
+
+    results = [json.loads(ran.out)["train"] for ran in (*named, *numbered)]
+    assert [result["samples"] for result in results] == [6] * 4
+    assert np.ptp([result["loss"] for result in results]) <= SAME
+    for ran in numbered:
+        assert "numbers: it is taken for data, and the columns are named 1 to 3." in ran.err
+
+
+@pytest.mark.parametrize("names", ["0,1,2\n", "1,2,kind\n"])
+def test_numbers_that_count_the_columns_are_names_and_said_to_be(names, both, programs):
+    (programs.place / "d.csv").write_text(names + ROWS, encoding="utf-8")
+
+    for ran in both("train", "--data", "d.csv", "--json"):
+        assert json.loads(ran.out)["train"]["samples"] == 6
+        assert "it is taken for the columns' names" in ran.err
+
+
+def test_inputs_are_scaled_before_they_are_rounded(both, programs):
+    # float32 tells no two of these apart; scaled, they are those of the good table.
+    lines = [line.split(",") for line in ROWS.split()]
+    far = "".join(f"{1e9 + float(a)},{1e9 + float(b)},{c}\n" for a, b, c in lines)
+    (programs.place / "d.csv").write_text(HEAD + far, encoding="utf-8")
+    flags = ("--scale", "standard", "--dtype", "float32", "--json")
+
+    near, distant = (both("train", "--data", d, *flags) for d in ("good.csv", "d.csv"))
+
+    losses = [json.loads(ran.out)["train"]["loss"] for ran in (*near, *distant)]
+    assert np.ptp(losses) <= 1e-5, losses  # 1e9 holds six digits of the features
+
+
 # Each with what the message must say, in both languages.
 WRONG_TABLES = {
     "a hexadecimal number": (TABLE.replace("0.5,", "0x10,"), "row 3, column a"),
@@ -153,6 +188,14 @@ def test_a_wrong_table_is_refused_with_its_place(name, both, programs):
     for ran in both("train", "--data", "d.csv"):
         assert ran.code == 3, ran
         assert says in ran.err and "Traceback" not in ran.err
+
+
+def test_a_number_that_float32_does_not_hold_is_refused(both, programs):
+    (programs.place / "d.csv").write_text(TABLE + "1,1e300,cat\n", encoding="utf-8")
+
+    for ran in both("train", "--data", "d.csv", "--dtype", "float32"):
+        assert ran.code == 3, ran
+        assert "row 7, column b\n  Expected a number that float32 holds" in ran.err
 
 
 WRONG_IDX = {
@@ -283,6 +326,47 @@ def test_each_trainer_reads_the_model_of_the_other_numbers_without_axes_included
             found.append(json.loads(ran.out)["output"])
 
     assert np.ptp(np.array(found), axis=0).max() <= SAME
+
+
+DIVERGES = ("--data", "good.csv", "--optimiser", "sgd", "--lr", "1e6", "--epochs", "60")
+
+
+def test_training_that_diverges_stops_at_the_last_good_parameters(both):
+    for ran in both("train", *DIVERGES, "--json"):
+        course = json.loads(ran.out, parse_constant=lambda word: pytest.fail(word))
+        assert ran.code == 1, ran
+        assert 1 < course["epochs"] < course["diverged"]["epoch"] < 60
+        assert np.isfinite(course["train"]["loss"])
+        assert f"kept are the parameters after epoch {course['epochs']}." in ran.err
+        assert "Try a smaller --lr" in ran.err
+
+
+def test_the_last_good_model_is_saved_where_training_diverges(both, programs):
+    programs.module.main(["train", *DIVERGES, "--save", "numpy.st"])
+    programs.cpp(("train", *DIVERGES, "--save", "cpp.st"))
+
+    for model in ("numpy.st", "cpp.st"):
+        for ran in both("train", "--data", "good.csv", "--epochs", 0, "--load", model, "--json"):
+            assert np.isfinite(json.loads(ran.out)["train"]["loss"])
+
+
+def test_training_that_ends_at_a_loss_that_is_not_finite_has_diverged(both, programs):
+    flags = ("--data", "good.csv", "--optimiser", "sgd", "--lr", "1e200", "--epochs", "1")
+
+    for ran in both("train", *flags, "--batch", "6", "--save", "none.st"):
+        assert ran.code == 1, ran
+        assert "not finite in epoch 1, step 1; nothing is kept." in ran.err
+        assert not (programs.place / "none.st").exists()
+
+
+def test_what_is_not_finite_is_null_in_json(both, programs):
+    values = {"params": {"s": 1e200}, "inputs": {"x": [[1, 2]], "y": [[1, 0]]}}
+    (programs.place / "in.json").write_text(json.dumps(values), encoding="utf-8")
+
+    for ran in both("eval", "--values", "in.json"):
+        found = json.loads(ran.out, parse_constant=lambda word: pytest.fail(word))
+        assert ran.code == 0, ran
+        assert found["loss"] is None and found["gradients"]["s"] == 2e197
 
 
 def changed(header: dict[str, Any], what: str) -> None:
