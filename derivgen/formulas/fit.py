@@ -11,7 +11,7 @@ from derivgen.formulas.symbols import (
     Symbols,
     axis_key,
 )
-from derivgen.formulas.terms import At, Ref, Term
+from derivgen.formulas.terms import At, Part, Ref, Term
 from derivgen.formulas.tree import Notice, Span
 
 SAMPLE_LETTERS = ("i", "n", "m", "b", "p", "s", "k", "t", "j")
@@ -94,7 +94,16 @@ def scored(term: Term, symbols: Symbols, letters: Letters, score: int) -> Candid
                 if len(at.letters) == 1 and (at.constant == 0 or name not in letters.known):
                     binds.append((name, key))
             score -= _outside(at, key, symbols)
+            score += sum(_looked_up(inner, key, symbols) for inner, _ in at.parts)
     return Candidate(score, term, tuple(binds))
+
+
+def _looked_up(part: Part, key: Key, symbols: Symbols) -> int:
+    """Return how well the index that a label holds fits a slot."""
+    values = symbols.tensors[part.name].values_of if part.kind == "lookup" else None
+    if values is None:
+        return 0
+    return 3 if same_key(("axis", values.low, values.high), key) else -6
 
 
 def _outside(at: At, key: Key, symbols: Symbols) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from derivgen.formulas import tree
 from derivgen.formulas.fit import slot_keys
-from derivgen.formulas.names import holds_index
+from derivgen.formulas.lookups import label_index
 from derivgen.formulas.reader import Reader, script_term
 from derivgen.formulas.scripts import (
     atoms,
@@ -17,11 +17,11 @@ from derivgen.formulas.scripts import (
     split_transpose,
     unwrapped,
 )
+from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import (
     At,
     Bound,
     Fold,
-    Part,
     Ref,
     Term,
     Test,
@@ -86,7 +86,7 @@ def _entrywise(sup: tuple[Token, ...]) -> tuple[Token, ...] | None:
 
 
 def big(node: tree.Big, reader: Reader) -> Term:
-    bounds = bounds_of(node)
+    bounds = bounds_of(node, reader.symbols)
     outer = list(reader.letters.bound)
     reader.letters.bound += [bound.letter for bound in bounds]
     body = reader.term(node.body)
@@ -94,7 +94,7 @@ def big(node: tree.Big, reader: Reader) -> Term:
     return Term("fold", (body,), Fold(node.op, bounds, not node.sub), node.span)
 
 
-def bounds_of(node: tree.Big) -> tuple[Bound, ...]:
+def bounds_of(node: tree.Big, symbols: Symbols) -> tuple[Bound, ...]:
     """Return what a sum binds: ``k``, ``k=1``, ``k \\ne j``, ``k < t``, ``t \\ge i > k``.
 
     Raises: FormulaError, for bounds that say something else.
@@ -109,10 +109,10 @@ def bounds_of(node: tree.Big) -> tuple[Bound, ...]:
         return (_between(tokens, places, node.span),)
     names = [_letter_of(a.text, node.span) for a in atoms(tokens[: places[0]])]
     kind = RELATIONS[tokens[places[0]].text]
-    end = index_expression(tokens[places[0] + 1 :])
+    end = label_index(tokens[places[0] + 1 :], symbols)
     if kind == "in":
         return tuple(Bound(name) for name in names)
-    if kind == "!=":
+    if kind == "!=" and end is not None:
         return tuple(Bound(name, without=end) for name in names)
     if kind in _MIRRORED and end is not None:
         return tuple(_one_sided(name, kind, end) for name in names)
@@ -189,35 +189,34 @@ def widened(member: Term, first: Term) -> Term | None:
 
 
 def indicator(node: tree.Indicator, reader: Reader) -> Term:
-    return Term("bracket", (), _test(node.tokens, reader, node.span), node.span)
+    return Term("bracket", (), condition_of(node.tokens, reader, node.span), node.span)
 
 
-def _test(tokens: tuple[Token, ...], reader: Reader, span: Span) -> Test:
+def condition_of(tokens: tuple[Token, ...], reader: Reader, span: Span) -> Test:
+    """Return the test that tokens write. Raises: FormulaError, if they are no condition."""
     for word in (r"\vee", r"\wedge"):
         if len(parts := split_at(tokens, word)) > 1:
-            tests = tuple(_test(part, reader, span) for part in parts)
+            tests = tuple(condition_of(part, reader, span) for part in parts)
             return Test("or" if word == r"\vee" else "and", tests, None)
     if tokens and tokens[0].text in (r"\neg", r"\lnot"):
-        return Test("not", _test(tokens[1:], reader, span), None)
+        return Test("not", condition_of(tokens[1:], reader, span), None)
     inner, bracketed = unwrapped(tokens)
     if bracketed:
-        return _test(inner, reader, span)
+        return condition_of(inner, reader, span)
     places = [p for p, t in enumerate(tokens) if t.kind == "relation"]
     if not places:
         raise FormulaError(plain_text(tokens), "This is no condition.", "", span)
     place = places[0]
     if len(places) > 1:  # 0 <= k < K
         halves = (tokens[: places[1]], tokens[place + 1 :])
-        return Test("and", tuple(_test(half, reader, span) for half in halves), None)
+        return Test("and", tuple(condition_of(half, reader, span) for half in halves), None)
     op = RELATIONS[tokens[place].text]
     sides = [_side(part, reader) for part in (tokens[:place], tokens[place + 1 :])]
     return Test(op, sides[0], sides[1])
 
 
 def _side(tokens: tuple[Token, ...], reader: Reader) -> Any:
-    at = index_expression(tokens)
-    if at is not None and len(at.letters) == 1 and holds_index(at.letters[0][0], reader.symbols):
-        return At((), at.constant, False, ((Part("lookup", at.letters[0][0], ()), 1),))
+    at = label_index(tokens, reader.symbols, reader.letters)
     numbers = (*reader.symbols.tensors, *reader.symbols.scalars)
     if at is not None and all(name not in numbers for name, _ in at.letters):
         return at
@@ -236,7 +235,7 @@ def cases(node: tree.Cases, reader: Reader) -> Term:
         relation = any(t.kind == "relation" for t in tokens)
         kept = tuple(t for t in tokens if t.kind != "command" or t.text not in (r"\text", r"\mbox"))
         try:
-            tests.append(_test(_after_words(kept), reader, node.span) if relation else None)
+            tests.append(condition_of(_after_words(kept), reader, node.span) if relation else None)
         except FormulaError:
             if len(tests) + 1 < len(node.conditions):
                 raise

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from derivgen.formulas.conventions import LAYER_LETTERS, WEIGHTS
 from derivgen.formulas.fit import SAMPLE_LETTERS, Candidate, Letters, any_member, scored
+from derivgen.formulas.lookups import script_atoms
 from derivgen.formulas.scripts import Atom, atoms, plain_text, unwrapped
 from derivgen.formulas.sequence import part_name
 from derivgen.formulas.symbols import (
@@ -23,7 +24,7 @@ from derivgen.formulas.symbols import (
     Symbols,
     canonical,
 )
-from derivgen.formulas.terms import At, Part, Ref, Term, ats_of, letter
+from derivgen.formulas.terms import At, Ref, Term, ats_of, letter
 from derivgen.formulas.tree import Name
 
 LABELLED = ("W", "U", "V", "R", "b", "w")
@@ -31,12 +32,12 @@ LABELLED = ("W", "U", "V", "R", "b", "w")
 
 def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
     """Yield the readings of a name as a tensor, a family member or the loss."""
-    sub, sup = (_looked_up(atoms(part), symbols, letters) for part in (name.sub, name.sup))
+    sub, sup = (script_atoms(part, symbols, letters) for part in (name.sub, name.sup))
     if symbols.is_size(name):
         return
     if symbols.network and symbols.network.batch and plain_text(name.sub) == "B":
         sub, name = (), replace(name, sub=())  # mu_B is the mean over the batch
-    if _is_label(name, symbols):
+    if _is_label(name, symbols) and not any(atom.at and atom.at.parts for atom in sub):
         yield from _labelled(name, sup, symbols, letters)
         return
     for stem, rest_sub, rest_sup, used in _splits(name, sub, sup):
@@ -56,24 +57,6 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
     yield from _lettered_candidates(name, sub, sup, symbols, letters)
     yield from _role_candidates(name, sub, sup, symbols, letters)
     yield from _loss_candidates(name, sub, sup, symbols, letters)
-
-
-def _looked_up(found: tuple[Atom, ...], symbols: Symbols, letters: Letters) -> tuple[Atom, ...]:
-    """Read the name of an input that holds an index as its value: o of ``u_o``."""
-    return tuple(_as_value(atom, symbols, letters) for atom in found)
-
-
-def _as_value(atom: Atom, symbols: Symbols, letters: Letters) -> Atom:
-    meant = symbols.guess.get("@" + atom.text, atom.text)
-    if atom.text in letters.bound or not holds_index(meant, symbols):
-        return atom
-    return replace(atom, at=At((), 0, False, ((Part("lookup", meant, ()), 1),)))
-
-
-def holds_index(text: str, symbols: Symbols) -> bool:
-    """Tell whether a name is a number of the network that holds an index."""
-    tensor = symbols.tensors.get(text)
-    return tensor is not None and tensor.values_of is not None and not tensor.axes
 
 
 def _is_whole_script(ref: Ref, symbols: Symbols) -> bool:

@@ -80,9 +80,12 @@ class _Parser(AtomParser):
         self, found: list[tree.Chain], members: list[Tree], relations: list[str]
     ) -> None:
         token = self.next()
+        following = self._after_separators()
+        whole = 0 < len(relations) < len(members)
+        if token.kind == "&" and whole and self._begins(following) or token.kind == ":" and whole:
+            self._flush(found, members, relations)  # the formula is over: a condition is next
         if token.kind in ("&", ":", "begin", "end") or token.text in DOTS:
             return
-        following = self._after_separators()
         if token.kind == "row" and (following.kind == "relation" or len(relations) == len(members)):
             return
         if token.kind == "row" and following.text in ("+", "-") and members:
@@ -90,6 +93,10 @@ class _Parser(AtomParser):
                 self._continue_sum(members)
             return
         self._flush(found, members, relations)
+
+    def _begins(self, token: Token) -> bool:
+        """Tell whether a token begins an expression of its own."""
+        return token.kind in ("name", "number", "(") or token.kind == "command"
 
     def _after_separators(self) -> Token:
         ahead = 0

@@ -266,8 +266,53 @@ def without_prose(tokens: list[Token], text: str) -> list[Token]:
             place = end
             continue
         found.append(Token(",", ",", token.span))
-        place = _after_condition(tokens, end) if words.split(" ")[0] in LEADING else end
+        found.extend(_inner_condition(tokens[place:end], words))
+        place = _behind_words(tokens, end, words)
     return found
+
+
+# What stands behind these says at which indices or numbers the formula holds.
+CONDITIONAL = ("for", "if", "when", "where", "当", "若", "如果")
+MAX_CONDITION = 12
+
+
+def _behind_words(tokens: list[Token], end: int, words: str) -> int:
+    """Return where reading goes on: behind a reason, or at a condition such as ``i = j``."""
+    first = words.split(" ")[0]
+    if first not in LEADING and first not in CONDITIONAL:
+        return end
+    stop = next((k for k in range(end, len(tokens)) if _ends_condition(tokens[k])), len(tokens))
+    if first in CONDITIONAL and _is_condition(tokens[end:stop]):
+        return end
+    return _after_condition(tokens, end)
+
+
+def _inner_condition(tokens: list[Token], words: str) -> list[Token]:
+    r"""Return the condition between dollar signs in words set as text: ``\text{if $i=j$}``."""
+    places = [k for k, token in enumerate(tokens) if token.text == "$"]
+    if len(places) != 2 or words.split(" ")[0] not in CONDITIONAL:
+        return []
+    inner = tokens[places[0] + 1 : places[1]]
+    return inner if _is_condition(inner) else []
+
+
+def _ends_condition(token: Token) -> bool:
+    return token.kind in (",", ";", ":", "row", "end", "&", "gap", "command") and (
+        token.kind != "command" or token.text in _TEXTS
+    )
+
+
+def _is_condition(tokens: list[Token]) -> bool:
+    """Tell whether tokens are a short comparison of names and numbers."""
+    relations = [t for t in tokens if t.kind == "relation"]
+    plain = all(
+        t.kind in ("name", "number", "relation", "_", "^", "{", "}", "(", ")", ".")
+        or t.text in "+-"
+        or (t.kind == "command" and t.text not in (r"\frac", r"\sum"))
+        for t in tokens
+    )
+    sides = bool(tokens) and tokens[0].kind != "relation" and tokens[-1].kind != "relation"
+    return len(relations) == 1 and plain and sides and len(tokens) <= MAX_CONDITION
 
 
 def _holds_entries(token: Token) -> int:

@@ -61,7 +61,7 @@ def _ties(node: Tree, symbols: Symbols) -> Iterator[tuple[str, str]]:
     if not isinstance(node, tree.Big):
         return
     try:
-        bounds = bounds_of(node)
+        bounds = bounds_of(node, symbols)
     except FormulaError:
         return
     for bound in bounds:

@@ -226,9 +226,14 @@ Tree = Union[
 
 @dataclass(frozen=True)
 class Chain:
-    """``a = b \\approx c``: members and the relations between them, and what was read leniently."""
+    """``a = b \\approx c``: members and the relations between them, and what was read leniently.
+
+    ``conditions`` are chains that say where it holds, ``nearby`` those that the text around it has.
+    """
 
     members: tuple[Tree, ...]
     relations: tuple[str, ...]
     span: Span
     notices: tuple[Notice, ...] = ()
+    conditions: tuple[Chain, ...] = ()
+    nearby: tuple[Chain, ...] = ()

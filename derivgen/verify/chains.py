@@ -42,9 +42,22 @@ def verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     plain = desk.notebook.reading
     desk.notebook.reading = replace(plain, delta_rule=states_delta_rule(chain))
     try:
-        return _verdicts(block, chain, desk)
+        found = _verdicts(block, chain, desk)
+        if chain.nearby and any(f.verdict == "wrong" for f in found):
+            return _under_nearby(block, chain, desk) or found
+        return found
     finally:
         desk.notebook.reading = replace(desk.notebook.reading, delta_rule=plain.delta_rule)
+
+
+def _under_nearby(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding] | None:
+    """Judge a chain under each condition that the text around it states; return what holds."""
+    for condition in chain.nearby:
+        given = replace(chain, conditions=(*chain.conditions, condition), nearby=())
+        found = _verdicts(block, given, desk)
+        if all(f.verdict in ("agrees", "proved") for f in found):
+            return found
+    return None
 
 
 def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:

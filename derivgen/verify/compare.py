@@ -97,7 +97,7 @@ def compare_terms(
         if outcome.equal is None and outcome.reason == NO_POINT:
             if compared:
                 continue
-            outcome = _in_own_world(left, right, claim, symbols, worlds, reading, draw)
+            outcome = _elsewhere(left, right, claim, symbols, worlds, reading, draw)
         if not outcome.equal:
             return replace(outcome, reading=reading)
         digits = min(digits, outcome.digits)
@@ -105,7 +105,10 @@ def compare_terms(
     return Outcome(True, digits, reading=reading)
 
 
-def _in_own_world(
+WIDER = tuple(Draw(seed=seed, scale=scale) for scale in (3, 9) for seed in (5, 23, 61))
+
+
+def _elsewhere(
     left: Term,
     right: Term,
     claim: Claim,
@@ -114,12 +117,18 @@ def _in_own_world(
     reading: Reading,
     draw: Draw,
 ) -> Outcome:
-    """Compare at the declared sizes, where a condition holds nowhere at small ones."""
-    try:
-        world = worlds.get(replace(draw, own=False, equal=False, keep=tuple(symbols.sizes)))
-    except NoValue as error:
-        return Outcome(None, reason=error.reason)
-    return _in_world(left, right, claim, symbols, world, reading, draw.seed)
+    """Compare at the declared sizes, or at larger numbers, where a condition holds nowhere yet."""
+    own = replace(draw, own=False, equal=False, keep=tuple(symbols.sizes))
+    outcome = Outcome(None, reason=NO_POINT)
+    for other in (own, *WIDER) if claim.guards else (own,):
+        try:
+            world = worlds.get(other)
+        except NoValue as error:
+            return Outcome(None, reason=error.reason)
+        outcome = _in_world(left, right, claim, symbols, world, reading, other.seed)
+        if outcome.reason != NO_POINT:
+            break
+    return outcome
 
 
 def _in_world(

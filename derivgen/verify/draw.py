@@ -40,6 +40,7 @@ class Draw:
     samples: int = 3
     normalised: bool = False  # targets sum to one though nothing declares it
     onehot: bool = False
+    scale: int = 1  # how many times the usual size inputs and parameters have
 
 
 def make_world(network: Network, draw: Draw) -> World:
@@ -186,7 +187,7 @@ def _random(
         if draw.normalised and classes or _sums_to_one(network, tensor):
             return _normalised(drawn, places)
         return drawn
-    return [_uniform(rng, 200, 1200) * rng.choice((1, -1)) for _ in places]
+    return [_uniform(rng, 200, 1200) * draw.scale * rng.choice((1, -1)) for _ in places]
 
 
 def _uniform(rng: random.Random, low: int, high: int) -> Any:

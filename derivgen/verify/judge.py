@@ -14,6 +14,7 @@ from typing import Any
 
 from derivgen.algebra.network import Network
 from derivgen.formulas import tree
+from derivgen.formulas.conditions import guards
 from derivgen.formulas.folds import widened, with_implicit_bounds
 from derivgen.formulas.resolve import make_reader, resolve_member
 from derivgen.formulas.symbols import Symbols
@@ -46,7 +47,9 @@ def resolve_members(chain: tree.Chain, symbols: Symbols) -> tuple[list[Member], 
         except FormulaError as error:
             found.append(error)
     _bare_functions(found)
-    return found, _claim(found, chain, reader.letters.known, reader.letters.clashes)
+    tests = tuple(guards(chain, reader))
+    claim = _claim(found, chain, reader.letters.known, reader.letters.clashes)
+    return found, replace(claim, guards=tests)
 
 
 def _bare_functions(found: list[Member]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from derivgen.algebra.network import Network
 from derivgen.formulas import tree
+from derivgen.formulas.conditions import with_conditions
 from derivgen.formulas.plain import read_plain
 from derivgen.formulas.resolve import read_chains
 from derivgen.formulas.surface import SurfaceTable
@@ -36,6 +37,7 @@ from derivgen.verify.stage import GENERIC, Stage, generic_stage, make_stage
 from derivgen.verify.structure import (
     learn,
 )
+from derivgen.verify.vicinity import Parsed, with_nearby
 
 MAX_TEXT = 2_000_000
 MAX_FORMULAS = 2_000
@@ -106,16 +108,13 @@ def _note(desk: Desk) -> int:
     for block, chains in parsed:
         for chain in chains if isinstance(chains, list) else []:
             learn(chain, block.ranges, desk.letters)
-    _judge_numbered(parsed, desk)
+    _judge_numbered(with_nearby(parsed, desk.text, desk.symbols.tensors), desk)
     for offset in found.open_at:
         line, column = place_of(offset, desk.starts)
         words = desk.notebook.say("unread", text=desk.text[offset : offset + 2], problem="...")
         finding = Finding("not_understood", desk.text[offset : offset + 20], reason=words)
         desk.items.append(Item(desk.file, line, column, "", finding.text, (finding,)))
     return found.pictures
-
-
-Parsed = list[tuple[Block, list[tree.Chain] | FormulaError]]
 
 
 def _judge_numbered(parsed: Parsed, desk: Desk) -> None:
@@ -195,7 +194,7 @@ def _judge_block(block: Block, chains: list[tree.Chain] | FormulaError, desk: De
             _mention(block, desk, unread(chains, desk.notebook).reason)
         return
     claimed = False
-    for chain in chains:
+    for chain in with_conditions(chains, block.text, desk.symbols.tensors):
         if not is_claim(chain, desk.symbols.tensors):
             continue
         claimed = True

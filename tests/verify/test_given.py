@@ -1,0 +1,95 @@
+r"""Conditions beside formulas, and labels that choose a class: ``, \quad i = j``, ``s_{y_i}``."""
+
+from __future__ import annotations
+
+import pytest
+
+from derivgen.language import parse
+from derivgen.verify import verify_text
+
+SOFTMAX = """network labelled
+index d: 3, j: 4
+input x[d]
+input y of j
+param W[j,d]
+f[j] = sum[d](W[j,d]*x[d])
+p[j] = softmax[j](f[j])
+loss L = -log(p[y])
+"""
+HINGE = """network hinge
+index d: 3, j: 4
+input x[d]
+input y of j
+param W[j,d]
+s[j] = sum[d](W[j,d]*x[d])
+loss L = sum[j]([j != y]*max(0, s[j] - s[y] + 1))
+"""
+COLUMNS = HINGE.replace("W[j,d]", "W[d,j]")
+MARGIN = """network margin
+index d: 3
+input x[d]
+target y
+param w[d]
+f = sum[d](w[d]*x[d])
+loss L = max(0, 1 - y*f)
+"""
+
+RIGHT = (
+    (SOFTMAX, r"\frac{\partial p_j}{\partial f_k} = -p_k p_j, \quad k \neq j"),
+    (SOFTMAX, r"\frac{\partial p_j}{\partial f_k} = p_k (1-p_k) \quad \text{if } k = j"),
+    (SOFTMAX, r"\frac{\partial p_j}{\partial f_k} = p_k (1-p_k) \quad (k = j)"),
+    (SOFTMAX, r"k \neq j: \quad \frac{\partial p_j}{\partial f_k} = -p_k p_j"),
+    (SOFTMAX, r"\frac{\partial L}{\partial f_k} = p_k - 1 \text{ if $k=y$}"),
+    (SOFTMAX, r"L_i = -f_{y_i} + \log\sum_j e^{f_j}"),
+    (SOFTMAX, r"\frac{\partial L}{\partial f_{y_i}} = p_{y_i} - 1"),
+    (HINGE, r"L_i = \sum_{j\neq y_i} \max(0, w_j^T x_i - w_{y_i}^T x_i + 1)"),
+    (HINGE, r"\frac{\partial L}{\partial s_y} = -\sum_{j \ne y} \mathbb{1}(s_j - s_y + 1 > 0)"),
+    (COLUMNS, r"L = \sum_{j\neq y} \max(0, w_j^T x - w_y^T x + 1)"),
+    (MARGIN, r"\frac{\partial L}{\partial w} = 0, \quad y f \ge 1"),
+)  # fmt: skip
+WRONG = (
+    (SOFTMAX, r"\frac{\partial p_j}{\partial f_k} = p_k p_j, \quad k \neq j"),
+    (SOFTMAX, r"\frac{\partial p_j}{\partial f_k} = p_k (1-p_k), \quad k \neq j"),
+    (SOFTMAX, r"\frac{\partial L}{\partial f_{y_i}} = p_{y_i} + 1"),
+    (HINGE, r"\frac{\partial L}{\partial s_y} = \sum_{j \ne y} \mathbb{1}(s_j - s_y + 1 > 0)"),
+    (MARGIN, r"\frac{\partial L}{\partial w} = y x, \quad y f < 1"),
+)  # fmt: skip
+
+
+def verdict(network, formula):
+    (item,) = verify_text(formula, parse(network), kind="formula").items
+    return item.verdict
+
+
+@pytest.mark.parametrize(("network", "formula"), RIGHT)
+def test_a_formula_is_judged_where_its_condition_holds(network, formula):
+    assert verdict(network, formula) in ("proved", "agrees")
+
+
+@pytest.mark.parametrize(("network", "formula"), WRONG)
+def test_a_mistake_under_a_condition_is_found(network, formula):
+    assert verdict(network, formula) == "wrong"
+
+
+def test_each_row_keeps_its_own_condition():
+    rows = (
+        r"\begin{aligned} \frac{\partial p_j}{\partial f_k} &= p_k(1-p_k) & j = k \\"
+        r" \frac{\partial p_j}{\partial f_k} &= -p_j p_k & j \ne k\end{aligned}"
+    )
+
+    report = verify_text(rows, parse(SOFTMAX), kind="formula")
+
+    assert [item.verdict for item in report.items] == ["agrees", "agrees"]
+
+
+def test_words_around_a_formula_state_its_condition():
+    note = r"""
+If $k = j$, then $$\frac{\partial p_j}{\partial f_k} = p_k (1-p_k)$$ and for $k \neq j$
+$$\frac{\partial p_j}{\partial f_k} = -p_j p_k$$ In all,
+$$\frac{\partial L}{\partial f_k} = p_k - 1$$ when $k = y$. It is wrong, for $k \neq j$, that
+$$\frac{\partial p_j}{\partial f_k} = p_j p_k$$
+"""
+
+    report = verify_text(note, parse(SOFTMAX))
+
+    assert [item.verdict for item in report.items] == ["agrees", "agrees", "agrees", "wrong"]
