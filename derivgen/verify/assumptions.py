@@ -92,10 +92,14 @@ def _facts(pair: Differing, reading: Reading) -> Iterator[Assumption]:
 def _class_letters(pair: Differing) -> Iterator[tuple[str, Test]]:
     """Yield the one letter that only the right side has, if it runs over a target's classes.
 
-    ``-log p_c`` is the loss where c is the class: the target is 1 there.
+    ``-log p_c`` is the loss where c is the class: the target is 1 there. A letter by which the
+    member differentiates waits for its sum instead.
     """
     left, letters = free_letters(pair.anchor), pair.claim.letters
-    loose = [n for n in free_letters(pair.member) if n not in left and n in letters]
+    slopes = [t for _, t in walk(pair.member) if t.op == "gradient"]
+    summed = {name for slope in slopes for name in free_letters(slope.args[1])}
+    skipped = {*left, *summed}
+    loose = [n for n in free_letters(pair.member) if n not in skipped and n in letters]
     for target in pair.stage.network.of_role(Role.TARGET) if len(loose) == 1 else ():
         axes = [axis_key(target, n) for n in range(len(target.axes))]
         if axes == [letters[loose[0]]]:
