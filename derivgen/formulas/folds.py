@@ -8,6 +8,7 @@ from typing import Any
 from derivgen.formulas import tree
 from derivgen.formulas.fit import slot_keys
 from derivgen.formulas.lookups import label_index
+from derivgen.formulas.names import UNWRITTEN
 from derivgen.formulas.reader import Reader, script_term
 from derivgen.formulas.scripts import (
     atoms,
@@ -88,7 +89,7 @@ def _entrywise(sup: tuple[Token, ...]) -> tuple[Token, ...] | None:
 def big(node: tree.Big, reader: Reader) -> Term:
     bounds = bounds_of(node, reader.symbols)
     outer = list(reader.letters.bound)
-    reader.letters.bound += [bound.letter for bound in bounds]
+    reader.letters.bound += [bound.letter for bound in bounds] or [UNWRITTEN]
     body = reader.term(node.body)
     reader.letters.bound[:] = outer
     return Term("fold", (body,), Fold(node.op, bounds, not node.sub), node.span)

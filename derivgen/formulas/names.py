@@ -27,6 +27,7 @@ from derivgen.formulas.symbols import (
 from derivgen.formulas.terms import At, Ref, Term, ats_of, letter
 from derivgen.formulas.tree import Name
 
+UNWRITTEN = "#"  # the letter of a sum that was written without one
 LABELLED = ("W", "U", "V", "R", "b", "w")
 
 
@@ -57,6 +58,16 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
     yield from _lettered_candidates(name, sub, sup, symbols, letters)
     yield from _role_candidates(name, sub, sup, symbols, letters)
     yield from _loss_candidates(name, sub, sup, symbols, letters)
+    yield from _group_candidates(name, symbols, letters)
+
+
+def _group_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
+    """Read ``target`` under a sum without a letter as the target of each neuron."""
+    stem = symbols.unit_groups.get(name.base)
+    if stem is None or UNWRITTEN not in letters.bound or name.sub or name.sup:
+        return
+    ref = Ref(stem + "{}", (), letter(UNWRITTEN))
+    yield scored(Term("element", (), ref, name.span), symbols, letters, -8)
 
 
 def _is_whole_script(ref: Ref, symbols: Symbols) -> bool:

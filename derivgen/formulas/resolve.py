@@ -67,16 +67,17 @@ def _literal(node: tree.Literal, reader: Reader) -> Term:
 
 def _sum(node: tree.Sum, reader: Reader) -> Term:
     terms = [
-        term if sign == 1 else Term("negate", (term,), None, term.span)
+        None if isinstance(part, tree.Dots) else _signed(reader.term(part), sign)
         for sign, part in zip(node.signs, node.terms)
-        if not isinstance(part, tree.Dots)
-        for term in [reader.term(part)]
     ]
-    if any(isinstance(part, tree.Dots) for part in node.terms):
-        return dotted_sum(node, terms, reader)
-    if len(terms) == 1:
-        return replace_span(terms[0], node.span)
-    return Term("add", tuple(terms), None, node.span)
+    found = dotted_sum(terms, node.span, reader)
+    if len(found) == 1:
+        return replace_span(found[0], node.span)
+    return Term("add", tuple(found), None, node.span)
+
+
+def _signed(term: Term, sign: int) -> Term:
+    return term if sign == 1 else Term("negate", (term,), None, term.span)
 
 
 def _root(node: tree.Root, reader: Reader) -> Term:

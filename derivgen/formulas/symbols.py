@@ -20,6 +20,7 @@ from derivgen.formulas.sequence import loss_names, time_key
 from derivgen.formulas.surface import SurfaceTable
 from derivgen.formulas.terms import Term
 from derivgen.formulas.tree import Name
+from derivgen.formulas.usual import unit_groups
 
 LOSS_NAMES = ("E", "J", "L", "C", "ell", "Loss", "loss", "cost", "Cost", "Err", "error", "Q", "R",
               "l", "Error", "err", "LOSS", "CE", "BCE", "MSE", "NLL")  # fmt: skip
@@ -128,6 +129,11 @@ class Symbols:
         return {**own, **self._layered(own)}
 
     @cached_property
+    def unit_groups(self) -> Mapping[str, str]:
+        """Return the families that words such as ``target`` stand for, one for each neuron."""
+        return unit_groups(self.network, self.families) if self.network else {}
+
+    @cached_property
     def by_letters(self) -> Mapping[str, tuple[str, ...]]:
         """Return names that index letters tell apart: ``w_{kj}`` and ``w_{ji}`` of w1 and w2."""
         found = {
@@ -230,7 +236,7 @@ class Symbols:
         stems = [re.sub(r"[0-9]+$", "", name.split("_")[0]) for name in self.tensors]
         more = [canonical(name) for name in self.tensors] + list(self.aliases)
         table = [row.surface for row in self.table.rows if row.surface.isalpha()]
-        known = [*stems, *more, *table, *self.functions, *self.network_functions]
+        known = [*stems, *more, *table, *self.functions, *self.network_functions, *self.unit_groups]
         return tuple(dict.fromkeys(w for w in known if len(w) > 1 and w.isalpha()))
 
     @cached_property

@@ -17,7 +17,7 @@ of source text it came from, so that an edit can be shown in the writer's own no
 | fold | body | `Fold` |
 | item | matrix | slots |
 | matrix | entries row by row | ``(rows, columns)`` |
-| listing | body | ``(letter, "column" or "row")``: the vector of the body over the letter |
+| listing | body, odd entries | `Listing`: the vector of the body over a letter |
 | bracket | | `Test` |
 | cases | values | tests |
 | along | the argument | ``(function name, letters)`` |
@@ -129,6 +129,21 @@ class Fold:
     op: str
     bounds: tuple[Bound, ...]
     implicit: bool = False
+
+
+@node
+class Listing:
+    """A vector written with dots: the letter its entries differ by, and how it stands.
+
+    ``places`` are where the further arguments stand, entries that do not follow the last one;
+    ``siblings`` the entries written before the last one, with what the letter is in each.
+    """
+
+    letter: str
+    way: str  # column or row
+    places: tuple[int, ...] = ()
+    siblings: tuple[tuple[Term, str], ...] = ()
+    last: str = ""
 
 
 @node
@@ -245,7 +260,7 @@ def free_letters(term: Term, bound: frozenset[str] = frozenset()) -> dict[str, N
     if isinstance(term.data, Fold):
         inner = bound | {b.letter for b in term.data.bounds}
     elif term.op == "listing":
-        inner = bound | {term.data[0]}
+        inner = bound | {term.data.letter}
     for at in ats_of(term):
         found.update((name, None) for name, _ in at.letters if name not in inner)
     for part in term.args:

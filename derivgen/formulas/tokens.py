@@ -29,6 +29,10 @@ SPACING = frozenset((
     r"\hphantom", r"\phantom", r"\smallskip", r"\medskip", r"\bigskip", r"\par", r"\small",
     r"\large", r"\centering", r"\mathstrut", r"\vphantom", r"\/", "\\ ",
 ))  # fmt: skip
+# Those of them that size the bracket behind them.
+SIZING = frozenset(c for c in SPACING if c[1:].rstrip("lrm") in ("big", "Big", "bigg", "Bigg")) | {
+    r"\left", r"\right", r"\middle"
+}  # fmt: skip
 # Wide spaces part formulas from each other and from their conditions.
 GAPS = frozenset([r"\quad", r"\qquad", r"\;"])
 RELATIONS = {
@@ -165,11 +169,17 @@ def _without_empty_fences(text: str) -> str:
 
 
 def _pieces(text: str) -> Iterator[Token]:
+    sized = -1  # where the \left or \big before a bracket stands: it belongs to the bracket
     for found in _PIECE.finditer(text):
         kind = found.lastgroup or "rest"
         if kind in ("comment", "space"):
             continue
-        yield from _tokens_of(kind, found[0], found.span())
+        if found[0] in SIZING:
+            sized = found.start() if sized < 0 else sized
+            continue
+        start = found.start() if sized < 0 else sized
+        sized = -1
+        yield from _tokens_of(kind, found[0], (start, found.end()))
 
 
 def _tokens_of(kind: str, text: str, span: tuple[int, int]) -> Iterator[Token]:

@@ -40,6 +40,28 @@ def guesses(network: Network) -> tuple[Mapping[str, str], ...]:
     return tuple(tables)
 
 
+TARGET_WORDS = ("target", "targets", "t", "y", "d", "desired", "expected", "label")
+OUTPUT_WORDS = ("output", "outputs", "out", "o", "yhat", "a", "p", "actual", "prediction", "pred")
+
+
+def unit_groups(network: Network, families: Mapping[str, Mapping[int, str]]) -> Table:
+    """Return the families that the words for all targets and all outputs stand for.
+
+    A net of named neurons has target_o1, target_o2 and out_o1, out_o2; a sum without an index
+    of ``(target - output)^2`` speaks of one for each neuron.
+    """
+    targets = {t.name for t in network.of_role(Role.TARGET)}
+    readers = [e for e in network.equations if targets & set(tensors_read(e.rhs))]
+    read = {n for e in readers for n in tensors_read(e.rhs)} - targets
+    found: Table = {}
+    for words, names in ((TARGET_WORDS, targets), (OUTPUT_WORDS, read)):
+        stems = [s for s, members in families.items() if set(members.values()) == names]
+        if len(stems) == 1 and len(names) > 1:
+            own = {name.split("_")[0] for name in names}
+            found.update(dict.fromkeys((*words, *own), stems[0]))
+    return found
+
+
 @dataclass(frozen=True)
 class Lettered:
     """Names of several layers at once, told apart by index letters; see `Symbols`."""

@@ -31,6 +31,7 @@ from derivgen.verify.guesses import SURE, SURE_OF_LAYERS, on_guesses, with_layer
 from derivgen.verify.judge import Member, judge_terms, resolve_members, unread
 from derivgen.verify.layers import absent_layer
 from derivgen.verify.problems import translated
+from derivgen.verify.remarks import with_unwritten
 from derivgen.verify.report import Finding
 from derivgen.verify.scanner import Block
 from derivgen.verify.session import Desk, is_slope
@@ -183,7 +184,8 @@ def _on_stage(chain: tree.Chain, source: str, stage: Stage, desk: Desk) -> list[
         if found is not None:
             return found
     findings = judge_terms(members, claim, stage, source, desk.notebook)
-    findings = with_layers(findings, chain, stage, desk)
+    findings = with_layers(findings, chain, members, stage, desk)
+    findings = with_unwritten(findings, members, source, desk)
     if rate:
         words = desk.notebook.say("rate-one")
         findings[-1] = replace(

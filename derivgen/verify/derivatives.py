@@ -73,7 +73,7 @@ def _step(term: Term, context: Context) -> Value:
     step = context.free.get("step size")
     slope = gradient(Term("gradient", term.args, Slope(), term.span), context)
     if step is None:
-        return slope
+        return -slope if context.reading.rate_one else slope
     return context.reading.step_sign * step * slope
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from derivgen.algebra.affine import Index, affine
 from derivgen.formulas.conventions import LAYER_FUNCTION
-from derivgen.formulas.terms import At, Fold, Term, Test
+from derivgen.formulas.terms import At, Fold, Listing, Term, Test
 from derivgen.verify.context import (
     Beyond,
     Context,
@@ -194,12 +194,15 @@ def _position(slot: At, context: Context) -> int:
 
 
 def _listing(term: Term, context: Context) -> Value:
-    name, way = term.data
+    listing: Listing = term.data
     entries = [
-        evaluate(term.args[0], context.with_letters({name: value}))
-        for value in span_of(name, context)
+        evaluate(term.args[0], context.with_letters({listing.letter: value}))
+        for value in span_of(listing.letter, context)
     ]
-    return _stacked(entries, way)
+    for place, odd in zip(listing.places, term.args[1:]):
+        if -len(entries) <= place < len(entries):
+            entries[place] = evaluate(odd, context)
+    return _stacked(entries, listing.way)
 
 
 def _stacked(entries: list[Value], way: str) -> Value:

@@ -17,7 +17,7 @@ from derivgen.formulas.joint import assignments
 from derivgen.formulas.resolve import make_reader
 from derivgen.formulas.scripts import plain_text
 from derivgen.formulas.sequence import loss_names
-from derivgen.formulas.symbols import Symbols
+from derivgen.formulas.symbols import Symbols, canonical
 from derivgen.formulas.terms import Ref, Term, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.formulas.usual import Lettered, guesses, lettered_guesses
@@ -66,6 +66,8 @@ def on_guesses(chain: tree.Chain, source: str, desk: Desk, judge: Judge) -> list
         members, _ = resolve_members(chain, stage.symbols)
         words = _words(chain, members, guess, desk)
         if members in seen or any(isinstance(m, FormulaError) for m in members):
+            continue
+        if any(_names_twice(chain, member) for member in members):
             continue
         seen.append(members)
         if len(seen) > TRIED:
@@ -126,11 +128,11 @@ def _read_as(chain: tree.Chain, members: list[Member], guess: Guess) -> Iterator
 
 
 def with_layers(
-    findings: list[Finding], chain: tree.Chain, stage: Stage, desk: Desk
+    findings: list[Finding], chain: tree.Chain, members: list[Member], stage: Stage, desk: Desk
 ) -> list[Finding]:
     """Say which tensors the layered names of a chain were read as, where the network has others."""
-    names = [n for m in chain.members for n in names_of(m) if n.sup or n.sub]
-    letters = {n.base.lower() for n in names} & {s.lower() for s in stage.symbols.conventional}
+    conventional = {stem.lower() for stem in stage.symbols.conventional}
+    letters = conventional & set(_renamed(chain, members)) if conventional else set()
     rows = (
         [r for r in table_rows(stage.network, stage.symbols.value_shift) if r[0].lower() in letters]
         if letters
@@ -141,6 +143,35 @@ def with_layers(
     words = desk.notebook.say("guess", text=", ".join(rows))
     read = ("agrees", "proved", "holds_if")
     return [f if f.reason or f.verdict not in read else replace(f, reason=words) for f in findings]
+
+
+def _renamed(chain: tree.Chain, members: list[Member]) -> Iterator[str]:
+    """Yield the bases, in small letters, of names that were read as tensors of other names."""
+    for member in members:
+        for base, tensor in _read_names(chain, member):
+            if "{}" in tensor or canonical(tensor) != base:
+                yield base.lower()
+
+
+def _read_names(chain: tree.Chain, member: Member) -> Iterator[tuple[str, str]]:
+    """Yield the bases of a member's names with the tensors they were read as."""
+    names = [n for part in chain.members for n in names_of(part) if n.base not in ERRORS]
+    by_place = {name.span: name.base for name in names}
+    for _, part in walk(member) if isinstance(member, Term) else ():
+        if part.op == "element" and part.span in by_place:
+            yield by_place[part.span], part.data.tensor
+
+
+def _names_twice(chain: tree.Chain, member: Member) -> bool:
+    r"""Tell whether a member calls one tensor by its own name and by another.
+
+    In ``\hat{y}_k(1-z_k)`` z is not y: who writes two letters means two quantities.
+    """
+    names = list(_read_names(chain, member))
+    own = {tensor for base, tensor in names if canonical(tensor) == base}
+    return any(
+        tensor in own and canonical(tensor).lower() != base.lower() for base, tensor in names
+    )
 
 
 def _tables(chain: tree.Chain, desk: Desk) -> Iterator[Mapping[str, str]]:

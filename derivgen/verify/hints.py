@@ -8,6 +8,7 @@ all worlds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice, permutations
@@ -15,7 +16,7 @@ from itertools import islice, permutations
 from derivgen.algebra.expressions import Along, tensors_read
 from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import Claim, Term, at_path, put, same, walk
+from derivgen.formulas.terms import Claim, Listing, Term, at_path, put, same, walk
 from derivgen.formulas.tree import Span
 from derivgen.verify.compare import DRAWS, Outcome, Worlds, agreement, compare_terms
 from derivgen.verify.context import Reading
@@ -176,13 +177,27 @@ def _hint(edit: Edit, member: Term, pen: Pen) -> Hint:
     new = written(edit.new, pen) if edit.new.span[1] > edit.new.span[0] else composed(edit.new, pen)
     new = _fitting(new, edit, member)
     start, end = member.span
-    start -= len(r"\left") if pen.source[:start].endswith(r"\left") else 0
     before = pen.source[start : span[0]]
     if new.startswith("-") and before.rstrip().endswith("+"):
         before = before.rstrip()[:-1]  # a - b, and not a + -b
         new = f"- {new[1:].lstrip()}" if before.endswith(" ") else new
-    correct = before + new + pen.source[span[1] : end]
+    correct = _like_siblings(before, start, new, edit, member, pen) + pen.source[span[1] : end]
     return Hint(edit.mistake, pen.source[span[0] : span[1]], new, correct, span)
+
+
+def _like_siblings(before: str, start: int, new: str, edit: Edit, member: Term, pen: Pen) -> str:
+    """Return what stands before an edit and the edit, made in every entry of a vector with dots."""
+    for depth in range(len(edit.path)):
+        vector, rest = at_path(member, edit.path[:depth]), edit.path[depth:]
+        if not isinstance(vector.data, Listing) or rest[0] != 0:
+            continue
+        for entry, number in reversed(vector.data.siblings):
+            low, high = at_path(entry, rest[1:]).span
+            last = rf"(?<![A-Za-z\\]){re.escape(vector.data.last)}(?![A-Za-z])"
+            own = re.sub(last, number, new)
+            if start <= low and high - start <= len(before):
+                before = before[: low - start] + own + before[high - start :]
+    return before + new
 
 
 def _fitting(new: str, edit: Edit, member: Term) -> str:

@@ -18,10 +18,10 @@ from derivgen.formulas.conditions import guards
 from derivgen.formulas.folds import widened, with_implicit_bounds
 from derivgen.formulas.resolve import make_reader, resolve_member
 from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import Claim, Term, walk
+from derivgen.formulas.terms import Claim, Term, free_letters, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.verify.assumptions import Differing, under_assumption
-from derivgen.verify.compare import DRAWS, Outcome, best_outcome
+from derivgen.verify.compare import DRAWS, Outcome, best_outcome, compare_terms
 from derivgen.verify.context import Reading
 from derivgen.verify.digits import has_values, judge_digits
 from derivgen.verify.draw import may_sum_to_one
@@ -30,11 +30,13 @@ from derivgen.verify.notebook import Notebook
 from derivgen.verify.numbers import has_decimals, is_numeric
 from derivgen.verify.problems import translated
 from derivgen.verify.proofs import is_proved
+from derivgen.verify.proportional import ratio
 from derivgen.verify.report import Finding
 from derivgen.verify.stage import Stage
 from derivgen.verify.windows import WAYS, slides
 
 Member = Term | FormulaError
+Agreed = list[tuple[Term, Reading]]  # members of a chain that hold, under one reading
 
 
 def resolve_members(chain: tree.Chain, symbols: Symbols) -> tuple[list[Member], Claim]:
@@ -92,9 +94,10 @@ def judge_member(
     stage: Stage,
     source: str,
     notebook: Notebook,
-    relation: str = "=",
+    relation: str,
+    chain: Agreed,
 ) -> Finding:
-    """Return the verdict on ``anchor = member``."""
+    """Return the verdict on ``anchor = member``; ``chain`` is what was found to agree before."""
     text = source[member.span[0] : member.span[1]]
     numeric = is_numeric(member)
     printed = has_decimals(member) or (is_numeric(previous) and has_decimals(previous))
@@ -102,13 +105,72 @@ def judge_member(
         found = judge_digits(anchor, previous, member, claim, stage, text, notebook)
         if found is not None:
             return found
+    if relation == "prop":
+        return _proportional(anchor, member, claim, stage, text, notebook)
     outcome = best_outcome(anchor, member, claim, stage.symbols, stage.worlds, notebook.reading)
     if outcome.equal:
+        common = _common(outcome.reading, anchor, member, claim, stage, chain)
+        if common is None:
+            return _otherwise(anchor, previous, member, claim, stage, source, notebook, chain)
+        chain[:] = [(m, common) for m in (*(own for own, _ in chain), member)]
+        outcome = replace(outcome, reading=common)
         return _agreeing(outcome, anchor, member, claim, stage, text, notebook, relation)
     if outcome.equal is None:
         reason = translated(outcome.reason, notebook.lang)
         return Finding("not_understood", text, member.span, reason=reason)
     return _disagreeing(anchor, previous, member, claim, stage, source, notebook, outcome)
+
+
+def _common(
+    reading: Reading, anchor: Term, member: Term, claim: Claim, stage: Stage, chain: Agreed
+) -> Reading | None:
+    """Return a reading under which a member holds together with those of the chain before it.
+
+    A sign of delta or a mean over samples that one member needs is meant in all of them.
+    """
+    found = (*chain, (member, reading))
+    symbols, worlds = stage.symbols, stage.worlds
+    for tried in dict.fromkeys(own for _, own in found):
+        rest = [m for m, own in found if own != tried]
+        if all(compare_terms(anchor, m, claim, symbols, worlds, tried).equal for m in rest):
+            return tried
+    return None
+
+
+def _otherwise(
+    anchor: Term,
+    previous: Term,
+    member: Term,
+    claim: Claim,
+    stage: Stage,
+    source: str,
+    notebook: Notebook,
+    chain: Agreed,
+) -> Finding:
+    """Judge a member that is right only in another reading than the members before it."""
+    reading = replace(chain[-1][1], fixed=True)
+    outcome = compare_terms(anchor, member, claim, stage.symbols, stage.worlds, reading)
+    fixed = replace(notebook, reading=reading)
+    found = _disagreeing(
+        anchor, previous, member, claim, stage, source, fixed, replace(outcome, equal=False)
+    )
+    return found if found.hint else replace(found, hint=notebook.say("other-reading"))
+
+
+def _proportional(
+    anchor: Term, member: Term, claim: Claim, stage: Stage, text: str, notebook: Notebook
+) -> Finding:
+    found = ratio(anchor, member, claim, stage.symbols, stage.worlds, notebook.reading)
+    if found.outcome.equal is None:
+        reason = translated(found.outcome.reason, notebook.lang)
+        return Finding("not_understood", text, member.span, reason=reason)
+    if found.outcome.equal and found.along:
+        words = notebook.say("factor-along", text=found.along)
+        return Finding("holds_if", text, member.span, found.outcome.digits, words)
+    if found.outcome.equal:
+        return Finding("agrees", text, member.span, found.outcome.digits)
+    words = "" if found.negative else notebook.say("no-ratio")
+    return Finding("wrong", text, member.span, mistake="sign" if found.negative else "", hint=words)
 
 
 def _agreeing(
@@ -128,6 +190,9 @@ def _agreeing(
     if outcome.reading.share:  # what one formula shows of dZ holds for the whole text
         notebook.reading = replace(notebook.reading, share=True)
     verdict = "holds_if" if assumption else "agrees"
+    if outcome.reading.rate_one:
+        words = notebook.say("rate-one")
+        return Finding("holds_if", text, member.span, 0, words, "missing-factor")
     if not assumption and is_proved(anchor, member, claim, stage.symbols, outcome.reading):
         return Finding("proved", text, member.span)
     return Finding(verdict, text, member.span, outcome.digits, assumption)
@@ -195,6 +260,8 @@ def wrong_finding(
         words = hint_words(hint, notebook)
     elif claim.findings:
         words = notebook.say("axis-clash", text=claim.findings[0].detail)
+    else:
+        words = _loose_words(claim.members[0], member, claim, notebook)
     span = hint.span if hint is not None and hint.span != (0, 0) else member.span
     return Finding(
         "wrong",
@@ -205,6 +272,17 @@ def wrong_finding(
         counterexample=counterexample(outcome, notebook),
         correct=hint.correct if hint else "",
     )
+
+
+def _loose_words(anchor: Term, member: Term, claim: Claim, notebook: Notebook) -> str:
+    """Name the letters that only the right side has, and the sum that one over samples needs."""
+    left = free_letters(anchor)
+    loose = [n for n in free_letters(member) if n in claim.letters and n not in left]
+    whole = anchor.op == "gradient" and not anchor.data.symbol or anchor.op == "element"
+    samples = [n for n in loose if whole and claim.letters[n][0] == "sample"]
+    words = [notebook.say("free-index", text=name) for name in loose if name not in samples]
+    words += [notebook.say("samples-loose", text=name) for name in samples]
+    return " ".join(words)
 
 
 def hint_words(hint: Hint, notebook: Notebook) -> str:
@@ -278,6 +356,7 @@ def judge_terms(
     findings: list[Finding] = []
     anchor: Term | None = None
     previous: Term | None = None
+    chain: Agreed = []
     for number, member in enumerate(members):
         if isinstance(member, FormulaError):
             findings.append(unread(member, notebook, source))
@@ -288,9 +367,11 @@ def judge_terms(
             continue
         relation = claim.relations[number - 1] if number - 1 < len(claim.relations) else "="
         findings.append(
-            judge_member(anchor, previous, member, claim, stage, source, notebook, relation)
+            judge_member(anchor, previous, member, claim, stage, source, notebook, relation, chain)
         )
         previous = member
+        if relation == "prop":  # what follows is equal to this member
+            anchor, chain = member, []
     return _without_first(findings, members)
 
 

@@ -112,6 +112,15 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "negative-delta": ("delta is the negative derivative of the loss", "delta 是损失导数的相反数"),
     "approximation": ("the mini-batch stands for all samples", "用小批量近似全部样本"),
     "rate-one": ("the learning rate is 1: it is missing", "学习率为 1：缺少学习率"),
+    "factor-along": (
+        "the factor may depend on everything but {text}",
+        "比例系数只是与 {text} 无关",
+    ),
+    "no-ratio": ("The quotient is not constant.", "两边之比不是常数。"),
+    "other-reading": (
+        "It holds only if the formula is read otherwise than the members before it.",
+        "只有换一种与前面各项不同的读法才成立。",
+    ),
     "chain-alone": (
         "{by} acts on {of} through {middle} alone",
         "{by} 只通过 {middle} 影响 {of}",
@@ -131,6 +140,15 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "The index {text} stands on the right alone.",
         "下标 {text} 只出现在右边。",
     ),
+    "samples-loose": (
+        "The sample {text} stands on the right alone; the left is a mean over the samples:"
+        " 1/m and their sum are missing.",
+        "样本下标 {text} 只出现在右边；左边是样本的平均：缺少 1/m 与对样本的求和。",
+    ),
+    "twin-letter": (
+        "The index {text} occurs nowhere else.",
+        "下标 {text} 在别处没有出现。",
+    ),
     "limit-clash": (
         "{text} is the upper limit here and an index elsewhere.",
         "{text} 在这里是上限，在别处是下标。",
@@ -149,6 +167,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "sum-scope": (
         "the sum extends over all terms behind it; brackets are missing",
         "求和号作用于其后所有各项，缺少括号",
+    ),
+    "unwritten": (
+        "{text} is meant for each neuron, with an index that the sum names",
+        "{text} 是指每个神经元的，应带求和的下标",
     ),
     "no-start": ("a sum without a start", "求和没有起点"),
     "dot": (r"\dot is an accent; write \cdot", r"\dot 是重音符号，应写 \cdot"),

@@ -173,7 +173,7 @@ def _outer_elements(
     if isinstance(term.data, Fold):
         bound = bound | {b.letter for b in term.data.bounds}
     elif term.op == "listing":
-        bound = bound | {term.data[0]}
+        bound = bound | {term.data.letter}
     if isinstance(term.data, Ref):
         yield term, bound, by
     if term.op == "padded":

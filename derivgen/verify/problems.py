@@ -36,6 +36,7 @@ _CHINESE: dict[str, str] = {
     "The number is too long.": "数字过长。",
     "The entries do not show what runs.": "看不出省略的规律。",
     "The dots stand between no two entries.": "省略号不在两项之间。",
+    "The terms of this sum follow no one pattern.": "求和的各项不遵循同一规律。",
     "Dots with no pattern.": "省略号没有规律。",
     "No loss is declared.": "没有声明损失。",
     "No network is given.": "没有给出网络。",

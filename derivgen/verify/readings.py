@@ -102,6 +102,8 @@ def by_parameter(term: Term, symbols: Symbols) -> bool:
 
 def readings(found: Features, base: Reading) -> list[Reading]:
     """Return the readings worth trying, the plainest first."""
+    if base.fixed:
+        return [base]
     options: list[list[dict[str, Any]]] = [[{}]]
     if found.samples:
         means = [{"mean": True}, {"mean": False}]
@@ -134,7 +136,7 @@ def readings(found: Features, base: Reading) -> list[Reading]:
     if found.deltas and base.delta_rule:
         options.append([{}, {"delta_sign": -1}])
     if found.steps:
-        options.append([{}, {"step_sign": 1}])
+        options.append([{}, {"step_sign": 1}, {"rate_one": True}])
     made = [_merged(base, parts) for parts in product(*options)]
     return list(dict.fromkeys(made))
 

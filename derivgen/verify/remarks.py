@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from derivgen.formulas import tree
+from derivgen.formulas.names import UNWRITTEN
+from derivgen.formulas.terms import Term, letter, walk
 from derivgen.formulas.tree import Notice
+from derivgen.verify.judge import Member
 from derivgen.verify.report import Finding
 from derivgen.verify.session import NOTATION, Desk, notice_text
 from derivgen.verify.structure import (
     Structural,
     bare_superscripts,
+    lone_letters,
     structural,
 )
 
@@ -20,7 +25,7 @@ def with_structure(
 ) -> list[Finding]:
     """Add what the letters alone show; it outweighs a verdict that found nothing wrong."""
     found = structural(chain, desk.letters)
-    result = list(findings)
+    result = [_with_twins(f, chain, n, source, desk) for n, f in enumerate(findings)]
     for number, parts in enumerate(found[: len(result)]):
         kept = [part for part in parts if part.mistake != "notation"]
         if not kept:
@@ -39,6 +44,28 @@ def with_structure(
             reason="",
         )
     return result
+
+
+def _with_twins(
+    finding: Finding, chain: tree.Chain, number: int, source: str, desk: Desk
+) -> Finding:
+    """Name a letter that stands once, where no edit mends what is wrong."""
+    if finding.verdict != "wrong" or finding.mistake or number >= len(chain.members):
+        return finding
+    twins = list(lone_letters(chain, number))
+    if not twins:
+        return finding
+    words: list[str] = []
+    for name, twin, text in twins:
+        old, new = (source[n.span[0] : n.span[1]] for n in (name, twin))
+        words.append(desk.notebook.say("edit", old=old, new=new))
+        words.append(desk.notebook.say("twin-letter", text=text))
+    return replace(
+        finding,
+        span=twins[0][0].span,
+        mistake="index-swap",
+        hint=" ".join(part for part in (*words, finding.hint) if part),
+    )
 
 
 def _with_notation(finding: Finding, parts: list[Structural], desk: Desk) -> Finding:
@@ -70,6 +97,25 @@ def _put_right(chain: tree.Chain, number: int, parts: list[Structural], source: 
     return text if any(part.correct for part in parts) else ""
 
 
+def with_unwritten(
+    findings: list[Finding], members: Sequence[Member], source: str, desk: Desk
+) -> list[Finding]:
+    """Say of ``sum (target - output)^2`` that the index it runs over is not written."""
+    result = list(findings)
+    for number, (finding, member) in enumerate(zip(findings, members)):
+        parts = [part for _, part in walk(member)] if isinstance(member, Term) else []
+        names = [p for p in parts if p.op == "element" and p.data.member == letter(UNWRITTEN)]
+        if not names or finding.verdict not in ("agrees", "proved"):
+            continue
+        text = ", ".join(dict.fromkeys(source[p.span[0] : p.span[1]] for p in names))
+        words = desk.notebook.say("unwritten", text=text)
+        span = names[0].span
+        result[number] = replace(
+            finding, verdict="holds_if", assumption=words, mistake="notation", span=span
+        )
+    return result
+
+
 def with_notices(findings: list[Finding], chain: tree.Chain, desk: Desk) -> list[Finding]:
     """Name lenient readings: a formula that is right but for them holds if they are meant."""
     result = list(findings)
@@ -97,7 +143,8 @@ def with_notices(findings: list[Finding], chain: tree.Chain, desk: Desk) -> list
                 finding, assumption=both, mistake=finding.mistake or "notation"
             )
         else:
-            hint = "; ".join(p for p in (finding.hint, words) if p)
+            joint = " " if finding.hint.endswith((".", "。")) else "; "
+            hint = joint.join(p for p in (finding.hint, words) if p)
             mistake = finding.mistake or "notation"
             result[number] = replace(finding, hint=hint, mistake=mistake)
     return result

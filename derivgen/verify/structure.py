@@ -153,6 +153,47 @@ def _walk(node: Tree, bound: tuple[str, ...]) -> Iterator[tuple[Tree, tuple[str,
                 yield from _walk(part, inner)
 
 
+def lone_letters(chain: tree.Chain, number: int) -> Iterator[tuple[Name, Name, str]]:
+    r"""Yield names whose index stands nowhere else, where the same name has another one.
+
+    ``y^o`` beside ``1-y^i`` where no other o occurs: the first name, the second, the letter.
+    """
+    member, names = chain.members[number], [n for m in chain.members for n in _names(m)]
+    counts: dict[str, int] = {}
+    for name in names:
+        for text in _single_letters(name):
+            counts[text] = counts.get(text, 0) + 1
+    bound = {n for m in chain.members for part, _ in _walk(m, ()) if isinstance(part, tree.Big)
+             for n in _bound(part)}  # fmt: skip
+    own = list(_names(member))
+    for name in own:
+        lone = [t for t in _single_letters(name) if counts[t] == 1 and t not in bound]
+        for text in lone:
+            twins = [n for n in own if n is not name and _differs_in(name, n, text)]
+            if twins:
+                yield name, twins[0], text
+
+
+def _names(node: Tree) -> Iterator[Name]:
+    yield from (part for part, _ in _walk(node, ()) if isinstance(part, Name))
+
+
+def _single_letters(name: Name) -> list[str]:
+    found = (*atoms(name.sub), *atoms(name.sup))
+    return [a.text for a in found if a.at is not None and len(a.text) == 1 and a.text.isalpha()]
+
+
+def _differs_in(one: Name, other: Name, text: str) -> bool:
+    """Tell whether two names are alike but for the letter ``text``."""
+    if one.base != other.base or one.primes != other.primes:
+        return False
+    pairs = [(atoms(one.sub), atoms(other.sub)), (atoms(one.sup), atoms(other.sup))]
+    if any(len(a) != len(b) for a, b in pairs):
+        return False
+    both = [(a, b) for left, right in pairs for a, b in zip(left, right) if a.text != b.text]
+    return [a.text for a, _ in both] == [text] and both[0][1].text.isalpha()
+
+
 def bare_superscripts(member: Tree, letters: Letters) -> Iterator[tuple[str, Span]]:
     """Yield names whose index above lacks the brackets it has elsewhere in the note."""
     for node, _ in _walk(member, ()):

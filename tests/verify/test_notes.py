@@ -59,6 +59,8 @@ def test_the_two_layer_note(notes):
     assert mistakes["11"] == mistakes["16"] == "index-swap"
     assert mistakes["22"] == "wrong-layer-fprime"
     assert mistakes["24"] == "missing-transpose"
+    (last,) = [item for item in report.items if item.tag == "24"]
+    assert last.members[-2].correct.endswith(r"\left[a_1^{l-1},a_2^{l-1},...,a_m^{l-1} \right]")
     assert mistakes["3"] == mistakes["7"] == mistakes["20"] == "notation"
 
 
@@ -69,6 +71,11 @@ def test_the_numbers_of_the_step_by_step_note(notes, mazur):
     assert {item.line: item.worst.mistake for item in report.items}[590] == "digit"
     lenient = [item.line for item in report.items if item.worst.mistake == "notation"]
     assert lenient == [588, 613, 649, 731]
+    assert places(report, "not_understood") == []
+    bare = {item.line: item.worst for item in report.items}[588]
+    assert bare.verdict == "holds_if"
+    assert "target, output" in bare.assumption
+    assert "a sum without an index" in bare.assumption
     assert [mention.line for mention in report.mentions if mention.problem] == [603]
     assert report.pictures == 45
 
@@ -88,6 +95,12 @@ def test_the_logistic_note(notes):
 
     assert {17, 89, 144} <= set(places(report, "wrong"))
     assert not {15, 19} & set(places(report, "wrong"))
+    worst = {item.line: item.worst for item in report.items}[25]
+    assert (worst.verdict, worst.mistake) == ("wrong", "index-swap")
+    assert "Write y^i for y^o." in worst.hint
+    assert "The index j stands on the right alone." in worst.hint
+    assert "1/m and their sum are missing" in worst.hint
+    assert r"\part" in worst.hint
 
 
 def test_a_note_of_pictures_counts_them(notes):
