@@ -171,11 +171,14 @@ def like_elements(term: Term, desk: Desk) -> list[Term]:
     ref: Ref = term.data
     found: list[Term] = []
     if ref.member is not None and ref.member.letters:
-        for by in (-1, 1):
-            found.append(Term("element", (), replace(ref, member=ref.member.shifted(by))))
-        for name, key in desk.claim.letters.items():
-            if key[0] == "family" and letter(name) != ref.member:
-                found.append(Term("element", (), replace(ref, member=letter(name))))
+        names = [n for n, key in desk.claim.letters.items() if key[0] == "family"]
+        left = free_letters(desk.anchor)
+        members = [letter(n) for n in names if n in left]  # the layer the formula is about
+        members += [ref.member.shifted(by) for by in (-1, 1)]
+        members += [letter(n) for n in names if n not in left]
+        for member in members:
+            if member != ref.member:
+                found.append(Term("element", (), replace(ref, member=member)))
         for family in desk.symbols.families:
             if family != ref.tensor[:-2] and _same_rank(family, ref, desk):
                 found.append(Term("element", (), replace(ref, tensor=family + "{}")))

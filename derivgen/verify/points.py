@@ -91,6 +91,8 @@ def points(
     names: dict[str, None] = {}
     for member in members:
         names.update(free_letters(member))
+    for guard in claim.guards:
+        names.update(free_letters(Term("bracket", (), guard)))
     names = {n: None for n in names if n in claim.letters}
     free = {**free_numbers(members, seed), **_own_constants(symbols)}
     base = _base(members, symbols)
