@@ -15,8 +15,9 @@ import numpy as np
 
 from derivgen.algebra import counter
 from derivgen.check.estimate import STEPS, estimate
-from derivgen.check.mistakes import likely_mistake, swapped
-from derivgen.check.report import Finding, ParameterReport, Report, judge
+from derivgen.check.mistakes import mistakes
+from derivgen.check.precision import FULL, Precision
+from derivgen.check.report import Finding, ParameterReport, Report, judge, unexplained
 
 EVERY_ENTRY = 2000  # so many parameters are tried one by one; above, a sample
 SEEDED, LARGEST, ZEROS, DENSE = 12, 3, 3, 6  # per tensor, and over all of them
@@ -25,6 +26,8 @@ STREAM = 3_000_000
 
 Point = Mapping[str, Any]
 Losses = Callable[[Mapping[str, Any]], Any]  # arrays with a leading axis of points -> losses
+Lines = Callable[[Sequence[Mapping[str, Any]]], Any]  # vectors -> losses along them
+SIDES = tuple(sign * h for sign in (1, -1) for h in STEPS)
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,39 @@ def check_point(losses: Losses, gradients: Point, point: Point, seed: int = 0) -
     Shapes: both as the parameters, name by name; ``losses`` takes arrays with one leading axis
     more and returns one loss for each of its values.
     """
-    gradients = {name: np.asarray(gradients[name], dtype=np.float64) for name in point}
     point = {name: np.asarray(array, dtype=np.float64) for name, array in point.items()}
-    scale = _scale(gradients)
     centre = float(np.asarray(losses({n: a[None] for n, a in point.items()}))[0])
-    scale = scale or abs(centre)
+
+    def lines(vectors: Sequence[Point]) -> Any:
+        found = losses(_stacked(vectors, point))
+        return np.asarray(found, dtype=np.float64).reshape(len(vectors), 2, len(STEPS))
+
+    return check_lines(lines, centre, gradients, point, seed)
+
+
+def check_lines(
+    lines: Lines,
+    centre: float,
+    gradients: Point,
+    point: Point,
+    seed: int = 0,
+    precision: Precision = FULL,
+) -> Report:
+    """Compare ``gradients`` at ``point``, where the loss is ``centre``, with slopes along lines.
+
+    ``lines`` returns, for each of several vectors, the losses at every step to both sides.
+    """
+    gradients = {name: np.asarray(gradients[name], dtype=np.float64) for name in point}
+    scale = _scale(gradients) or abs(centre)
     directions = _directions(gradients, seed)
     findings: list[Finding] = []
     for start in range(0, len(directions), AT_ONCE):
         some = directions[start : start + AT_ONCE]
-        findings += _try(losses, gradients, point, some, centre, scale, seed)
+        vectors = [_vector(direction, point, seed) for direction in some]
+        for direction, vector, (plus, minus) in zip(some, vectors, lines(vectors)):
+            slope = estimate(centre, plus.tolist(), minus.tolist(), precision, scale)
+            given = _along(gradients, vector)
+            findings.append(judge(direction.name, direction.place, given, slope, scale, precision))
     return _report(findings, gradients, point, seed)
 
 
@@ -91,17 +117,9 @@ def _vector(direction: Direction, point: Point, seed: int) -> dict[str, Any]:
     }
 
 
-def _try(
-    losses: Losses,
-    gradients: Point,
-    point: Point,
-    directions: Sequence[Direction],
-    centre: float,
-    scale: float,
-    seed: int,
-) -> list[Finding]:
-    vectors = [_vector(direction, point, seed) for direction in directions]
-    steps = np.array([sign * h for sign in (1, -1) for h in STEPS])
+def _stacked(vectors: Sequence[Point], point: Point) -> dict[str, Any]:
+    """Return the points along each vector, at every step to both sides, under one leading axis."""
+    steps = np.array(SIDES)
     stacked = {}
     for name, array in point.items():
         moved = np.repeat(array[None], len(vectors) * len(steps), axis=0)
@@ -110,17 +128,7 @@ def _try(
             if name in vector:
                 moved[k] += np.multiply.outer(steps, vector[name])
         stacked[name] = moved.reshape(-1, *array.shape)
-    found = np.asarray(losses(stacked), dtype=np.float64).reshape(len(vectors), 2, len(STEPS))
-    return [
-        judge(
-            direction.name,
-            direction.place,
-            _along(gradients, vector),
-            estimate(centre, plus.tolist(), minus.tolist()),
-            scale,
-        )
-        for direction, vector, (plus, minus) in zip(directions, vectors, found)
-    ]
+    return stacked
 
 
 def _along(gradients: Point, vector: Point) -> float:
@@ -130,11 +138,12 @@ def _along(gradients: Point, vector: Point) -> float:
 
 def _report(findings: Sequence[Finding], gradients: Point, point: Point, seed: int) -> Report:
     own = {name: tuple(f for f in findings if f.name == name) for name in gradients}
-    mixed = swapped({name: (own[name], g.shape) for name, g in gradients.items()})
-    parts = {}
-    for name, gradient in gradients.items():
-        words = mixed.get(name) or likely_mistake(own[name], gradient.shape, point[name])
-        parts[name] = ParameterReport(name, own[name], gradient.size, words)
+    found = mistakes(own, {name: g.shape for name, g in gradients.items()}, point)
+    parts = {
+        name: ParameterReport(name, own[name], gradient.size, found.get(name))
+        for name, gradient in gradients.items()
+    }
     dense = tuple(f for f in findings if not f.name)
     count = sum(g.size for g in gradients.values())
-    return Report(parts, ParameterReport("", dense, count) if dense else None, seed)
+    directions = ParameterReport("", dense, count) if dense else None
+    return Report(parts, directions, seed, notes=unexplained(parts))

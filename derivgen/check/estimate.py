@@ -13,12 +13,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from derivgen.check.precision import FULL, Precision
+
 FIRST_STEP = 0.1
 STEPS = tuple(FIRST_STEP * 4.0**-k for k in range(9))
 FEWEST = 4  # finite steps in a row without which nothing is said
 SAFETY = 10.0  # bound = SAFETY * estimated error + rounding noise
-# Rounding of a loss is a few units in its last place; sums of many terms lose some more.
-NOISE = 16 * 2.0**-52
+# Rounding of a loss is a few units in its last place; sums of many terms lose some more. Noise
+# that was measured is as much below its largest, which enters a quotient twice.
+NOISE = 16
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,48 @@ class Estimate:
         return gap > self.left.bound + self.right.bound
 
 
-def estimate(centre: float, plus: Sequence[float], minus: Sequence[float]) -> Estimate:
-    """Estimate the slope from losses at ``x``, ``x + h v`` and ``x - h v`` for each of `STEPS`."""
+def estimate(
+    centre: float,
+    plus: Sequence[float],
+    minus: Sequence[float],
+    precision: Precision = FULL,
+    scale: float = 0.0,
+) -> Estimate:
+    """Estimate the slope from losses at ``x``, ``x + h v`` and ``x - h v`` for each of `STEPS`.
+
+    ``scale`` is the largest gradient magnitude: beside it noise counts, where there is more of it
+    than the rounding of doubles.
+    """
     size = max([abs(v) for v in (centre, *plus, *minus) if math.isfinite(v)], default=0.0)
+    noise = NOISE * max(precision.epsilon * size, precision.noise)
     central = [(p - m) / (2 * h) for p, m, h in zip(plus, minus, STEPS)]
     right = [(p - centre) / h for p, h in zip(plus, STEPS)]
     left = [(centre - m) / h for m, h in zip(minus, STEPS)]
+    if not precision.is_double:
+        least = precision.wide * scale
+        return Estimate(*(_plain(quotients, noise, least) for quotients in (central, left, right)))
     return Estimate(
-        _extrapolate(central, 16.0, size),
-        _extrapolate(left, 4.0, size),
-        _extrapolate(right, 4.0, size),
+        _extrapolate(central, 16.0, noise),
+        _extrapolate(left, 4.0, noise),
+        _extrapolate(right, 4.0, noise),
     )
 
 
-def _extrapolate(quotients: Sequence[float], ratio: float, size: float) -> Slope:
+def _plain(quotients: Sequence[float], noise: float, least: float) -> Slope:
+    """Return the quotient of the smallest step at which noise does not yet count.
+
+    Amid noise the entries of a tableau agree by chance; and the smaller the step, the fewer kinks.
+    """
+    both = [k for k in range(1, len(STEPS)) if all(map(math.isfinite, quotients[k - 1 : k + 1]))]
+    if not both:
+        return UNKNOWN
+    quiet = [k for k in both if noise / STEPS[k] <= least]
+    k = quiet[-1] if quiet else both[0]
+    error = abs(quotients[k] - quotients[k - 1])
+    return Slope(quotients[k], SAFETY * error + noise / STEPS[k])
+
+
+def _extrapolate(quotients: Sequence[float], ratio: float, noise: float) -> Slope:
     """Return the best entry of the tableau; errors shrink by ``ratio`` per step, then its square.
 
     ``T[k][j] = T[k][j-1] + (T[k][j-1] - T[k-1][j-1]) / (ratio^j - 1)``
@@ -72,8 +103,7 @@ def _extrapolate(quotients: Sequence[float], ratio: float, size: float) -> Slope
             if not math.isfinite(quotients[k]):
                 break
             row = _next_row(quotients[k], before, ratio)
-            noise = NOISE * size / STEPS[k]
-            best = _better(best, row, before, noise)
+            best = _better(best, row, before, noise / STEPS[k])
             before = row
     return best
 

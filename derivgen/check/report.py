@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from derivgen.check.estimate import Estimate
+from derivgen.check.messages import Message, message
+from derivgen.check.precision import FULL, Precision
 
 PASS, FAIL, KINK, INCONCLUSIVE = "pass", "fail", "kink", "inconclusive"
 WORST_FIRST = (FAIL, INCONCLUSIVE, KINK, PASS)
-
-# A difference this small beside the largest gradient is rounding of the gradient itself.
-ROUNDING = 1e-12
-# A bound above both of these decides nothing: beside the largest gradient, beside the slope.
-WIDE = 1e-7
-WIDE_RELATIVE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -39,10 +35,7 @@ class Finding:
     @property
     def entry(self) -> str:
         """Return ``W[0, 2]``, or ``direction 3``."""
-        inside = ", ".join(map(str, self.place))
-        if not self.name:
-            return f"direction {inside}"
-        return f"{self.name}[{inside}]" if self.place else self.name
+        return entry_name(self.name, self.place)
 
     @property
     def between(self) -> bool:
@@ -50,35 +43,55 @@ class Finding:
         low, high = sorted((self.left, self.right))
         return low - self.bound <= self.derived <= high + self.bound
 
-    def __str__(self) -> str:
-        text = f"{self.entry}: gradient {self.derived:.10g}, measured {self.measured:.10g}"
-        text += f" +- {self.bound:.1e}, {self.verdict}"
+    def text(self, lang: str = "en") -> str:
+        """Return the entry, both values, the bound and the verdict, in one line."""
+        verdict = message(self.verdict)
+        if not math.isfinite(self.measured):
+            values = {"entry": self.entry, "derived": self.derived, "verdict": verdict}
+            return message("no-slope", **values).text(lang)
+        text = message("finding", **{**self.__dict__, "entry": self.entry, "verdict": verdict})
         if self.verdict == KINK or (self.verdict == FAIL and math.isfinite(self.left)):
-            text += f" (slopes {self.left:.6g} from the left, {self.right:.6g} from the right)"
-        return text
+            return text.text(lang) + message("sides", left=self.left, right=self.right).text(lang)
+        return text.text(lang)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def entry_name(name: str, place: tuple[int, ...]) -> str:
+    """Return ``W[0, 2]``; for no name ``direction 3``."""
+    inside = ", ".join(map(str, place))
+    if not name:
+        return f"direction {inside}"
+    return f"{name}[{inside}]" if place else name
 
 
 def judge(
-    name: str, place: tuple[int, ...], derived: float, found: Estimate, scale: float
+    name: str,
+    place: tuple[int, ...],
+    derived: float,
+    found: Estimate,
+    scale: float,
+    precision: Precision = FULL,
 ) -> Finding:
     """Return the verdict on one direction; ``scale`` is the largest gradient magnitude.
 
-    Fail, if ``|g - D| > E + 1e-12 scale``. A kink passes for one if g lies between the slopes.
+    Fail, if ``|g - D| > E + rounding*scale``, 1e-12 of it for doubles. A kink passes for one if g
+    lies between the slopes.
     """
-    central, slack = found.central, ROUNDING * scale
-    if not math.isfinite(derived) or not math.isfinite(central.value):
-        verdict = INCONCLUSIVE if not math.isfinite(central.value) else FAIL
-        return Finding(name, place, derived, central.value, central.bound, verdict)
+    central, slack = found.central, precision.rounding * scale
+    if not math.isfinite(central.value):
+        return Finding(name, place, derived, central.value, central.bound, INCONCLUSIVE)
     if found.has_kink:
         sides = (found.left.value, found.right.value)
         margin = found.left.bound + found.right.bound + slack
         made = Finding(name, place, derived, central.value, margin, KINK, *sides)
         return made if made.between else _with(made, FAIL)
-    wide = central.bound > max(WIDE * scale, WIDE_RELATIVE * abs(central.value))
-    if abs(derived - central.value) > central.bound + slack:
+    decisive = max(precision.wide * scale, precision.wide_relative * abs(central.value))
+    if not abs(derived - central.value) <= central.bound + slack:  # not a number: fail
         verdict = FAIL
     else:
-        verdict = INCONCLUSIVE if wide else PASS
+        verdict = INCONCLUSIVE if central.bound > decisive else PASS
     return Finding(name, place, derived, central.value, central.bound, verdict)
 
 
@@ -93,7 +106,12 @@ class ParameterReport:
     name: str
     findings: tuple[Finding, ...]
     entries: int
-    mistake: str = ""
+    explained: Message | None = None
+
+    @property
+    def mistake(self) -> str:
+        """Return the likely mistake in English, or ""."""
+        return self.explained.text() if self.explained else ""
 
     @property
     def verdict(self) -> str:
@@ -102,12 +120,17 @@ class ParameterReport:
         return next((verdict for verdict in WORST_FIRST if verdict in found), PASS)
 
     @property
+    def has_slope(self) -> bool:
+        """Tell whether the loss depends on it."""
+        return any(finding.measured for finding in self.findings)
+
+    @property
     def worst(self) -> Finding | None:
         """Return the finding of the worst verdict with the largest difference."""
         alike = [f for f in self.findings if f.verdict == self.verdict]
         return max(alike, key=_excess, default=None)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, lang: str = "en") -> dict[str, Any]:
         """Return a JSON object."""
         worst = self.worst
         made: dict[str, Any] = {
@@ -123,9 +146,20 @@ class ParameterReport:
                 "measured": _plain(worst.measured),
                 "bound": _plain(worst.bound),
             }
-        if self.mistake:
-            made["mistake"] = self.mistake
+        if self.explained:
+            made["mistake"] = self.explained.text(lang)
         return made
+
+    def lines(self, lang: str = "en") -> list[str]:
+        """Return the lines of a report: how much was checked, the worst entry, the mistake."""
+        name = self.name or message("directions").text(lang)
+        checked = {"checked": len(self.findings), "entries": self.entries}
+        lines = [message("part", name=name, verdict=message(self.verdict), **checked).text(lang)]
+        if self.verdict != PASS and self.worst is not None:
+            lines.append(f"  {self.worst.text(lang)}")
+        if self.explained:
+            lines.append(f"  {self.explained.text(lang)}")
+        return lines
 
 
 def _excess(finding: Finding) -> float:
@@ -145,7 +179,13 @@ class Report:
     directions: ParameterReport | None = None
     seed: int = 0
     points: int = 1
-    note: str = field(default="")
+    notes: tuple[Message, ...] = ()
+    lang: str = "en"
+
+    @property
+    def note(self) -> str:
+        """Return what is to be said of the whole check, or ""."""
+        return " ".join(note.text(self.lang) for note in self.notes)
 
     @property
     def verdict(self) -> str:
@@ -169,22 +209,29 @@ class Report:
             "verdict": self.verdict,
             "seed": self.seed,
             "points": self.points,
-            "parameters": {name: part.as_json() for name, part in self.parameters.items()},
+            "parameters": {name: part.as_json(self.lang) for name, part in self.parameters.items()},
         }
         if self.directions is not None:
-            made["directions"] = self.directions.as_json()
+            made["directions"] = self.directions.as_json(self.lang)
         if self.note:
             made["note"] = self.note
         return made
 
     def __str__(self) -> str:
-        lines = []
-        for part in self._parts():
-            name = part.name or "random directions"
-            lines.append(f"{name}: {part.verdict}, {len(part.findings)} of {part.entries} checked")
-            if part.verdict in (FAIL, INCONCLUSIVE, KINK):
-                lines.append(f"  {part.worst}")
-            if part.mistake:
-                lines.append(f"  {part.mistake}")
-        lines += [self.note] if self.note else []
-        return "\n".join([*lines, f"verdict: {self.verdict}"])
+        lines = [line for part in self._parts() for line in part.lines(self.lang)]
+        lines += [note.text(self.lang) for note in self.notes]
+        lines.append(message("verdict", verdict=message(self.verdict)).text(self.lang))
+        return "\n".join(lines)
+
+
+def unexplained(parts: Mapping[str, ParameterReport]) -> tuple[Message, ...]:
+    """Say which gradients are right where others are wrong and no usual mistake explains them."""
+    wrong = [part for part in parts.values() if part.verdict == FAIL]
+    right = [p for p in parts.values() if p.verdict == PASS and p.has_slope]
+    if not (wrong and right) or any(part.explained for part in wrong):
+        return ()
+    return (message("part-right", right=_listed(right), wrong=_listed(wrong)),)
+
+
+def _listed(parts: Sequence[ParameterReport]) -> str:
+    return ", ".join(part.name for part in parts[:6]) + (", ..." if len(parts) > 6 else "")

@@ -31,6 +31,7 @@ Wrt = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the random values.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Lang = Annotated[str, typer.Option(help="The language of the messages: en or zh.")]
 Values = Annotated[
     Path | None,
     typer.Option(help='A JSON file {"dims": .., "params": .., "inputs": ..}; - is standard input.'),
@@ -41,6 +42,12 @@ Sizes = Annotated[
     list[str] | None,
     typer.Option("--dim", metavar="NAME=N", help="A size, by its letter; repeatable."),
 ]
+
+
+def known_language(lang: str) -> None:
+    """Raises: UsageProblem, for a language that has no messages."""
+    if lang not in ("en", "zh"):
+        raise UsageProblem(lang, "There are no messages in that language.", "Write en or zh.")
 
 
 def sizes(given: list[str] | None, net: api.Net) -> dict[str, int]:

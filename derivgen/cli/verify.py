@@ -32,7 +32,7 @@ def verify_command(
     symbols: Annotated[
         Path | None, typer.Option(help="A surface table: lines SURFACE -> ACCESS.")
     ] = None,
-    lang: Annotated[str, typer.Option(help="The language of the messages: en or zh.")] = "en",
+    lang: options.Lang = "en",
     strict: Annotated[
         bool, typer.Option("--strict", help="What is not understood counts as a failure.")
     ] = False,
@@ -49,8 +49,7 @@ def verify_command(
 
     With one file and no network, the network is read from the note's own forward equations.
     """
-    if lang not in ("en", "zh"):
-        raise UsageProblem(lang, "There are no messages in that language.", "Write en or zh.")
+    options.known_language(lang)
     form = "json" if as_json else to
     if form not in FORMATS:
         raise UsageProblem(to, "There is no such form.", f"Write one of {', '.join(FORMATS)}.")

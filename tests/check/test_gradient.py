@@ -31,7 +31,10 @@ def test_a_right_gradient_passes():
 MISTAKES = {
     "sign": (lambda x: -slope(x), "Every entry has the wrong sign."),
     "factor": (lambda x: 2 * slope(x), "Every entry is 2 times what it should be."),
-    "mean": (lambda x: slope(x) / 3, "Every entry is 1/3 times what it should be."),
+    "mean": (
+        lambda x: slope(x) / 3,
+        "Every entry is 1/3 times what it should be. A mean may stand for a sum.",
+    ),
     "nothing": (lambda x: 0 * x, "The gradient is zero, the slope is not: a path is missing."),
     "one side": (lambda x: A @ x, ""),
 }

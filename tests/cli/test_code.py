@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import chdir
 
+import numpy as np
 import pytest
 
+from derivgen.cli.answers import answering
+from derivgen.errors import DerivgenError
 from tests.cli.test_commands import derivgen
 
 RIGHT = """
@@ -111,3 +115,49 @@ def test_a_program_that_hangs_is_stopped(tmp_path):
 
     assert ran.returncode == 3
     assert "no answer within 0.5 seconds" in ran.stderr
+
+
+ANSWERS = [
+    ("print('loading', flush=True)", "'loading', which is no JSON"),
+    ("sys.exit(7)", "ended without an answer, with status 7"),
+    ("sys.stdout.write('{\"loss\": 1'); sys.stdout.flush(); time.sleep(60)", "no answer within"),
+    ("sys.stdout.buffer.write(bytes(range(128, 200)) + b'\\n')", "which is not UTF-8"),
+    ("print('[' * 9999, flush=True)", "which is no JSON"),
+    ("subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])", "no answer within"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), ANSWERS)
+def test_what_a_program_does_instead_of_answering_is_said(line, words, tmp_path):
+    (tmp_path / "mine.py").write_text(f"import subprocess, sys, time\n{line}", encoding="utf-8")
+    command = f"{sys.executable} mine.py"
+
+    with pytest.raises(DerivgenError) as refused, chdir(tmp_path), answering(command, 0.5) as ask:
+        ask(np.array([1.0]))
+
+    assert words in str(refused.value)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path):
+    answer = '\\ufeff{"loss": 1, "gradient": [2]}\\r\\n'
+    (tmp_path / "mine.py").write_text(
+        f"import sys\nfor line in sys.stdin:\n"
+        f"    sys.stdout.buffer.write('{answer}'.encode()); sys.stdout.flush()",
+        encoding="utf-8",
+    )
+
+    with chdir(tmp_path), answering(f"{sys.executable} mine.py", 20) as ask:
+        answers = [ask({"w": [np.array([1.0])]}) for _ in range(2)]
+
+    assert answers == [{"loss": 1, "gradient": [2]}] * 2
+
+
+def test_a_file_may_import_its_neighbours_and_is_reported_in_chinese(tmp_path):
+    (tmp_path / "layers.py").write_text("SLOPE = -1\n", encoding="utf-8")
+    text = "from layers import SLOPE\nx = 2.0\ndef f(x): return x**3\n"
+    (tmp_path / "own.py").write_text(text + "def grad(x): return 3*SLOPE*x**2\n", encoding="utf-8")
+
+    ran = derivgen("check-code", str(tmp_path / "own.py"), "--lang", "zh", cwd="/")
+
+    assert ran.returncode == 1, ran.stderr
+    assert "每个分量的符号都反了。" in ran.stdout
