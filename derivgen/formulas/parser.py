@@ -15,6 +15,7 @@ from derivgen.formulas.cursor import ACCENTS, DOTS, FONTS, MATRICES, Vocabulary
 from derivgen.formulas.repair import (
     argument_end,
     balanced,
+    equation_rows,
     gaps_to_commas,
     joined_rows,
     plain_relations,
@@ -32,9 +33,13 @@ def parse(text: str, vocabulary: Vocabulary, macros: Macros | None = None) -> li
     """
     tokens, notices = tokenize(text, macros)
     tokens, repaired = balanced(
-        plain_relations(gaps_to_commas(without_prose(joined_rows(tokens), text)))
+        plain_relations(gaps_to_commas(without_prose(joined_rows(equation_rows(tokens)), text)))
     )
     return _Parser(tokens, vocabulary, notices + repaired, len(text)).chains()
+
+
+_FACTORS = (r"\frac", r"\dfrac", r"\operatorname", r"\mathrm", r"\text", r"\mathbf", r"\left(",
+            r"\boldsymbol")  # fmt: skip
 
 
 def parse_tokens(tokens: tuple[Token, ...], vocabulary: Vocabulary) -> Tree:
@@ -163,9 +168,16 @@ class _Parser(AtomParser):
         factors = [self.factor()]
         operators: list[str] = []
         while True:
+            if self._dots() and self._dots_between():
+                operators.append("")
+                factors.append(tree.Dots(self.next().span))
             operator = self._operator()
             if operator is None:
                 break
+            if operator and self._dots() and self._dots_between():
+                operators.append(operator)
+                factors.append(tree.Dots(self.next().span))
+                continue
             if not self._starts_factor() and not (operator and self.at("-")):
                 if operator:
                     self._dangling()
@@ -176,6 +188,12 @@ class _Parser(AtomParser):
         if len(factors) == 1:
             return factors[0]
         return tree.Product(tuple(factors), tuple(operators), self.span_from(start))
+
+    def _dots_between(self) -> bool:
+        """Tell whether another factor stands behind dots: ``J_t J_{t-1} \\dots J_{k+1}``."""
+        after = self.peek(1)
+        signs = ("operator",) if after.text not in ("+", "-") else ()
+        return after.kind in ("name", "(", *signs) or after.text in _FACTORS
 
     def _signed_term(self) -> Tree:
         start = self.next().span[0]

@@ -7,6 +7,7 @@ from typing import Any
 
 from derivgen.formulas import tree
 from derivgen.formulas.conventions import layer_function
+from derivgen.formulas.dots import dotted_product
 from derivgen.formulas.folds import scripts_on
 from derivgen.formulas.meanings import name, of_batch
 from derivgen.formulas.positions import position
@@ -44,6 +45,16 @@ def product(node: tree.Product, reader: Reader) -> Term:
     if "%" in node.operators:
         return remainder(node, reader)
     factors, operators = list(node.factors), list(node.operators)
+    dots = [place for place, factor in enumerate(factors) if isinstance(factor, tree.Dots)]
+    if dots:
+        return _dotted(factors, operators, dots, node.span, reader)
+    found, between = _terms(factors, operators, reader)
+    return _divided(found, between, node.span, reader)
+
+
+def _terms(
+    factors: list[Tree], operators: list[str], reader: Reader
+) -> tuple[list[Term], list[str]]:
     found: list[Term] = []
     between: list[str] = []
     place = 0
@@ -53,7 +64,20 @@ def product(node: tree.Product, reader: Reader) -> Term:
         place += taken
         if place < len(factors):
             between.append(operators[place - 1])
-    return _divided(found, between, node.span, reader)
+    return found, between
+
+
+def _dotted(
+    factors: list[Tree], operators: list[str], dots: list[int], span: Span, reader: Reader
+) -> Term:
+    """Read a product with dots between its factors; see `dotted_product`."""
+    place = dots[0]
+    if len(dots) > 1 or not 0 < place < len(factors) - 1 or "/" in operators:
+        raise FormulaError("...", "Dots with no pattern.", "Write the product.", span)
+    before, between = _terms(factors[:place], operators[: place - 1], reader)
+    after, behind = _terms(factors[place + 1 :], operators[place + 1 :], reader)
+    signs = [*between, operators[place], *behind]
+    return _divided(*dotted_product(before, after, signs, span, reader), span, reader)
 
 
 def remainder(node: tree.Product, reader: Reader) -> Term:

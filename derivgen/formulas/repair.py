@@ -5,6 +5,8 @@ Invariant: what is repaired is reported as a `Notice`; what cannot be is a `Form
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from derivgen.formulas.tokens import HELD_CLOSE, HELD_OPEN
 from derivgen.formulas.tree import FormulaError, Notice, Token
 
@@ -219,6 +221,60 @@ def joined_rows(tokens: list[Token]) -> list[Token]:
             continue
         found.append(token)
     return found
+
+
+def equation_rows(tokens: list[Token]) -> list[Token]:
+    """Take an array, or cases without conditions, whose rows are equations for an align."""
+    found = list(tokens)
+    place = 0
+    while place < len(found):
+        token = found[place]
+        end = _environment_end(found, place) if token.text in _ROWS else place
+        first = place + 1
+        if token.text == "array" and found[first : first + 1] and found[first].kind == "{":
+            first = argument_end(found, first)
+        if token.kind == "begin" and place < end and _hold_equations(found, place, first, end):
+            found[end] = replace(found[end], text="aligned")
+            found[place:first] = [replace(token, text="aligned")]
+            if place and found[place - 1].text == r"\{":
+                del found[place - 1]
+        place += 1
+    return found
+
+
+_ROWS = ("array", "cases")
+
+
+def _environment_end(tokens: list[Token], start: int) -> int:
+    level = 0
+    for place in range(start, len(tokens)):
+        level += (tokens[place].kind == "begin") - (tokens[place].kind == "end")
+        if level == 0:
+            return place
+    return start
+
+
+def _hold_equations(tokens: list[Token], start: int, first: int, end: int) -> bool:
+    """Tell whether an environment stands where formulas begin and each row has a relation."""
+    before = tokens[start - 1] if start else None
+    braced = before is not None and before.text == r"\{"
+    if before is not None and not braced and before.kind not in ("begin", "row", "&"):
+        return False
+    rows: list[list[Token]] = [[]]
+    level = 0
+    for token in tokens[first:end]:
+        level += token.text in OPEN or token.kind == "begin"
+        level -= token.text in CLOSE or token.kind == "end"
+        if token.kind == "row" and level == 0:
+            rows.append([])
+        elif level == 0:
+            rows[-1].append(token)
+    filled = [row for row in rows if row]
+    columns = any(t.kind == "&" for row in filled for t in row)
+    if (braced or tokens[start].text == "cases") and columns:
+        return False  # values with their conditions
+    equal = [any(t.kind == "relation" for t in row) for row in filled]
+    return bool(filled) and (all(equal) or not columns and equal[0])
 
 
 def _is_empty_brace(tokens: list[Token], place: int) -> bool:

@@ -76,6 +76,7 @@ _PIECE = re.compile(
     r"(?P<comment>(?<!\\)%[^\n]*)|(?P<space>\s+|~|\\\s)|(?P<row>\\\\(?:\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\])?)"
     r"|(?P<begin>\\(?:begin|end)\s*\{[A-Za-z]+\*?\})|(?P<command>\\(?:operatorname\*|[A-Za-z]+|.))"
     r"|(?P<marked>[A-Za-z][\u0302\u0303\u0304\u0307])"
+    r"|(?P<dots>\.\s?\.\s?\.+)"
     r"|(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<assign>:=|=)|(?P<rest>.)",
     re.DOTALL,
 )
@@ -99,6 +100,9 @@ PACKAGES: Macros = {
     r"\dv": Macro(2, r"\frac{d #1}{d #2}"),
     r"\norm": Macro(1, r"\|#1\|"),
     r"\abs": Macro(1, r"\lvert #1\rvert"),
+    r"\mid": Macro(0, "|"),
+    r"\given": Macro(0, "|"),
+    r"\bold": Macro(1, r"\mathbf{#1}"),
     r"\grad": Macro(0, r"\nabla"),
     r"\vb": Macro(1, r"\mathbf{#1}"),
     r"\bs": Macro(1, r"\boldsymbol{#1}"),
@@ -130,7 +134,7 @@ def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list
         Notice("part-macro", found.span(), r"\part")
         for found in re.finditer(r"\\part(?![A-Za-z])", text)
     ]
-    text = _without_empty_fences(text)
+    text = _without_empty_fences(_without_frames(text))
     pieces = _expanded(_pieces(text.translate(FULL_WIDTH)), {**PACKAGES, **(macros or {})}, 0)
     found = list(islice(pieces, MAX_TOKENS + 1))
     if len(found) > MAX_TOKENS:
@@ -138,6 +142,26 @@ def tokenize(text: str, macros: Macros | None = None) -> tuple[list[Token], list
             text[:30], f"The formula has more than {MAX_TOKENS} tokens.", "Split it."
         )
     return (as_tex(found) if is_typed(text) else found), notices
+
+
+_FRAME = re.compile(r"\\bbox\s*(?:\[[^\]\n]*\])?\s*\{")
+
+
+def _without_frames(text: str) -> str:
+    r"""Blank ``\bbox[...]{`` and its brace, and dollars inside a formula; keep places."""
+    made = list(text)
+    for found in _FRAME.finditer(text):
+        level = 1
+        for place in range(found.end(), len(text)):
+            level += (text[place] == "{") - (text[place] == "}")
+            if level == 0:
+                made[found.start() : found.end()] = " " * (found.end() - found.start())
+                made[place] = " "
+                break
+    for place, char in enumerate(text):
+        if char == "$" and text[place - 1 : place] != "\\":
+            made[place] = " "
+    return "".join(made)
 
 
 _FENCE = re.compile(r"\\(left|right)(?![A-Za-z])\s*(\\[A-Za-z]+|\\.|[^\s\\])")
@@ -189,6 +213,8 @@ def _tokens_of(kind: str, text: str, span: tuple[int, int]) -> Iterator[Token]:
         yield Token("begin" if text[1] == "b" else "end", text[text.index("{") + 1 : -1], span)
     elif kind == "number":
         yield Token("number", text, span)
+    elif kind == "dots":
+        yield Token("command", r"\dots", span)
     elif kind == "command":
         yield from _command(text, span)
     elif kind == "marked" or is_accented(text):

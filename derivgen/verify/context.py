@@ -45,6 +45,8 @@ class Reading:
     delta_sign: int = 1  # delta is the derivative by a pre-activation, or minus it
     delta_rule: bool = False  # the text may mean minus the derivative: it writes t - o or Delta w
     share: bool = False  # dZ is the gradient of the mean over samples, not of each sample's loss
+    # Whose derivative delta o and do are, where o = f(z): "value", "argument"; empty if open.
+    gates: str = ""
     step_sign: int = -1  # Delta w is minus or plus the step size times the gradient
     rate_one: bool = False  # Delta w without a step size is minus the gradient, not the gradient
     fixed: bool = False  # no other reading is tried: the rest of the chain was read so

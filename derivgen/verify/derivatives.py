@@ -13,6 +13,7 @@ from derivgen.formulas.sequence import part_name
 from derivgen.formulas.terms import Ref, Slope, Term
 from derivgen.verify.context import Context, ShapeMismatch, Value, evaluate
 from derivgen.verify.elements import element, is_batch, places_of, sample_of, shaped
+from derivgen.verify.gates import is_gate, slope_at
 from derivgen.verify.numeric import STEP, NoValue, mp
 from derivgen.verify.paths import Sloped, has_inner_derivatives, paths_of
 from derivgen.verify.trace import Key
@@ -82,6 +83,7 @@ def jacobian(
 ) -> tuple[list[Value], tuple[int, ...], list[int]]:
     """Return the derivative of ``of`` by each element of ``by``, and both shapes."""
     ref: Ref = by.data
+    symbols = context.symbols
     tensor, values, whole = places_of(ref, context)
     sizes = [len(v) for v, w in zip(values, whole) if w]
     batch = is_batch(ref, tensor, whole, context)
@@ -97,6 +99,12 @@ def jacobian(
     ]
     if batch:
         sizes = [len(samples), len(table) // len(samples)]
+    if context.reading.gates == "argument" and is_gate(Term("gradient", (of, by), slope), symbols):
+        sloped = product(samples, product(*values))
+        table = [
+            entry * slope_at(context.world, tensor, place, sample)
+            for entry, (sample, place) in zip(table, sloped)
+        ]
     shape = table[0].shape if isinstance(table[0], np.ndarray) else ()
     return table, shape, sizes
 

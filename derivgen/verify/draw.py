@@ -14,6 +14,7 @@ from derivgen.algebra.expressions import (
     Along,
     Call,
     Reduce,
+    tensors_read,
     walk,
 )
 from derivgen.algebra.network import Network, Role, Tensor
@@ -26,6 +27,12 @@ from derivgen.verify.world import World
 POOLS = ((2, 3, 4, 5, 6), (5, 3, 2, 4, 6), (4, 2, 3, 5, 6), (3, 2, 5, 4, 6), (7, 3, 2, 4, 5),
          (3, 5, 4, 2, 6), (2, 3, 6, 5, 4), (2, 3, 7, 4, 5, 6))  # fmt: skip
 OWN_SIZE = 5  # declared sizes up to here are taken as they are
+SMALL = mp.mpf(10) ** -9  # a chance below this does not bear the steps of a difference quotient
+# Changes of a draw that gives no value: other numbers, a calmer network, inputs above zero.
+ATTEMPTS: tuple[dict[str, Any], ...] = (
+    {}, {"seed": 1}, {"seed": 2}, {"calm": 8}, {"positive": True},
+    {"positive": True, "calm": 8},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Draw:
     normalised: bool = False  # targets sum to one though nothing declares it
     onehot: bool = False
     scale: int = 1  # how many times the usual size inputs and parameters have
+    calm: int = 1  # what the parameters are divided by
+    positive: bool = False  # inputs are above zero: the network takes their logarithm or root
 
 
 def make_world(network: Network, draw: Draw) -> World:
@@ -52,10 +61,9 @@ def make_world(network: Network, draw: Draw) -> World:
     for sizes in _sizes(network, draw):
         if not _has_room(network, sizes, 1 if draw.declared else 2):
             continue
-        for attempt in range(3):
-            world = World(
-                network, _numbers(network, sizes, replace(draw, seed=draw.seed + attempt))
-            )
+        for changes in ATTEMPTS:
+            changed = replace(draw, **{**changes, "seed": draw.seed + changes.get("seed", 0)})
+            world = World(network, _numbers(network, sizes, changed))
             try:
                 _probe(world)
                 return World(network, world.numbers)
@@ -86,6 +94,21 @@ def _probe(world: World) -> None:
     if world.network.loss:
         for sample in range(world.samples):
             world.element(world.network.loss, (), sample)
+    for name in _under_logarithms(world.network):
+        for place in product(*world.shape(name)):
+            value = world.element(name, place)
+            if min(abs(value), abs(1 - value)) < SMALL:
+                raise NoValue(f"{name} is too close to 0 or 1")
+
+
+def _under_logarithms(network: Network) -> tuple[str, ...]:
+    """Return the values whose logarithm is taken."""
+    found: dict[str, None] = {}
+    for equation in network.equations:
+        for part in walk(equation.rhs):
+            if isinstance(part, Call) and part.name == "log":
+                found.update(dict.fromkeys(tensors_read(part)))
+    return tuple(n for n in found if network.tensors[n].role is Role.VALUE)
 
 
 def _sizes(network: Network, draw: Draw) -> Iterator[dict[Dim, int]]:
@@ -187,7 +210,9 @@ def _random(
         if draw.normalised and classes or _sums_to_one(network, tensor):
             return _normalised(drawn, places)
         return drawn
-    return [_uniform(rng, 200, 1200) * draw.scale * rng.choice((1, -1)) for _ in places]
+    calm = draw.calm if tensor.role is Role.PARAM else 1
+    signs = (1, 1) if draw.positive and tensor.role is not Role.PARAM else (1, -1)
+    return [_uniform(rng, 200, 1200) * draw.scale * rng.choice(signs) / calm for _ in places]
 
 
 def _uniform(rng: random.Random, low: int, high: int) -> Any:

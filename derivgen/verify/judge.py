@@ -25,6 +25,7 @@ from derivgen.verify.compare import DRAWS, Outcome, best_outcome, compare_terms
 from derivgen.verify.context import Reading
 from derivgen.verify.digits import has_values, judge_digits
 from derivgen.verify.draw import may_sum_to_one
+from derivgen.verify.gates import is_gate
 from derivgen.verify.hints import Hint, find_hint
 from derivgen.verify.notebook import Notebook
 from derivgen.verify.numbers import has_decimals, is_numeric
@@ -187,6 +188,9 @@ def _agreeing(
     assumption = _assumption_of(outcome.reading, step, stage.network, notebook)
     if relation == "~" and not assumption and _is_mean(member):
         assumption = ""
+    if not notebook.reading.gates and _has_gates(anchor, member, stage):
+        gates = outcome.reading.gates or "value"
+        notebook.reading = replace(notebook.reading, gates=gates)
     if outcome.reading.share:  # what one formula shows of dZ holds for the whole text
         notebook.reading = replace(notebook.reading, share=True)
     verdict = "holds_if" if assumption else "agrees"
@@ -198,6 +202,11 @@ def _agreeing(
     return Finding(verdict, text, member.span, outcome.digits, assumption)
 
 
+def _has_gates(anchor: Term, member: Term, stage: Stage) -> bool:
+    slopes = (t for m in (anchor, member) for _, t in walk(m) if t.op == "gradient")
+    return any(is_gate(slope, stage.symbols) for slope in slopes)
+
+
 def _is_mean(member: Term) -> bool:
     return any(part.op == "fold" for _, part in walk(member))
 
@@ -207,6 +216,8 @@ def _assumption_of(reading: Reading, step: bool, network: Network, notebook: Not
         return notebook.say("immediate")
     if reading.star in WAYS and _turns(reading) != (slides(network) == "-"):
         return notebook.say("turned" if _turns(reading) else "not-turned")
+    if reading.gates == "argument":
+        return notebook.say("gate-argument")
     if reading.delta_sign < 0 and not step:
         return notebook.say("negative-delta")
     return ""

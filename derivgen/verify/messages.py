@@ -109,6 +109,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "the fraction means the immediate derivative, not the total one",
         "偏导指直接偏导而不是全导数",
     ),
+    "gate-argument": (
+        "delta of a gate is the derivative by what its function is applied to",
+        "门的 delta 指对其激活函数的自变量的导数",
+    ),
     "negative-delta": ("delta is the negative derivative of the loss", "delta 是损失导数的相反数"),
     "approximation": ("the mini-batch stands for all samples", "用小批量近似全部样本"),
     "rate-one": ("the learning rate is 1: it is missing", "学习率为 1：缺少学习率"),

@@ -187,9 +187,7 @@ def _parsed(block: Block, desk: Desk) -> list[tree.Chain] | FormulaError:
 def _judge_block(block: Block, chains: list[tree.Chain] | FormulaError, desk: Desk) -> None:
     if isinstance(chains, FormulaError):
         if block.display or "=" in block.text:
-            _add_item(
-                block, (chains.span[0], chains.span[1]), [unread(chains, desk.notebook)], desk
-            )
+            _add_item(block, (0, len(block.text)), [unread(chains, desk.notebook)], desk)
         else:
             _mention(block, desk, unread(chains, desk.notebook).reason)
         return
@@ -215,7 +213,8 @@ def _judge_chain(block: Block, chain: tree.Chain, desk: Desk) -> None:
     findings = with_structure(findings, chain, block.text, desk)
     findings = with_notices(findings, chain, desk)
     for tag, start, stop in _rows(block, chain):
-        _add_item(block, chain.span, findings[start:stop], desk, tag)
+        extent = (chain.members[start].span[0], chain.members[stop - 1].span[1])
+        _add_item(block, extent, findings[start:stop], desk, tag)
 
 
 def _rows(block: Block, chain: tree.Chain) -> Iterator[tuple[str, int, int]]:
@@ -243,7 +242,7 @@ def _add_item(
     marked = worst if worst.span != (0, 0) else replace(worst, span=span)
     offset = block.offset + marked.span[0]
     line, column = place_of(min(offset, len(desk.text) - 1), desk.starts)
-    ends = [f.span for f in findings if f.span != (0, 0)] or [span]
+    ends = [span, *(f.span for f in findings if f.span != (0, 0))]
     latex = block.text[min(s for s, _ in ends) : max(e for _, e in ends)]
     source = desk.text[desk.starts[line - 1] :].split("\n", 1)[0]
     length = max(1, min(marked.span[1] - marked.span[0], len(source) - column + 1))
@@ -276,7 +275,7 @@ def _plain_line(content: str, offset: int, desk: Desk) -> None:
             return
         learnt = _plain_definition(block.text, stage, desk)
         findings = [learnt] if learnt else [unread(error, desk.notebook, block.text)]
-        _add_item(block, error.span, findings, desk)
+        _add_item(block, (0, len(block.text)), findings, desk)
         return
     except RecursionError:
         deep = FormulaError(content[:20], "Nested too deeply.", "", (0, 1))

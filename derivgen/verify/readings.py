@@ -13,6 +13,7 @@ from derivgen.formulas.terms import Claim, Fold, Ref, Term, walk
 from derivgen.verify.context import (
     Reading,
 )
+from derivgen.verify.gates import is_gate
 from derivgen.verify.windows import WAYS, slides
 
 
@@ -34,6 +35,7 @@ class Features:
     capitals: bool = False  # data written with capitals: all samples, whatever else is read
     entrywise: bool = False  # an entrywise product stands before a product without a sign
     explicit: bool = False  # a short form such as dZ, given without another derivative
+    gates: bool = False  # delta o, do: by a value that a function of one argument makes
 
 
 def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Features:
@@ -62,6 +64,7 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         rows=symbols.in_rows,
         capitals=capitals,
         entrywise=any(_is_entrywise(t.data) for t in terms if t.op == "multiply"),
+        gates=any(is_gate(t, symbols) for t in slopes),
         explicit=[t.data.symbol for t in slopes] == ["d"] and members[0].op == "gradient",
     )
 
@@ -135,6 +138,8 @@ def readings(found: Features, base: Reading) -> list[Reading]:
         options.append([{}, *by_parameters, {"immediate": "all"}])
     if found.deltas and base.delta_rule:
         options.append([{}, {"delta_sign": -1}])
+    if found.gates and not base.gates:
+        options.append([{}, {"gates": "argument"}])
     if found.steps:
         options.append([{}, {"step_sign": 1}, {"rate_one": True}])
     made = [_merged(base, parts) for parts in product(*options)]
