@@ -63,16 +63,27 @@ def _patterns(before: list[Term], after: list[Term]) -> Iterator[_Pattern]:
         last = _pair(before[start:], after[:size])
         if last is None:
             continue
-        step = 0
-        while start >= size:
-            pair = _pair(before[start - size : start], before[start : start + size])
-            moved = _difference(*pair) if pair else None
-            if moved not in (((), 1), ((), -1)) or step not in (0, moved[1]):
-                break
-            step, start = moved[1], start - size
-        pair = _pair(before[start : start + size], after[:size])
-        if pair is not None:
-            yield _Pattern(start, size, step or _direction(*pair), *pair)
+        found = _first_group(before, start, size)
+        pair = _pair(before[found[0] : found[0] + size], after[:size]) if found else None
+        if found and pair:
+            yield _Pattern(found[0], size, found[1] or _direction(*pair), *pair)
+
+
+def _first_group(before: list[Term], start: int, size: int) -> tuple[int, int] | None:
+    """Return where the first group stands and the step between groups, 0 if there is one group.
+
+    Nothing, where a group beside another moves by anything but one and the same step.
+    """
+    step = 0
+    while start >= size:
+        pair = _pair(before[start - size : start], before[start : start + size])
+        if pair is None:
+            break
+        letters, moved = _difference(*pair)
+        if letters or abs(moved) != 1 or step not in (0, moved):
+            return None
+        step, start = moved, start - size
+    return start, step
 
 
 def _direction(first: At, last: At) -> int:

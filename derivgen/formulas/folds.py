@@ -234,7 +234,7 @@ def cases(node: tree.Cases, reader: Reader) -> Term:
     tests: list[Test | None] = []
     for tokens in node.conditions:
         relation = any(t.kind == "relation" for t in tokens)
-        kept = tuple(t for t in tokens if t.kind != "command" or t.text not in (r"\text", r"\mbox"))
+        kept = tuple(t for t in tokens if t.text not in (r"\text", r"\mbox", r"\textrm", "$"))
         try:
             tests.append(condition_of(_after_words(kept), reader, node.span) if relation else None)
         except FormulaError:

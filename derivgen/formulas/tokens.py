@@ -148,7 +148,7 @@ _FRAME = re.compile(r"\\bbox\s*(?:\[[^\]\n]*\])?\s*\{")
 
 
 def _without_frames(text: str) -> str:
-    r"""Blank ``\bbox[...]{`` and its brace, and dollars inside a formula; keep places."""
+    r"""Blank ``\bbox[...]{`` and its brace; keep places."""
     made = list(text)
     for found in _FRAME.finditer(text):
         level = 1
@@ -158,9 +158,6 @@ def _without_frames(text: str) -> str:
                 made[found.start() : found.end()] = " " * (found.end() - found.start())
                 made[place] = " "
                 break
-    for place, char in enumerate(text):
-        if char == "$" and text[place - 1 : place] != "\\":
-            made[place] = " "
     return "".join(made)
 
 

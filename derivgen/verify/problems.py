@@ -89,6 +89,7 @@ _CHINESE: dict[str, str] = {
     "{} over {} values": "对 {1} 个值求 {0}",
     "{} of {} values": "对 {1} 个值求 {0}",
     "the function {} is not known": "函数 {} 未知",
+    "{} is too close to 0 or 1": "{} 太接近 0 或 1",
     "{} has no finite value here": "{} 在这里没有有限值",
     "softmax of a matrix: the axis is not written": "矩阵的 softmax：没有写明方向",
     "an empty product": "空的乘积",

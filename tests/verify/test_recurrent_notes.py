@@ -130,3 +130,12 @@ def test_an_input_whose_logarithm_is_taken_is_drawn_above_zero():
     right = worst(r"\frac{\partial J}{\partial b_i} = 2\sum_j (b_i + c_j - \log X_{ij})", network)
 
     assert right.verdict in ("proved", "agrees")
+
+
+def test_conditions_of_cases_may_be_text_with_formulas_in_it(published):
+    text = (
+        r"\frac{\partial h_{t,i}}{\partial a_{t,j}} = \begin{cases} 0, & \text{i $\ne$ j} \\[2ex] "
+        r"1-h_{t,i}^2, & \text{i = j} \end{cases}"
+    )
+
+    assert worst(text, published["karpathy"]).verdict == "agrees"
