@@ -41,6 +41,10 @@ def verify_command(
     print_symbols: Annotated[
         bool, typer.Option("--print-symbols", help="Print the surface table of NET and stop.")
     ] = False,
+    print_network: Annotated[
+        bool,
+        typer.Option("--print-network", help="Print the network that NOTE itself gives and stop."),
+    ] = False,
     equations: options.Equations = None,
     out: options.Out = None,
     force: options.Force = False,
@@ -57,6 +61,9 @@ def verify_command(
         show(_table(read_source(net, equations)))
         return
     net, note = _parts(net, note, formula, equations)
+    if print_network:
+        show(_network_text(read_text(Path(note or "-")), note or "-"))
+        return
     source = read_source(net, equations) if net or equations else None
     text = formula if formula is not None else read_text(Path(note or "-"))
     report = _judge(text, source, symbols, lang, note or "<formula>", strict)
@@ -94,6 +101,20 @@ def _table(source: Source) -> str:
     from derivgen.notes.view import make_view
 
     return print_table(surface_table(make_view(source.net.derive().derivation, STYLES["textbook"])))
+
+
+def _network_text(text: str, note: str) -> str:
+    """Return the network of a note's own equations, as a file that NET can be."""
+    from derivgen.verify.forward import read_network
+
+    found = read_network(text)
+    if found.network is None:
+        raise UsageProblem(
+            note,
+            "No network can be read from its equations.",
+            "Write the forward equations and a loss, L = ..., or give NET.",
+        )
+    return found.text
 
 
 def _judge(

@@ -16,7 +16,9 @@ from derivgen.algebra.expressions import (
     Access,
     Along,
     Call,
+    Expr,
     IndexValue,
+    Mul,
     Reduce,
     tensors_read,
     walk,
@@ -73,6 +75,36 @@ def layering(network: Network) -> Layering | None:
 
 def stands_in_rows(network: Network) -> bool:
     """Tell whether every layer's weights are stored as (in, out), as in ``x W + b``."""
+    return _chain_in_rows(network) or _samples_in_rows(network)
+
+
+def _samples_in_rows(network: Network) -> bool:
+    """Tell whether matrices of data meet weights as in ``X W``, and nowhere as in ``W X``."""
+    met = {
+        found
+        for equation in network.equations
+        for part in walk(equation.rhs)
+        if isinstance(part, Reduce) and isinstance(part.body, Mul)
+        if (found := _order(part.body.factors, equation, network))
+    }
+    return met == {"rows"}
+
+
+def _order(factors: tuple[Expr, ...], equation: Equation, network: Network) -> str:
+    """Return on which side of a product of matrices the weights stand."""
+    pair = [f for f in factors if isinstance(f, Access) and len(f.indices) == 2]
+    weights = [f for f in pair if network.tensors[f.tensor].role is Role.PARAM]
+    if len(factors) != 2 or len(pair) != 2 or len(weights) != 1:
+        return ""
+    (weight,) = weights
+    data = pair[1 - pair.index(weight)]
+    left = equation.lhs.indices
+    if (data.indices[0], weight.indices[1]) == left and data.indices[1] == weight.indices[0]:
+        return "rows"
+    return "columns" if data.indices[0] in weight.indices else ""
+
+
+def _chain_in_rows(network: Network) -> bool:
     found = layering(network)
     fed = found.source if found else ""
     for layer in found.layers if found else ():

@@ -52,10 +52,12 @@ def _braced(inner: list[Token], sign: Token) -> list[Token]:
 
 
 def _run_end(tokens: list[Token], start: int) -> int:
-    """Return where letters and numbers that touch one another end."""
+    """Return where letters and numbers that touch one another end; ``W_1x`` is W_1 times x."""
     place = start
     while place < len(tokens) and tokens[place].kind in ("name", "number"):
         if place > start and tokens[place].span[0] != tokens[place - 1].span[1]:
+            break
+        if tokens[start].kind == "number" and tokens[place].kind == "name":
             break
         place += 1
     return place

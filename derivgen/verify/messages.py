@@ -29,6 +29,26 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "{n} names and expressions claim nothing and were not judged.",
         "{n} 处数学记号没有断言，未作判断。",
     ),
+    "note-network": (
+        "The note's own equations define the network: given {given}; parameters {learnt};"
+        " computed {made}; loss {loss}. (--print-network prints it.)",
+        "笔记中的方程给出的网络：给定 {given}；参数 {learnt}；计算量 {made}；损失 {loss}。"
+        "（--print-network 可打印该网络。）",
+    ),
+    "no-loss": (
+        "No equation of the note defines a loss, so that its formulas are judged on general layers;"
+        " write one, L = ..., or give the network.",
+        "笔记中没有方程定义损失，因此按一般的层来判断公式；请写出 L = ...，或给出网络。",
+    ),
+    "no-equations": (
+        "The note gives no forward equations, so that its formulas are judged on general layers.",
+        "笔记没有给出前向方程，因此按一般的层来判断公式。",
+    ),
+    "no-network": (
+        "The note's forward equations make no network that can be computed, so that its formulas"
+        " are judged on general layers; give the network.",
+        "笔记的前向方程不构成可计算的网络，因此按一般的层来判断公式；请给出网络。",
+    ),
     "mistake:sign": ("the sign", "符号"),
     "mistake:factor-2": ("a factor 2", "系数 2"),
     "mistake:missing-factor": ("a missing factor", "缺少因子"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from derivgen.algebra.network import Network
+from derivgen.algebra.network import Network, Role
 from derivgen.formulas import tree
 from derivgen.formulas.conditions import with_conditions
 from derivgen.formulas.plain import read_plain
@@ -25,7 +25,9 @@ from derivgen.verify.claims import (
     is_claim,
 )
 from derivgen.verify.context import Reading
+from derivgen.verify.forward import Found, read_network
 from derivgen.verify.judge import Member, judge_terms, unread
+from derivgen.verify.messages import message
 from derivgen.verify.notebook import Notebook
 from derivgen.verify.numbering import shift_of, shifted, speaks_of_layers
 from derivgen.verify.problems import translated
@@ -61,17 +63,34 @@ def verify_text(
     table = symbols or SurfaceTable()
     notebook = Notebook(lang, Reading(layout=table.layout))
     kind = kind or kind_of(text)
+    said: tuple[str, ...] = ()
     if network is None and kind != "plain":
-        from derivgen.verify.forward import network_of
-
-        network = network_of(text, table)
+        found = read_network(text)
+        network, said = found.network, (_said(found, lang),) if kind == "note" else ()
     stages = [make_stage(network, table)] if network is not None else []
     if kind == "note" or network is None:
         base = stages[0].symbols if stages else Symbols(None, table)
         stages += [generic_stage(n, base) for n in range(len(GENERIC))]
     desk = Desk(text, file, notebook, stages, starts=line_starts(text))
     pictures = _KINDS[kind](desk)
-    return Report(tuple(desk.items), pictures, tuple(desk.mentions), lang, strict)
+    return Report(tuple(desk.items), pictures, tuple(desk.mentions), lang, strict, said)
+
+
+def _said(found: Found, lang: str) -> str:
+    """Say which network a note is judged by, or why it gives none."""
+    network = found.network
+    if network is None:
+        return message(found.problem, lang)
+    made = list(dict.fromkeys(e.lhs.tensor for e in network.equations))
+    names = {role: ", ".join(t.name for t in network.of_role(role)) for role in Role}
+    return message(
+        "note-network",
+        lang,
+        given=", ".join(n for n in (names[Role.INPUT], names[Role.TARGET]) if n),
+        learnt=names[Role.PARAM],
+        made=", ".join(name for name in made if name != network.loss),
+        loss=network.loss or "",
+    )
 
 
 def kind_of(text: str) -> str:
@@ -92,8 +111,6 @@ def _is_ascii_claim(line: str) -> bool:
 
 
 def _unreadable(text: str, file: str, lang: str) -> Report:
-    from derivgen.verify.messages import message
-
     key = "binary" if "\0" in text else "unread"
     size = translated(f"{len(text)} characters", lang)
     words = message(key, lang, text=file, problem=size)

@@ -18,7 +18,8 @@ from derivgen.formulas.scripts import atoms, plain_text
 from derivgen.formulas.symbols import BATCH_SIZES, LOSS_NAMES
 from derivgen.formulas.tree import FormulaError, Name, Tree
 from derivgen.verify.claims import has_slopes, is_claim, names_of
-from derivgen.verify.forward_writer import PARAMETERS
+from derivgen.verify.forward.letters import letters_of
+from derivgen.verify.forward.writer import PARAMETERS
 from derivgen.verify.scanner import scan
 
 MAX_BLOCKS = 400
@@ -35,19 +36,49 @@ class Definition:
     argument: str = ""
 
 
-def definitions(text: str) -> list[Definition]:
-    """Return what a note defines, in order."""
+@dataclass(frozen=True)
+class Note:
+    """What a note defines, in order, and the members of all its formulas."""
+
+    definitions: list[Definition]
+    members: list[Tree]
+    one_hot: bool = False
+
+    @property
+    def functions(self) -> list[Definition]:
+        return [definition for definition in self.definitions if definition.argument]
+
+    @property
+    def values(self) -> list[Definition]:
+        return [definition for definition in self.definitions if not definition.argument]
+
+    def of_one_sample(self) -> Note:
+        """Return the note for one sample: its letter above names, and its sum, are dropped."""
+        letters = _sample_letters(self)
+        found = [_of_one_sample(definition, letters) for definition in self.definitions]
+        members = [_mapped(m, lambda name: _dropped(name, letters)) for m in self.members]
+        return replace(self, definitions=found, members=members)
+
+
+def note_of(text: str) -> Note:
+    """Return what a note defines."""
     notes = scan(text)
     found: list[Definition] = []
+    members: list[Tree] = []
     for block in notes.blocks[:MAX_BLOCKS]:
         try:
             chains = parse(block.text, Vocabulary(), notes.macros)
         except (FormulaError, RecursionError):
             continue
         for chain in chains:
+            members += chain.members
             if is_claim(chain) and not has_slopes(chain):
                 found += _of_chain(chain)
-    return _without_samples(found) + _told_functions(text, found)
+    told = _told_functions(text, found)
+    return Note(found + told, members, bool(_ONE_HOT.search(text)))
+
+
+_ONE_HOT = re.compile(r"one-?\s?hot|独热", re.I)
 
 
 def _of_chain(chain: tree.Chain) -> Iterator[Definition]:
@@ -96,16 +127,15 @@ def is_loss(name: Name) -> bool:
 # --- samples -------------------------------------------------------------------------------------
 
 
-def _without_samples(found: list[Definition]) -> list[Definition]:
-    """Write the equations for one sample: its letter above names, and its sum, are dropped."""
+def _sample_letters(note: Note) -> tuple[str, ...]:
+    """Return the letters by which losses of one sample are told apart; times are not meant."""
+    times = letters_of(note.members).times
     letters: dict[str, None] = {}
-    for definition in found:
-        if not definition.loss:
-            continue
-        scripts = (*atoms(definition.name.sub), *atoms(definition.name.sup))
-        if len(scripts) == 1 and len(scripts[0].text) == 1:
+    for name in [definition.name for definition in note.definitions if definition.loss]:
+        scripts = (*atoms(name.sub), *atoms(name.sup))
+        if len(scripts) == 1 and len(scripts[0].text) == 1 and scripts[0].text not in times:
             letters[scripts[0].text] = None
-    return [_of_one_sample(definition, tuple(letters)) for definition in found]
+    return tuple(letters)
 
 
 def _of_one_sample(definition: Definition, letters: tuple[str, ...]) -> Definition:
@@ -114,13 +144,15 @@ def _of_one_sample(definition: Definition, letters: tuple[str, ...]) -> Definiti
         right = mean_body(right) or right
     return replace(
         definition,
-        name=_dropped(definition.name, letters),
+        name=_dropped(definition.name, letters, definition.loss),
         right=_mapped(right, lambda name: _dropped(name, letters)),
     )
 
 
-def _dropped(name: Name, letters: tuple[str, ...]) -> Name:
-    """Drop the letter of a sample above a name, bare or in brackets."""
+def _dropped(name: Name, letters: tuple[str, ...], loss: bool = False) -> Name:
+    """Drop the letter of a sample above a name, bare or in brackets; of a loss also below it."""
+    if loss and plain_text(name.sub) in letters:
+        return replace(name, sub=())
     above = atoms(name.sup)
     if len(above) != 1:
         return name
