@@ -127,15 +127,17 @@ class AtomParser(IndicatorParser):
         if has_relation(self.tokens, self.place):
             return self._bracketed_condition(opened)
         items: list[Tree] = []
+        bracket = opened.text
         while True:
             self._skip_to_item()
             if self.peek().text in (OPEN[opened.text], ")", "]") and self.peek().kind != "name":
                 break
             items.append(self._item())
+            bracket += "|" * (self.at("|") and "|" not in bracket)
             if self.at(",", ";", "|"):
                 self.next()
         self.next()
-        return tree.Group(tuple(items), opened.text, self.span_from(start))
+        return tree.Group(tuple(items), bracket, self.span_from(start))
 
     def _bracketed_condition(self, opened: Token) -> Tree:
         inner = self._until_closed(OPEN[opened.text])

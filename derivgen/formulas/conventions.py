@@ -23,7 +23,7 @@ from derivgen.algebra.expressions import (
     tensors_read,
     walk,
 )
-from derivgen.algebra.network import Equation, Network, Role
+from derivgen.algebra.network import Axis, Equation, Network, Role
 from derivgen.formulas.sequence import loss_names
 from derivgen.formulas.tree import Name
 
@@ -73,6 +73,15 @@ def layering(network: Network) -> Layering | None:
     return Layering(inputs[0].name, tuple(found)) if found else None
 
 
+def unit_axes(tensor: str, network: Network) -> tuple[Axis, ...]:
+    """Return the axes of a tensor without that of the samples, where the network numbers them."""
+    axes = network.tensors[tensor].axes
+    batch = network.batch
+    if batch is None or network.tensors[tensor].role is Role.PARAM:
+        return axes
+    return tuple(axis for axis in axes if (axis.low, axis.high) != (batch.low, batch.high))
+
+
 def stands_in_rows(network: Network) -> bool:
     """Tell whether every layer's weights are stored as (in, out), as in ``x W + b``."""
     return _chain_in_rows(network) or _samples_in_rows(network)
@@ -108,7 +117,7 @@ def _chain_in_rows(network: Network) -> bool:
     found = layering(network)
     fed = found.source if found else ""
     for layer in found.layers if found else ():
-        ends = [network.tensors[name].axes for name in (fed, layer.preactivation)]
+        ends = [unit_axes(name, network) for name in (fed, layer.preactivation)]
         if any(len(axes) != 1 for axes in ends):
             return False
         if network.tensors[layer.weight].axes != (*ends[0], *ends[1]):
@@ -138,7 +147,7 @@ def _dense(equation: Equation, fed: str, network: Network) -> tuple[str, str, st
     made = equation.lhs.tensor
     if any(isinstance(p, (Call, Along)) for p in walk(equation.rhs)):
         return None
-    ranks = {n: len(network.tensors[n].axes) for n in (*names, made)}
+    ranks = {n: len(unit_axes(n, network)) for n in (*names, made)}
     params = [n for n in names if network.tensors[n].role is Role.PARAM]
     weights = [n for n in params if ranks[n] == ranks[made] + ranks[fed]]
     biases = [n for n in params if n not in weights and ranks[n] == ranks[made]]

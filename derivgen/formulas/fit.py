@@ -15,6 +15,7 @@ from derivgen.formulas.terms import At, Part, Ref, Term
 from derivgen.formulas.tree import Notice, Span
 
 SAMPLE_LETTERS = ("i", "n", "m", "b", "p", "s", "k", "t", "j")
+UNITS = ("j", "k", "c", "l", "d", "q", "r")  # letters that number units or classes
 Key = tuple[Any, ...]
 
 
@@ -90,12 +91,19 @@ def scored(term: Term, symbols: Symbols, letters: Letters, score: int) -> Candid
                     score += 1
                     continue
                 if len(at.letters) == 1:  # i and m of x_{i+m} run over less than the axis
-                    score += letters.agrees(name, key)
+                    score += letters.agrees(name, key) - _of_units(name, key, symbols, letters)
                 if len(at.letters) == 1 and (at.constant == 0 or name not in letters.known):
                     binds.append((name, key))
             score -= _outside(at, key, symbols)
             score += sum(_looked_up(inner, key, symbols) for inner, _ in at.parts)
     return Candidate(score, term, tuple(binds))
+
+
+def _of_units(name: str, key: Key, symbols: Symbols, letters: Letters) -> int:
+    """Return 1 where a letter of units, new here, would number the samples of a batch."""
+    batch = symbols.network.batch if symbols.network else None
+    new = name not in letters.known and name not in letters.declared
+    return int(new and batch is not None and name in UNITS and key[2] == batch.high)
 
 
 def _looked_up(part: Part, key: Key, symbols: Symbols) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from derivgen.formulas import tree
@@ -40,6 +41,8 @@ def scripted(node: tree.Scripted, reader: Reader) -> Term:
 
 
 def scripts_on(term: Term, node: tree.Scripted, reader: Reader) -> Term:
+    if [token.text for token in node.sub if token.kind not in "{}"] == ["+"]:
+        return scripts_on(_positive_part(term, node.span), replace(node, sub=()), reader)
     if node.sub:
         slots = tuple(atom.at for atom in atoms(node.sub))
         if any(slot is None for slot in slots):
@@ -57,6 +60,11 @@ def scripts_on(term: Term, node: tree.Scripted, reader: Reader) -> Term:
     if bracketed and at is not None and at.letters and not node.sub:
         return Term("item", (term,), (at,), node.span)
     return Term("power", (term, script_term(node.sup, reader)), None, node.span)
+
+
+def _positive_part(term: Term, span: Span) -> Term:
+    """Return ``[a]_+``, which is max(0, a)."""
+    return Term("call", (Term("number", (), (Fraction(0), "0")), term), ("max", 0), span)
 
 
 def _entry(term: Term, slots: tuple[At | None, ...], reader: Reader) -> Term | None:

@@ -22,13 +22,14 @@ from derivgen.formulas.scripts import (
     split_transpose,
     unwrapped,
 )
-from derivgen.formulas.slopes import function_name
-from derivgen.formulas.symbols import Symbols
+from derivgen.formulas.slopes import function_name, hessian, made_by
+from derivgen.formulas.symbols import Symbols, other_case
 from derivgen.formulas.terms import (
     At,
     Ref,
     Slope,
     Term,
+    Test,
     free_letters,
     letter,
     map_ats,
@@ -52,8 +53,9 @@ def name(node: Name, reader: Reader) -> Term:
             reader.letters.bind(name, key, node.span)
         capital = _capital(node, best.term)
         return of_batch(best.term, reader.symbols) if capital else best.term
-    if (slope := _subscript_slope(node, reader)) is not None:
-        return slope
+    for slope in (_subscript_slope(node, reader), _slope_of_value(node, reader)):
+        if slope is not None:
+            return slope
     if not node.sub and (found := function_name(node, reader)):
         return Term("function", (), (found, node.primes), node.span)
     raise FormulaError(
@@ -77,6 +79,20 @@ def _subscript_slope(node: Name, reader: Reader) -> Term | None:
     return Term("gradient", (of, by), Slope(), node.span)
 
 
+def _slope_of_value(node: Name, reader: Reader) -> Term | None:
+    """Read ``a'`` as the slope of the function that makes a, where it makes it; or nothing."""
+    found = _best(replace(node, primes=0), reader) if node.primes else None
+    if found is None or found.term.op != "element":
+        return None
+    made = made_by(found.term.data.tensor, reader.symbols)
+    if made is None:
+        return None
+    for name, key in found.binds:
+        reader.letters.bind(name, key, node.span)
+    inner = Term("element", (), replace(found.term.data, tensor=made[1]), node.span)
+    return Term("call", (inner,), (made[0], node.primes), node.span)
+
+
 def of_batch(term: Term, symbols: Symbols) -> Term:
     """Mark a vector or number of data for all samples, unless the network declares its batch."""
     if term.op == "transpose":
@@ -94,7 +110,8 @@ def of_batch(term: Term, symbols: Symbols) -> Term:
 def _capital(node: Name, term: Term) -> bool:
     """Tell whether ``Z`` stands for all samples of z: the network has a small letter."""
     inner = term.args[0] if term.op == "transpose" else term
-    if not (len(node.base) == 1 and node.base.isupper()) or inner.op != "element":
+    capital = node.base[0].isupper() and other_case(node.base) != ""
+    if not capital or inner.op != "element":
         return False
     return bool(inner.data.tensor[0].islower())
 
@@ -221,10 +238,23 @@ def _other_meaning(node: Name, reader: Reader) -> Candidate | None:
     if node.base in ("d", "n") and not node.sup and network and (scale := scaling_size(network)):
         return Candidate(0, Term("size", (), scale, node.span))
     if node.base in ("I", "Id") and not node.sup:
+        if (entry := _unit_entry(node, reader)) is not None:
+            return Candidate(0, entry)
         return Candidate(0, Term("identity", (), None, node.span))
+    if (second := hessian(node, reader)) is not None:
+        return Candidate(0, second)
     if node.base in ("ones", "zeros"):
         return Candidate(0, Term(node.base, (), index_expression(node.sub), node.span))
     return None
+
+
+def _unit_entry(node: Name, reader: Reader) -> Term | None:
+    """Return an element of the unit matrix, ``I_{kj}``: 1 where k = j."""
+    places = [atom.at for atom in atoms(node.sub)]
+    known = all(at and at.letters and at.letters[0][0] in reader.letters.known for at in places)
+    if len(places) != 2 or not known:
+        return None
+    return Term("bracket", (), Test("=", places[0], places[1]), node.span)
 
 
 def _raised(inner: Candidate, node: Name, reader: Reader) -> Candidate | None:

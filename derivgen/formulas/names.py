@@ -23,6 +23,7 @@ from derivgen.formulas.symbols import (
     STEP_SIZES,
     Symbols,
     canonical,
+    other_case,
 )
 from derivgen.formulas.terms import At, Ref, Term, ats_of, letter
 from derivgen.formulas.tree import Name
@@ -44,7 +45,7 @@ def network_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterat
     for stem, rest_sub, rest_sup, used in _splits(name, sub, sup):
         tensor = symbols.by_canonical.get(stem)
         if tensor is None and stem == name.base and _only_other_case(stem, symbols):
-            tensor, used = stem.swapcase(), used - 3
+            tensor, used = other_case(stem), used - 3
         if tensor is not None and rest_sub != sub and _spells(tensor, sub, symbols):
             rest_sub = sub  # w_{kj} is an element of wkj, not the whole of it
         if tensor is not None:
@@ -211,8 +212,8 @@ def _role_candidates(
     if joined := symbols.guess.get(name.base + "_" + "".join(atom.text for atom in sub)):
         yield from fits(joined, None, (), sup, 4, name, symbols, letters)
     tensor = symbols.roles.get(name.base)
-    if tensor is None and len(name.base) == 1:
-        tensor = symbols.roles.get(name.base.swapcase())
+    if tensor is None:
+        tensor = symbols.roles.get(other_case(name.base))
     if tensor is not None:
         yield from fits(tensor, None, sub, sup, -2, name, symbols, letters)
 
@@ -319,14 +320,14 @@ def _names_layer(name: Name, stem: str, member: At, used: int, symbols: Symbols)
 
 def _only_other_case(stem: str, symbols: Symbols) -> bool:
     """Tell whether a letter names a tensor in the other case alone: X for x, w for W."""
-    return len(stem) == 1 and stem.swapcase() in symbols.tensors and stem not in symbols.families
+    return other_case(stem) in symbols.tensors and stem not in symbols.families
 
 
 def _cased(base: str, symbols: Symbols) -> str:
     """Return the family of a name, in the other case if only that exists: w for W."""
-    other = base.swapcase()
+    other = other_case(base)
     taken = base in symbols.families or base in symbols.tensors
-    return other if not taken and len(base) == 1 and other in symbols.families else base
+    return other if not taken and other in symbols.families else base
 
 
 def _members(
@@ -356,6 +357,7 @@ def _loss_candidates(
         not symbols.loss
         or name.base in symbols.guess
         or name.base not in LOSS_NAMES
+        or (name.bold and name.base != symbols.loss)
         or name.base in symbols.tensors
         and (name.base != symbols.loss)
     ):

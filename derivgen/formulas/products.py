@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from derivgen.formulas import tree
+from derivgen.formulas.chances import chance
 from derivgen.formulas.conventions import layer_function
 from derivgen.formulas.dots import dotted_product
 from derivgen.formulas.folds import scripts_on
 from derivgen.formulas.meanings import name, of_batch
+from derivgen.formulas.nablas import is_loss, nabla
 from derivgen.formulas.positions import position
 from derivgen.formulas.reader import Reader, bare, leading, replace_span, script_term
 from derivgen.formulas.rows import table_candidates, tabled
@@ -19,23 +21,21 @@ from derivgen.formulas.scripts import (
 )
 from derivgen.formulas.slopes import (
     derivative,
-    differentiated,
     function_name,
+    hessian,
     loss_gradient,
     mentions_bare,
 )
 from derivgen.formulas.symbols import (
     ELEMENTARY,
-    LOSS_NAMES,
 )
 from derivgen.formulas.terms import (
     Ref,
     Slope,
     Term,
     free_letters,
-    letter,
 )
-from derivgen.formulas.tree import FormulaError, Name, Span, Token, Tree
+from derivgen.formulas.tree import FormulaError, Name, Span, Tree
 from derivgen.formulas.usual import joined_weights
 
 PARAMETERS = ("theta", "w", "W", "w,b", "W,b", "wb", "Wb", "Theta", "beta", "omega")
@@ -179,15 +179,34 @@ def _named_factor(
     adjacent = following is not None and operators[place] == ""
     if adjacent and (output := _hypothesis(node, following)) is not None:
         return _output(output, reader), 2
+    if adjacent and (found := chance(node, following, reader)) is not None:
+        return found, 2
     if node.base == "nabla":
-        term, taken = _nabla(node, following if adjacent else None, reader)
+        term, taken = nabla(node, _behind(factors, operators, place), reader)
         return term, taken + _arguments_after(factors, operators, place + taken, reader)
+    if adjacent and _is_hessian(node, following, reader):
+        return name(node, reader), 2
     if adjacent and _is_step_prefix(node, following, reader):
         assert isinstance(following, Name), "a step prefix stands before a name"
         return _step(node, following, factors, operators, place, reader)
     if adjacent and following is not None and _is_call(node, following, reader):
         return _call(node, following, factors, operators, place, reader)
     return name(node, reader), 2 if adjacent and _is_step_number(following, reader) else 1
+
+
+def _is_hessian(node: Name, following: Tree | None, reader: Reader) -> bool:
+    r"""Tell whether ``H(w)`` is the matrix of second derivatives at w."""
+    argument = isinstance(following, tree.Group) and following.bracket == "("
+    free = "H" not in reader.symbols.tensors and hessian(node, reader) is not None
+    return free and argument and isinstance(following, tree.Group) and _only_names(following)
+
+
+def _behind(factors: list[Tree], operators: list[str], place: int) -> list[Tree]:
+    """Return the factors behind one that no sign parts from it, and from each other."""
+    stop = place + 1
+    while stop < len(factors) and operators[stop - 1] == "":
+        stop += 1
+    return factors[place + 1 : stop]
 
 
 def _is_step_number(following: Tree | None, reader: Reader) -> bool:
@@ -207,7 +226,7 @@ def _arguments_after(factors: list[Tree], operators: list[str], place: int, read
     if not 0 < place < len(factors) or operators[place - 1] != "":
         return 0
     loss, group = factors[place - 1], factors[place]
-    if not isinstance(loss, Name) or not _is_loss(loss, reader):
+    if not isinstance(loss, Name) or not is_loss(loss, reader.symbols):
         return 0
     return int(isinstance(group, tree.Group) and group.bracket == "(" and _only_names(group))
 
@@ -273,37 +292,6 @@ def _step(
     return (Term("transpose", (term,), None, span) if transposed else term), 2
 
 
-def _nabla(node: Name, following: Tree | None, reader: Reader) -> tuple[Term, int]:
-    span = (node.span[0], (following or node).span[1])
-    if node.sub:
-        by = bare(script_term(node.sub, reader))
-        if by.op != "element":
-            raise FormulaError("nabla", "The subscript is no tensor.", "", node.span)
-        if following is None:
-            return loss_gradient(by, span, "nabla", reader), 1
-        of = differentiated(following, reader)
-        return Term("gradient", (bare(of), by), Slope(symbol="nabla"), span), 2
-    if not isinstance(following, Name):
-        raise FormulaError("nabla", "It stands before no tensor.", "", node.span)
-    sample = _sample_script(following.sub)
-    inner = name(replace(following, sub=()) if sample else following, reader)
-    if sample is not None:
-        reader.letters.bind(sample, ("sample",), following.span)
-        of = Term("element", (), Ref(reader.symbols.loss, sample=letter(sample)), span)
-        return Term("gradient", (of, inner), Slope(symbol="nabla"), span), 2
-    if inner.op != "element":
-        raise FormulaError("nabla", "It stands before no tensor.", "", span)
-    return loss_gradient(inner, span, "nabla", reader), 2
-
-
-def _sample_script(tokens: tuple[Token, ...]) -> str | None:
-    """Return i for the subscript ``x_i``: the gradient of one sample's loss."""
-    kept = [t for t in tokens if t.kind not in "{}"]
-    if len(kept) == 3 and kept[0].text == "x" and kept[1].kind == "_" and kept[2].kind == "name":
-        return kept[2].text
-    return None
-
-
 def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
     grouped = (
         isinstance(following, tree.Group)
@@ -330,7 +318,7 @@ def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
     group = following
     if not isinstance(group, tree.Group) or group.bracket != "(":
         return False
-    return _is_loss(node, reader) and (len(group.items) > 1 or _only_names(group))
+    return is_loss(node, reader.symbols) and (len(group.items) > 1 or _only_names(group))
 
 
 def _is_tabled(node: Name, reader: Reader) -> bool:
@@ -339,13 +327,10 @@ def _is_tabled(node: Name, reader: Reader) -> bool:
     return any(candidate.term.op != "function" for candidate in found)
 
 
-def _is_loss(node: Name, reader: Reader) -> bool:
-    return node.base in LOSS_NAMES or node.base == reader.symbols.loss
-
-
 def _only_names(group: tree.Group) -> bool:
     """Tell whether a bracket holds what a loss depends on: parameters and samples."""
-    return all(isinstance(item, Name) and item.base in _ARGUMENTS for item in group.items)
+    names = [item for item in group.items if not isinstance(item, tree.Dots)]
+    return all(isinstance(item, Name) and item.base in _ARGUMENTS for item in names)
 
 
 _ARGUMENTS = ("theta", "w", "W", "omega", "Theta", "b", "x", "y", "t", "beta", "X", "Y", "yhat",
@@ -384,7 +369,8 @@ def _call_argument(
         return following.inner, 1, finish
     if isinstance(following, Name) and place + 1 < len(factors) and operators[place] == "":
         after = factors[place + 1]
-        if _is_call(following, after, reader) or _hypothesis(following, after) is not None:
+        applied = _is_call(following, after, reader) or _hypothesis(following, after) is not None
+        if applied or chance(following, after, reader) is not None:
             span = (following.span[0], after.span[1])
             return tree.Product((following, after), ("",), span), 2, None
     return following, 1, None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from derivgen.algebra.expressions import Access, Call
+from derivgen.algebra.network import Role
 from derivgen.formulas import tree
 from derivgen.formulas.conventions import LAYER_FUNCTION
 from derivgen.formulas.reader import Reader, bare, leading
@@ -15,6 +17,8 @@ from derivgen.formulas.symbols import (
     ELEMENTARY,
     FUNCTION_ALIASES,
     GENERIC_FUNCTIONS,
+    Symbols,
+    other_case,
 )
 from derivgen.formulas.terms import (
     Ref,
@@ -50,16 +54,43 @@ def derivative(node: tree.Fraction2, operand: Term | None, reader: Reader) -> Te
             raise FormulaError("fraction", "The denominator is no differential.", "", factor.span)
         by, times = _variable(factor, top, reader)
         for _ in range(times):
-            operand = _of_function(operand, by) or Term("gradient", (operand, by), slope, node.span)
+            operand = _of_function(operand, by, reader) or Term(
+                "gradient", (operand, by), slope, node.span
+            )
     return operand
 
 
-def _of_function(operand: Term, by: Term) -> Term | None:
-    r"""Read ``\frac{d\varphi}{dz}`` as the slope of the function at z, where z is a number."""
-    if operand.op != "function" or by.op != "free":
+def _of_function(operand: Term, by: Term, reader: Reader) -> Term | None:
+    r"""Read ``\frac{d\varphi}{dz}`` as the slope of the function at z.
+
+    By what the function is not applied to, it is the function's value that is differentiated.
+    """
+    if operand.op != "function":
         return None
     name, order = operand.data if isinstance(operand.data, tuple) else (operand.data, 0)
-    return Term("call", (by,), (name, order + 1), operand.span)
+    if by.op == "free":
+        return Term("call", (by,), (name, order + 1), operand.span)
+    if by.op != "element" or order:
+        return None
+    made = {t: found for t in reader.symbols.tensors if (found := made_by(t, reader.symbols))}
+    made = {t: found for t, found in made.items() if found[0] == name}
+    if any(by.data.tensor == inner for _, inner in made.values()):
+        return Term("call", (by,), (name, 1), operand.span)
+    numbers = [t for t in made if not reader.symbols.tensors[t].axes]
+    if len(made) != 1 or not numbers:
+        return None
+    return Term("gradient", (Term("element", (), Ref(numbers[0])), by), Slope(), operand.span)
+
+
+def made_by(tensor: str, symbols: Symbols) -> tuple[str, str] | None:
+    """Return the function and the tensor that make a tensor element by element, or nothing."""
+    for equation in symbols.network.equations if symbols.network else ():
+        rhs = equation.rhs
+        if equation.lhs.tensor != tensor or not isinstance(rhs, Call) or len(rhs.args) != 1:
+            continue
+        if isinstance(rhs.args[0], Access):
+            return rhs.name, rhs.args[0].tensor
+    return None
 
 
 def differentiated(inner: Tree, reader: Reader) -> Term:
@@ -110,7 +141,10 @@ def function_name(node: Name, reader: Reader) -> str:
             return symbols.functions[name]
         if name in symbols.defined:
             return name
-    if node.base in (*symbols.tensors, *symbols.guess) and not node.primes:
+    small = other_case(node.base)
+    taken = node.base in (*symbols.tensors, *symbols.guess)
+    taken = taken or len(small) > 1 and small in symbols.tensors  # Phi holds phi of all samples
+    if taken and not node.primes:
         return ""
     for row in reader.rows:
         if row.name.base == node.base and row.row.reading.tensor in symbols.network_functions:
@@ -157,6 +191,23 @@ def loss_gradient(by: Term, span: Span, symbol: str, reader: Reader) -> Term:
         raise FormulaError("gradient", "No loss is declared.", "Write loss E = ...", span)
     of = Term("element", (), Ref(loss), span)
     return Term("gradient", (of, by), Slope(symbol=symbol), span)
+
+
+def only_parameter(symbols: Symbols, span: Span) -> Term | None:
+    """Return the network's parameter, if it has but one."""
+    found = [t for t in symbols.tensors.values() if t.role is Role.PARAM]
+    if len(found) != 1:
+        return None
+    return Term("element", (), Ref(found[0].name, (None,) * len(found[0].axes)), span)
+
+
+def hessian(node: Name, reader: Reader) -> Term | None:
+    """Return the second derivatives of the loss that ``H`` names where there is one parameter."""
+    by = only_parameter(reader.symbols, node.span)
+    if node.base != "H" or node.sub or node.sup or node.primes or by is None:
+        return None
+    inner = loss_gradient(by, node.span, "nabla", reader)
+    return Term("gradient", (inner, by), Slope(symbol="nabla"), node.span)
 
 
 def mentions_bare(node: Tree, base: str) -> bool:

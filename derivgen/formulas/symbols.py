@@ -24,7 +24,10 @@ from derivgen.formulas.usual import unit_groups
 
 LOSS_NAMES = ("E", "J", "L", "C", "ell", "Loss", "loss", "cost", "Cost", "Err", "error", "Q", "R",
               "l", "Error", "err", "LOSS", "CE", "BCE", "MSE", "NLL")  # fmt: skip
-LOSS_WORDS = ("total", "tot", "all", "sum", "theta", "data")
+LOSS_WORDS = ("total", "tot", "all", "sum", "theta", "data", "in", "train", "tr", "emp", "CE", "ce",
+              "MSE", "mse", "BCE", "bce", "NLL", "nll", "hinge", "SVM", "svm", "log", "logistic",
+              "softmax", "xent", "cls", "batch", "LS", "ls", "OLS", "SSE", "sse", "RSS", "D", "S",
+              "entropy", "crossentropy", "perceptron", "ridge")  # fmt: skip
 STEP_SIZES = ("eta", "alpha", "lr", "gamma", "epsilon", "mu", "lambda", "rho")
 BATCH_SIZES = ("m", "N", "n", "M", "B", "batch", "bs")
 ELEMENTARY = ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "sqrt", "abs", "sign", "atan",
@@ -53,6 +56,18 @@ GENERIC_FUNCTIONS = (
 
 
 AxisKey = tuple[Any, ...]
+
+
+GREEK = ("Gamma", "Theta", "Lambda", "Xi", "Pi", "Phi", "Psi", "Omega")
+
+
+def other_case(name: str) -> str:
+    """Return the letter in the other case, ``x`` for X and ``phi`` for Phi, or nothing."""
+    if len(name) == 1:
+        return name.swapcase()
+    if name in GREEK:
+        return name.lower()
+    return name.capitalize() if name.capitalize() in GREEK else ""
 
 
 def canonical(name: str) -> str:

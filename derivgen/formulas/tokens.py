@@ -76,10 +76,11 @@ _PIECE = re.compile(
     r"(?P<comment>(?<!\\)%[^\n]*)|(?P<space>\s+|~|\\\s)|(?P<row>\\\\(?:\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\])?)"
     r"|(?P<begin>\\(?:begin|end)\s*\{[A-Za-z]+\*?\})|(?P<command>\\(?:operatorname\*|[A-Za-z]+|.))"
     r"|(?P<marked>[A-Za-z][\u0302\u0303\u0304\u0307])"
-    r"|(?P<dots>\.\s?\.\s?\.+)"
+    r"|(?P<dots>\.{0,3}[…⋯]\.{0,3}|\.\s?\.(?:\s?\.)*)"
     r"|(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<assign>:=|=)|(?P<rest>.)",
     re.DOTALL,
 )
+_OTHER_NAMES = {r"\part": r"\partial", r"\operatorname*": r"\operatorname", r"\mid": "|"}
 _ESCAPED = {r"\_": "_", r"\*": "*", r"\^": "^", r"\-": "-", r"\#": "#", r"\&": "&"}
 
 
@@ -208,10 +209,10 @@ def _tokens_of(kind: str, text: str, span: tuple[int, int]) -> Iterator[Token]:
         yield Token("row", r"\\", span)
     elif kind == "begin":
         yield Token("begin" if text[1] == "b" else "end", text[text.index("{") + 1 : -1], span)
-    elif kind == "number":
-        yield Token("number", text, span)
     elif kind == "dots":
         yield Token("command", r"\dots", span)
+    elif kind == "number":
+        yield Token("number", text, span)
     elif kind == "command":
         yield from _command(text, span)
     elif kind == "marked" or is_accented(text):
@@ -237,7 +238,7 @@ def _command(text: str, span: tuple[int, int]) -> Iterator[Token]:
         yield Token("gap", text, span)
         return
     text = _ESCAPED.get(text, text)
-    text = {r"\part": r"\partial", r"\operatorname*": r"\operatorname"}.get(text, text)
+    text = _OTHER_NAMES.get(text, text)
     if text in RELATIONS:
         yield Token("relation", text, span)
     elif text in OPERATORS:

@@ -89,7 +89,10 @@ class Scripted:
 
 @dataclass(frozen=True)
 class Group:
-    """A bracketed list: one item for ``(a+b)``, several for ``(a, b)``."""
+    """A bracketed list: one item for ``(a+b)``, several for ``(a, b)``.
+
+    ``bracket`` is the opening sign, with a bar behind it where one parts the items: ``p(y|x)``.
+    """
 
     items: tuple[Tree, ...]
     bracket: str

@@ -46,6 +46,14 @@ def function_of(argument: Term, context: Context) -> str:
     raise NoPoint("the layer has no elementwise activation")
 
 
+def is_of_layers(argument: Term) -> bool:
+    """Tell whether an argument is what a layer has in general, ``z^{(l)}``."""
+    while argument.op == "group":
+        argument = argument.args[0]
+    ref = argument.data
+    return argument.op == "element" and ref.member is not None and bool(ref.member.letters)
+
+
 def places_of(ref: Ref, context: Context) -> tuple[str, list[list[int]], list[bool]]:
     """Return the tensor, the values along each axis and which axes are whole."""
     tensor = tensor_of(ref, context)

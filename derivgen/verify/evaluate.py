@@ -30,7 +30,15 @@ from derivgen.verify.context import (
     span_of,
 )
 from derivgen.verify.derivatives import gradient, updated
-from derivgen.verify.elements import array, element, function_of, places_of, sample_of, shaped
+from derivgen.verify.elements import (
+    array,
+    element,
+    function_of,
+    is_of_layers,
+    places_of,
+    sample_of,
+    shaped,
+)
 from derivgen.verify.matrices import added, multiplied, multiply
 from derivgen.verify.numeric import STEP, NoValue, compare, folded, mp, power
 from derivgen.verify.ranges import over_samples, points, range_of
@@ -66,14 +74,16 @@ def _add(term: Term, context: Context) -> Value:
     size = _jacobian_size(term, values)
     total: Value = mp.mpf(0)
     for part, value in zip(term.args, values):
-        if size and _is_unit(part):
-            value = array([[mp.mpf(i == j) for j in range(size)] for i in range(size)])
+        if size and _is_unit(part) and not isinstance(value, np.ndarray):
+            value = array([[value * (i == j) for j in range(size)] for i in range(size)])
         total = value if part is term.args[0] else added(total, value)
     return total
 
 
 def _is_unit(part: Term) -> bool:
     core = _ungrouped(part)
+    if core.op == "multiply":
+        return any(_ungrouped(factor).op == "identity" for factor in core.args)
     return core.op == "identity" or (core.op == "number" and core.data[0] == 1)
 
 
@@ -82,7 +92,8 @@ def _jacobian_size(term: Term, values: list[Value]) -> int:
     cores = [_ungrouped(part) for part in term.args]
     for core, value in zip(cores, values):
         square = isinstance(value, np.ndarray) and value.ndim == 2 and len(set(value.shape)) == 1
-        if square and (core.op == "gradient" or any(c.op == "identity" for c in cores)):
+        unit = any(_is_unit(c) and c.op != "number" for c in cores)
+        if square and (core.op == "gradient" or unit):
             return len(value)
     return 0
 
@@ -95,7 +106,7 @@ def _ungrouped(term: Term) -> Term:
 
 def _call(term: Term, context: Context) -> Value:
     name, order = term.data
-    if name == LAYER_FUNCTION:
+    if name == LAYER_FUNCTION or order and is_of_layers(term.args[0]):
         name = function_of(term.args[0], context)
     args = [evaluate(part, context) for part in term.args]
     if name == "softmax" and isinstance(args[0], np.ndarray) and 1 not in args[0].shape:

@@ -17,6 +17,7 @@ from derivgen.formulas import tree
 from derivgen.formulas.conditions import guards
 from derivgen.formulas.folds import widened, with_implicit_bounds
 from derivgen.formulas.resolve import make_reader, resolve_member
+from derivgen.formulas.slopes import made_by
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term, free_letters, walk
 from derivgen.formulas.tree import FormulaError
@@ -29,6 +30,7 @@ from derivgen.verify.gates import is_gate
 from derivgen.verify.hints import Hint, find_hint
 from derivgen.verify.notebook import Notebook
 from derivgen.verify.numbers import has_decimals, is_numeric
+from derivgen.verify.one_sample import of_one_sample
 from derivgen.verify.problems import translated
 from derivgen.verify.proofs import is_proved
 from derivgen.verify.proportional import ratio
@@ -49,20 +51,34 @@ def resolve_members(chain: tree.Chain, symbols: Symbols) -> tuple[list[Member], 
             found.append(resolve_member(member, reader))
         except FormulaError as error:
             found.append(error)
-    _bare_functions(found)
+    _bare_functions(found, symbols)
     tests = tuple(guards(chain, reader))
     claim = _claim(found, chain, reader.letters.known, reader.letters.clashes)
     return found, replace(claim, guards=tests)
 
 
-def _bare_functions(found: list[Member]) -> None:
-    """A function without its argument has a meaning among functions alone: ``f' = f(1-f)``."""
+def _bare_functions(found: list[Member], symbols: Symbols) -> None:
+    """A function without its argument has a meaning among functions alone: ``f' = f(1-f)``.
+
+    Beside ``a(1-a)`` it is taken at what makes a, if it does make a.
+    """
     terms = [(n, t) for n, m in enumerate(found) if isinstance(m, Term) for _, t in walk(m)]
-    if not any(t.op == "element" for _, t in terms):
+    elements = [t for _, t in terms if t.op == "element"]
+    if not elements:
         return
     for number, term in terms:
-        if term.op == "function":
-            found[number] = FormulaError(str(term.data), _UNKNOWN, "Write its argument.", term.span)
+        if term.op != "function":
+            continue
+        name, order = term.data if isinstance(term.data, tuple) else (term.data, 0)
+        inner = [e for e in elements if (made_by(e.data.tensor, symbols) or ("",))[0] == name]
+        if found[number] is term and order and inner:
+            made = made_by(inner[0].data.tensor, symbols)
+            assert made is not None, "found just now"
+            ref = replace(inner[0].data, tensor=made[1])
+            argument = Term("element", (), ref, term.span)
+            found[number] = Term("call", (argument,), (name, order), term.span)
+        else:
+            found[number] = FormulaError(str(name), _UNKNOWN, "Write its argument.", term.span)
 
 
 _UNKNOWN = "Nothing declares this name."
@@ -119,6 +135,13 @@ def judge_member(
     if outcome.equal is None:
         reason = translated(outcome.reason, notebook.lang)
         return Finding("not_understood", text, member.span, reason=reason)
+    if (single := of_one_sample(anchor, member, claim, stage.symbols)) is not None:
+        found = best_outcome(*single, stage.symbols, stage.worlds, notebook.reading)
+        if found.equal:
+            return _agreeing(found, *single, stage, text, notebook, relation)
+        if outcome.shape and not found.shape:
+            anchor, member, claim = single
+            outcome = found
     return _disagreeing(anchor, previous, member, claim, stage, source, notebook, outcome)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,45 @@ def multiply(term: Term, context: Context) -> Value:
             return mp.mpf(0)
     if (found := _by_matrix(term, context)) is not None:
         return found
-    values, operators = _chained(term, context)
+    values, operators = _chained(_with_ones(term, context), context)
     if context.reading.tight:
         values, operators = _closer(values, operators, context.reading)
     total = values[0]
     for operator, value in zip(operators, values[1:]):
         total = multiplied(total, value, operator, context.reading)
     return total
+
+
+def _with_ones(term: Term, context: Context) -> Term:
+    r"""Return a product in which ``\mathbf{1}`` has the length that its neighbour asks for."""
+    made = list(term.args)
+    for place, factor in enumerate(term.args):
+        inner = _inner(factor)
+        turned = inner.op == "transpose"
+        core = _inner(inner.args[0]) if turned else inner
+        if core.op != "ones" or core.data is not None:
+            continue
+        length = _asked(term.args, place, turned, context)
+        shape = (1, length) if turned else (length, 1)
+        one = Term("number", (), (Fraction(1), "1"))
+        made[place] = Term("matrix", (one,) * length, shape, factor.span)
+    return term.with_args(tuple(made))
+
+
+def _asked(factors: tuple[Term, ...], place: int, turned: bool, context: Context) -> int:
+    """Return the rows of what stands behind a row of ones, the columns of what is before a column.
+
+    Where nothing stands there, as in ``1 b^T``, it is the number of samples.
+    """
+    beside = place + 1 if turned else place - 1
+    if 0 <= beside < len(factors):
+        value = evaluate(factors[beside], context)
+        if isinstance(value, np.ndarray):
+            return int(value.shape[0 if turned else 1])
+    samples = context.world.network.batch
+    if samples is None:
+        return context.world.samples
+    return context.world.size(samples.high) - context.world.size(samples.low)
 
 
 def _only_brackets(term: Term) -> bool:
