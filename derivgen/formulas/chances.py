@@ -68,7 +68,7 @@ def _numbers(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 def _output(
     below: tuple[Token, ...], sample: tuple[Token, ...], span: Span, reader: Reader
 ) -> Term:
-    above = ()
+    above: tuple[Token, ...] = ()
     if sample:
         marks = [Token(mark, mark, span) for mark in "()"]
         above = (marks[0], *sample, marks[1])

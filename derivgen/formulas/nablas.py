@@ -72,14 +72,14 @@ def _argument(group: Tree | None, reader: Reader) -> Term | None:
             term = bare(name(item, reader)) if isinstance(item, Name) else None
         except FormulaError:
             continue
-        tensor = reader.symbols.tensors.get(term.data.tensor) if _is_element(term) else None
-        if term is not None and tensor is not None and tensor.role is Role.PARAM:
+        if term is not None and term.op == "element" and _is_parameter(term, reader.symbols):
             found.append(term)
     return found[0] if len(found) == 1 else None
 
 
-def _is_element(term: Term | None) -> bool:
-    return term is not None and term.op == "element"
+def _is_parameter(term: Term, symbols: Symbols) -> bool:
+    tensor = symbols.tensors.get(term.data.tensor)
+    return tensor is not None and tensor.role is Role.PARAM
 
 
 def _second(node: Name, rest: list[Tree], span: Span, reader: Reader) -> tuple[Term, int]:

@@ -136,12 +136,12 @@ def judge_member(
         reason = translated(outcome.reason, notebook.lang)
         return Finding("not_understood", text, member.span, reason=reason)
     if (single := of_one_sample(anchor, member, claim, stage.symbols)) is not None:
-        found = best_outcome(*single, stage.symbols, stage.worlds, notebook.reading)
-        if found.equal:
-            return _agreeing(found, *single, stage, text, notebook, relation)
-        if outcome.shape and not found.shape:
+        own = best_outcome(*single, stage.symbols, stage.worlds, notebook.reading)
+        if own.equal:
+            return _agreeing(own, *single, stage, text, notebook, relation)
+        if outcome.shape and not own.shape:
             anchor, member, claim = single
-            outcome = found
+            outcome = own
     return _disagreeing(anchor, previous, member, claim, stage, source, notebook, outcome)
 
 
