@@ -60,7 +60,7 @@ def test_the_two_layer_note(notes):
     assert mistakes["22"] == "wrong-layer-fprime"
     assert mistakes["24"] == "missing-transpose"
     (slope,) = [item for item in report.items if item.tag == "22"]
-    assert r"Write \boldsymbol{z}^l for \boldsymbol{z}^L." in [m.hint for m in slope.members]
+    assert r"Write \boldsymbol{z}^{l} for \boldsymbol{z}^L." in [m.hint for m in slope.members]
     (last,) = [item for item in report.items if item.tag == "24"]
     assert last.members[-2].correct.endswith(r"\left[a_1^{l-1},a_2^{l-1},...,a_m^{l-1} \right]")
     assert mistakes["3"] == mistakes["7"] == mistakes["20"] == "notation"
