@@ -36,7 +36,7 @@ def verify_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="What is not understood counts as a failure.")
     ] = False,
-    to: Annotated[str, typer.Option(help="text, json, or markdown: a note with remarks.")] = "text",
+    to: Annotated[str, typer.Option(help="text, json, or markdown: a copy of the note with remarks.")] = "text",
     as_json: options.Json = False,
     print_symbols: Annotated[
         bool, typer.Option("--print-symbols", help="Print the surface table of NET and stop.")
@@ -68,7 +68,7 @@ def verify_command(
     text = formula if formula is not None else read_text(Path(note or "-"))
     report = _judge(text, source, symbols, lang, note or "<formula>", strict)
     printers = {"text": report.to_text, "json": report.to_json}
-    made = report.to_markdown(text) if form == "markdown" else printers[form]()
+    made = _annotated(report, text) if form == "markdown" else printers[form]()
     if out is None:
         show(made)
     else:
@@ -76,6 +76,12 @@ def verify_command(
         write_files({place_for(out, f"verified{suffix}"): made}, force)
         print(report.summary, file=sys.stderr)
     raise typer.Exit(report.exit_code)
+
+
+def _annotated(report: Report, text: str) -> str:
+    from derivgen.verify import annotated
+
+    return annotated(report, text)
 
 
 def _parts(

@@ -73,7 +73,8 @@ def verify_text(
         stages += [generic_stage(n, base) for n in range(len(GENERIC))]
     desk = Desk(text, file, notebook, stages, starts=line_starts(text))
     pictures = _KINDS[kind](desk)
-    return Report(tuple(desk.items), pictures, tuple(desk.mentions), lang, strict, said)
+    items, mentions = tuple(desk.items), tuple(desk.mentions)
+    return Report(items, pictures, mentions, lang, strict, said, kind=kind)
 
 
 def _said(found: Found, lang: str) -> str:
@@ -115,7 +116,7 @@ def _unreadable(text: str, file: str, lang: str) -> Report:
     size = translated(f"{len(text)} characters", lang)
     words = message(key, lang, text=file, problem=size)
     finding = Finding("not_understood", reason=words)
-    return Report((Item(file, 1, 1, "", "", (finding,)),), lang=lang)
+    return Report((Item(file, 1, 1, "", "", (finding,), last_line=1),), lang=lang)
 
 
 def _note(desk: Desk) -> int:
@@ -130,7 +131,8 @@ def _note(desk: Desk) -> int:
         line, column = place_of(offset, desk.starts)
         words = desk.notebook.say("unread", text=desk.text[offset : offset + 2], problem="...")
         finding = Finding("not_understood", desk.text[offset : offset + 20], reason=words)
-        desk.items.append(Item(desk.file, line, column, "", finding.text, (finding,)))
+        item = Item(desk.file, line, column, "", finding.text, (finding,), last_line=line)
+        desk.items.append(item)
     return found.pictures
 
 
@@ -263,8 +265,10 @@ def _add_item(
     latex = block.text[min(s for s, _ in ends) : max(e for _, e in ends)]
     source = desk.text[desk.starts[line - 1] :].split("\n", 1)[0]
     length = max(1, min(marked.span[1] - marked.span[0], len(source) - column + 1))
+    words = " ".join(latex.split())
+    last, _ = place_of(min(block.offset + len(block.text), len(desk.text)), desk.starts)
     desk.items.append(
-        Item(desk.file, line, column, tag, " ".join(latex.split()), tuple(findings), source, length)
+        Item(desk.file, line, column, tag, words, tuple(findings), source, length, last)
     )
 
 

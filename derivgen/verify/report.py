@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from derivgen.formulas.tree import Span
 from derivgen.verify.messages import message
 
+LONGEST = 180  # columns of a source line that are shown
+BESIDE = 60  # characters kept on either side of a finding in a longer line
 VERDICTS = ("proved", "agrees", "holds_if", "wrong", "not_understood")
 # From best to worst: a formula is as good as its worst member.
 _RANK = {"proved": 0, "agrees": 1, "holds_if": 2, "not_understood": 3, "wrong": 4}
@@ -60,6 +63,7 @@ class Item:
     members: tuple[Finding, ...]
     source_line: str = ""
     length: int = 1
+    last_line: int = 0  # where the block of mathematics ends that the formula stands in
 
     @property
     def worst(self) -> Finding:
@@ -122,6 +126,7 @@ class Report:
     lang: str = "en"
     strict: bool = False
     notes: tuple[str, ...] = field(default=())
+    kind: str = "note"  # or formula, or plain
 
     def count(self, verdict: str) -> int:
         """Return how many formulas have a verdict."""
@@ -165,41 +170,8 @@ class Report:
         lines += _mention_lines(self.mentions, self.lang)
         return "\n".join([*lines, self.summary]) + "\n"
 
-    def to_markdown(self, text: str) -> str:
-        """Return a copy of the text with a remark below each formula that is not right."""
-        remarks: dict[int, list[str]] = {}
-        for item in self.items:
-            if item.verdict not in ("proved", "agrees"):
-                remarks.setdefault(_last_line(item, text), []).append(_remark(item, self.lang))
-        out: list[str] = []
-        for number, line in enumerate(text.split("\n"), 1):
-            out.append(line)
-            out += [part for remark in remarks.get(number, ()) for part in ("", remark, "")]
-        return "\n".join(out) + f"\n\n> {self.summary}\n"
-
     def __str__(self) -> str:
         return self.to_text()
-
-
-def _last_line(item: Item, text: str) -> int:
-    """Return the line after which a remark may stand: the end of the display it belongs to."""
-    lines = text.split("\n")
-    fences = ("$$", r"\]", r"\end{")
-    inside = sum(line.count("$$") for line in lines[: item.line - 1]) % 2
-    if not inside and "$$" not in lines[item.line - 1] and r"\[" not in lines[item.line - 1]:
-        return item.line
-    for number in range(item.line, min(len(lines), item.line + 60) + 1):
-        if any(fence in lines[number - 1] for fence in fences) and (
-            number > item.line or lines[number - 1].count("$$") != 1 or inside
-        ):
-            return number
-    return item.line
-
-
-def _remark(item: Item, lang: str) -> str:
-    parts = [f"> **{message(item.verdict, lang)}**"]
-    parts += _details(item.worst, lang)
-    return "\n> ".join(parts)
 
 
 def _item_lines(item: Item, lang: str) -> list[str]:
@@ -210,33 +182,73 @@ def _item_lines(item: Item, lang: str) -> list[str]:
         head += message("digits", lang, digits=worst.digits)
     lines = [head]
     if worst.verdict in ("proved", "agrees"):
-        return lines
+        return lines + [f"  {reason}" for reason in _reasons(item)]
     if item.source_line:
-        lines.append("    " + item.source_line)
-        lines.append("    " + " " * (item.column - 1) + "^" * max(1, item.length))
-    lines += ["  " + part for part in _details(worst, lang)]
-    for member in item.members:
-        if member is not worst and member.verdict in ("wrong", "not_understood"):
-            lines.append(f"  {message(member.verdict, lang)}: {' '.join(member.text.split())}")
-            lines += ["    " + part for part in _details(member, lang)]
+        lines += ["    " + part for part in underlined(item)]
+    lines += ["  " + part for part in details(worst, lang)]
+    for member in further(item):
+        lines.append(f"  {message(member.verdict, lang)}: {' '.join(member.text.split())}")
+        lines += ["    " + part for part in details(member, lang)]
     return lines
 
 
-def _details(finding: Finding, lang: str) -> list[str]:
+def _reasons(item: Item) -> list[str]:
+    """Return how the members were read, where that needs saying."""
+    return list(dict.fromkeys(member.reason for member in item.members if member.reason))
+
+
+def underlined(item: Item) -> tuple[str, str]:
+    """Return the source line of a finding and its underline; a long line is cut around the place.
+
+    A wide character takes two columns of a terminal, a combining one none; tabs stay tabs.
+    """
+    start, stop = item.column - 1, item.column - 1 + max(1, item.length)
+    line = item.source_line
+    if _columns(line) > LONGEST:
+        low, high = max(0, start - BESIDE), min(len(line), max(stop, start + 1) + BESIDE)
+        high = min(high, low + LONGEST)
+        head, tail = ("..." if low else ""), ("..." if high < len(line) else "")
+        line = head + line[low:high] + tail
+        start, stop = start - low + len(head), min(stop, high) - low + len(head)
+    pad = "".join("\t" if c == "\t" else " " * _columns(c) for c in line[:start])
+    return line, pad + "^" * max(1, _columns(line[start:stop]))
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def further(item: Item) -> list[Finding]:
+    """Return the members beside the worst one that need a word as well."""
+    told = ("holds_if", "wrong", "not_understood")
+    return [m for m in item.members if m is not item.worst and m.verdict in told]
+
+
+def details(
+    finding: Finding, lang: str, code: Callable[[str], str] = lambda text: text
+) -> list[str]:
+    """Return what is said besides the verdict; ``code`` marks formulas and what holds them."""
     found: list[str] = []
     if finding.assumption:
         found.append(message("assumption", lang, text=finding.assumption))
     if finding.mistake:
         found.append(message("mistake", lang, text=message("mistake:" + finding.mistake, lang)))
-    if finding.hint:
-        found.append(finding.hint)
+    found.append(_one_line(finding.hint))
+    made = [code(part) if any(c in part for c in _SIGNS) else part for part in found if part]
     if finding.correct:
-        found.append(message("correct", lang, text=finding.correct))
-    if finding.counterexample:
-        found.append(finding.counterexample)
-    if finding.reason:
-        found.append(finding.reason)
-    return found
+        made.append(message("correct", lang, text=code(_one_line(finding.correct))))
+    rest = (finding.counterexample, finding.reason)
+    return made + [code(part) if any(c in part for c in _SIGNS) else part for part in rest if part]
+
+
+_SIGNS = "\\_^*{}<>|$[]#~`"  # what Markdown would take for its own
+
+
+def _one_line(text: str) -> str:
+    """Return a formula on one line, unless a comment ends one of its lines."""
+    return text if "%" in text else " ".join(text.split())
 
 
 def _mention_lines(mentions: Sequence[Mention], lang: str) -> list[str]:

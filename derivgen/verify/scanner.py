@@ -25,6 +25,7 @@ _PICTURE = re.compile(
     r"!\[[^\]\n]{0,500}\]\([^)\n]{0,2000}\)|<img\b[^>]{0,2000}>|\\includegraphics(?:\[[^\]]*\])?\{[^}]*\}",
     re.I,
 )
+_HIDDEN = (("<!--", "-->"), (r"\begin{verbatim}", r"\end{verbatim}"))
 _FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})")
 _INLINE_CODE = re.compile(r"(?<!`)`(?!`)[^`\n]{1,400}`(?!`)")
 _FRONT = re.compile(r"\s*---[ \t]*\n")
@@ -77,7 +78,7 @@ def place_of(offset: int, starts: list[int]) -> tuple[int, int]:
 def scan(text: str) -> Scan:
     """Return the mathematics of a Markdown or LaTeX note."""
     visible = _INLINE_CODE.sub(_blank, _without_code(_without_front(text)))
-    for opening, closing in (("<!--", "-->"), (r"\begin{verbatim}", r"\end{verbatim}")):
+    for opening, closing in _HIDDEN:
         visible = _blanked(visible, opening, closing)
     pictures = len(_PICTURE.findall(visible))
     visible = _PICTURE.sub(_blank, visible)
@@ -86,6 +87,28 @@ def scan(text: str) -> Scan:
     visible, macros = _take_macros(visible)
     blocks, left_open = _blocks(visible)
     return Scan(tuple(blocks), macros, pictures, tuple(left_open[:20]))
+
+
+def protected(text: str) -> list[tuple[int, int]]:
+    """Return the stretches of front matter, fenced code and comments: nothing may break them."""
+    opened = _FRONT.match(text)
+    end = text.find("\n---", opened.end() - 1) if opened else -1
+    found = [(0, end + 4)] if end >= 0 else []
+    offset = start = 0
+    fence = ""
+    for line in text.split("\n"):
+        mark = _FENCE.match(line)
+        if not fence and mark:
+            fence, start = mark[1], offset
+        elif fence and mark and mark[1].startswith(fence):
+            found.append((start, offset + len(line)))
+            fence = ""
+        offset += len(line) + 1
+    for opening, closing in _HIDDEN:
+        at = 0
+        while (start := text.find(opening, at)) >= 0 and (at := text.find(closing, start)) >= 0:
+            found.append((start, at))
+    return found
 
 
 def _blocks(text: str) -> tuple[list[Block], list[int]]:

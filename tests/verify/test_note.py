@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from derivgen.verify import verify_text
+from derivgen.verify import annotated, verify_text
 from derivgen.verify.messages import complete, keys
 
 RIGHT = ("proved", "agrees")
@@ -73,7 +73,7 @@ def test_every_message_has_both_languages(key):
 
 
 def test_an_annotated_copy_keeps_every_line_of_the_note(networks):
-    text = verify_text(NOTE, networks["mlp"]).to_markdown(NOTE)
+    text = annotated(verify_text(NOTE, networks["mlp"]), NOTE)
 
     assert [line for line in NOTE.splitlines() if line not in text.splitlines()] == []
     assert "**wrong**" in text
