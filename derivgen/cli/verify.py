@@ -36,7 +36,9 @@ def verify_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="What is not understood counts as a failure.")
     ] = False,
-    to: Annotated[str, typer.Option(help="text, json, or markdown: a copy of the note with remarks.")] = "text",
+    to: Annotated[
+        str, typer.Option(help="text, json, or markdown: the note with remarks.")
+    ] = "text",
     as_json: options.Json = False,
     print_symbols: Annotated[
         bool, typer.Option("--print-symbols", help="Print the surface table of NET and stop.")

@@ -15,9 +15,7 @@ from derivgen.verify.report import Item, Report, details, further
 from derivgen.verify.scanner import line_starts, place_of, protected, scan
 
 SHOWN = 120  # characters of a formula that a remark repeats
-_STARTS = re.compile(
-    r"\s*(?:[-*+]\s|\d+[.)]\s|#{1,6}\s|```|~~~|>|\$\$|\\{1,2}\[|\\begin\b|<!--)"
-)
+_STARTS = re.compile(r"\s*(?:[-*+]\s|\d+[.)]\s|#{1,6}\s|```|~~~|>|\$\$|\\{1,2}\[|\\begin\b|<!--)")
 _MARKER = re.compile(r"(\s*)((?:[-*+]|\d+[.)])\s+)?")
 
 
