@@ -25,6 +25,7 @@ from derivgen.formulas.terms import (
     Bound,
     Fold,
     Ref,
+    Slope,
     Term,
     Test,
     at_path,
@@ -41,6 +42,8 @@ def scripted(node: tree.Scripted, reader: Reader) -> Term:
 
 
 def scripts_on(term: Term, node: tree.Scripted, reader: Reader) -> Term:
+    if node.primes:
+        return _primed(scripts_on(term, replace(node, primes=0), reader), node, reader)
     if [token.text for token in node.sub if token.kind not in "{}"] == ["+"]:
         return scripts_on(_positive_part(term, node.span), replace(node, sub=()), reader)
     if node.sub:
@@ -60,6 +63,16 @@ def scripts_on(term: Term, node: tree.Scripted, reader: Reader) -> Term:
     if bracketed and at is not None and at.letters and not node.sub:
         return Term("item", (term,), (at,), node.span)
     return Term("power", (term, script_term(node.sup, reader)), None, node.span)
+
+
+def _primed(term: Term, node: tree.Scripted, reader: Reader) -> Term:
+    r"""Return the derivative that ``(\frac{1}{1+e^{-z}})'`` is, by the only number it is about."""
+    if len(reader.symbols.scalars) != 1:
+        raise FormulaError("'", "This prime does not say by what.", "Write d/dz.", node.span)
+    by = Term("free", (), reader.symbols.scalars[0], node.span)
+    for _ in range(node.primes):
+        term = Term("gradient", (term, by), Slope(), node.span)
+    return term
 
 
 def _positive_part(term: Term, span: Span) -> Term:

@@ -16,7 +16,7 @@ from derivgen.formulas import tree
 from derivgen.formulas.entries import dotted_sum, group, matrix
 from derivgen.formulas.fit import Letters, new_letters
 from derivgen.formulas.folds import big, cases, indicator, scripted
-from derivgen.formulas.meanings import name
+from derivgen.formulas.meanings import candidates, name
 from derivgen.formulas.parser import parse
 from derivgen.formulas.products import product
 from derivgen.formulas.reader import Reader, replace_span, script_term, vocabulary_of
@@ -89,9 +89,20 @@ def _root(node: tree.Root, reader: Reader) -> Term:
 
 
 def _norm(node: tree.Norm, reader: Reader) -> Term:
+    batch = node.inner if isinstance(node.inner, tree.Name) and not node.double else None
+    if batch is not None and batch.base in _SETS and not name_is_known(batch, reader):
+        return Term("size", (), "m", node.span)  # how many samples a batch has
     inner = reader.term(node.inner)
     name = "norm" if node.double else "abs"
     return Term("call", (inner,), (name, 0), node.span)
+
+
+_SETS = ("B", "D", "S", "M", "T", "N")
+
+
+def name_is_known(node: tree.Name, reader: Reader) -> bool:
+    """Tell whether the network or the note has a quantity of a name."""
+    return bool(candidates(node, reader))
 
 
 def _held(node: tree.Held, reader: Reader) -> Term:

@@ -82,5 +82,5 @@ def with_scripts(
             return with_scripts(only, sub, sup, primes, span)
     if isinstance(inner, tree.Norm) and sub:
         inner = replace(inner, sub=sub)
-        return inner if not sup else tree.Scripted(inner, (), sup, span)
-    return tree.Scripted(inner, sub, sup, span)
+        return inner if not (sup or primes) else tree.Scripted(inner, (), sup, span, primes)
+    return tree.Scripted(inner, sub, sup, span, primes)

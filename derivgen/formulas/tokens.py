@@ -74,6 +74,7 @@ SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")) | {"ᵢ":
 
 _PIECE = re.compile(
     r"(?P<comment>(?<!\\)%[^\n]*)|(?P<space>\s+|~|\\\s)|(?P<row>\\\\(?:\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\])?)"
+    r"|(?P<wide>\\[hv]space\*?\s*\{[^{}]*\})"
     r"|(?P<begin>\\(?:begin|end)\s*\{[A-Za-z]+\*?\})|(?P<command>\\(?:operatorname\*|[A-Za-z]+|.))"
     r"|(?P<marked>[A-Za-z][\u0302\u0303\u0304\u0307])"
     r"|(?P<dots>\.{0,3}[…⋯]\.{0,3}|\.\s?\.(?:\s?\.)*)"
@@ -205,7 +206,9 @@ def _pieces(text: str) -> Iterator[Token]:
 
 
 def _tokens_of(kind: str, text: str, span: tuple[int, int]) -> Iterator[Token]:
-    if kind == "row":
+    if kind == "wide":
+        yield Token("gap", r"\quad", span)
+    elif kind == "row" or text == r"\newline":
         yield Token("row", r"\\", span)
     elif kind == "begin":
         yield Token("begin" if text[1] == "b" else "end", text[text.index("{") + 1 : -1], span)

@@ -79,12 +79,13 @@ class Name:
 
 @dataclass(frozen=True)
 class Scripted:
-    """Scripts on something that is not a name: ``(...)^2``, ``[...]_k``."""
+    """Scripts on something that is not a name: ``(...)^2``, ``[...]_k``, ``(...)'``."""
 
     inner: Tree
     sub: tuple[Token, ...]
     sup: tuple[Token, ...]
     span: Span
+    primes: int = 0
 
 
 @dataclass(frozen=True)

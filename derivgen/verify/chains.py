@@ -406,7 +406,9 @@ def _function(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | Non
     findings = judge_terms(members, claim, scene, source, desk.notebook)
     if any(f.verdict == "wrong" for f in findings) and isinstance(first, tree.Product):
         primes = first.factors[0].primes if isinstance(first.factors[0], Name) else 0
-        if not primes and name in ("f", "g", "phi", "h", "F"):
+        own = stage.network.functions.get(known)
+        unknown = own is not None and own.body is None
+        if not primes and (unknown or name in ("f", "g", "phi", "h", "F")):
             return _learn_function(chain, name, argument, source, desk)
     return findings
 

@@ -31,6 +31,8 @@ def is_claim(chain: tree.Chain, tensors: Container[str] = ()) -> bool:
         return False
     if not any(r in (*EQUALITIES, "dist", "prop") for r in chain.relations):
         return False
+    if chain.relations[0] == "dist" and initial_scale(chain) is None:
+        return False  # it says how something is drawn
     first = chain.members[0]
     if isinstance(first, Name) and not first.primes and first.base in tensors:
         return True
@@ -147,7 +149,7 @@ def _operator_claim(first: tree.Product, chain: tree.Chain) -> tuple[str, str] |
         return None
     argument = bottom.inner.base
     names = [name for part in first.factors[1:] for name in names_of(part)]
-    known = ("log", "exp", "tanh", "sin", "cos", "sinh", "cosh", "e", argument)
+    known = ("log", "exp", "tanh", "sin", "cos", "sinh", "cosh", "e", "lambda", "alpha", argument)
     if bottom.inner.sub or not all(n.base in known and not n.sub for n in names):
         return None
     return ("exp", argument) if _only_of(chain, argument, "exp") else None

@@ -173,6 +173,20 @@ def _diagonal_meant(terms: tuple[Term, Term], values: tuple[Any, Any]) -> tuple[
     return left, made
 
 
+def is_fixed(term: Term, claim: Claim, stage: Any) -> bool:
+    """Tell whether a term is one number, whatever the parameters and the data are."""
+    found: list[Any] = []
+    for draw in (*DRAWS, Draw(seed=5)):
+        try:
+            world = stage.worlds.get(draw)
+            given = points((term,), claim, stage.symbols, world, Reading(), draw.seed)
+            found += [evaluate(term, context) for context in limited(given)]
+        except (NoValue, NoPoint, ZeroDivisionError, ValueError):
+            return False
+    plain = bool(found) and not any(isinstance(value, np.ndarray) for value in found)
+    return plain and all(agreement(value, found[0]) is not None for value in found)
+
+
 def _different(values: tuple[Any, Any], context: Context) -> Outcome:
     shapes = [getattr(v, "shape", ()) for v in values]
     reason = ""

@@ -361,9 +361,20 @@ def _transpose(term: Term, context: Context) -> Value:
 def _power(term: Term, context: Context) -> Value:
     base, exponent = (evaluate(part, context) for part in term.args)
     square = isinstance(base, np.ndarray) and len(set(base.shape)) == 1 and 1 not in base.shape
+    if square and exponent == -1:
+        return _inverse(base)
     if square and term.args[1].op in ("index", "add", "size") and exponent == int(exponent):
         return _repeated(base, int(exponent))
     return elementwise(power, [base, exponent])
+
+
+def _inverse(base: Value) -> Value:
+    """Return the inverse of a square matrix. Raises: NoValue, where it has none."""
+    try:
+        found = mp.matrix(base.tolist()) ** -1
+    except ZeroDivisionError:
+        raise NoValue("a matrix without an inverse") from None
+    return array([[found[i, j] for j in range(len(base))] for i in range(len(base))])
 
 
 def _repeated(base: Value, times: int) -> Value:

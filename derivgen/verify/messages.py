@@ -102,6 +102,8 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "星号表示互相关（卷积核不翻转），与网络中的求和不同",
     ),
     "another-loss": ("this defines another loss", "这定义了另一个损失"),
+    "minimum": ("the loss is least here: its gradient is zero", "此处损失最小：梯度为零"),
+    "data": ("it says what the data {text} are", "这给出了数据 {text} 是什么"),
     "normalised": ("the targets sum to 1", "目标之和为 1"),
     "class-letter": ("{text} is the class of the sample", "{text} 是样本的类别"),
     "onehot": ("the targets are one-hot", "目标是 one-hot"),

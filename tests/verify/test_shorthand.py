@@ -81,3 +81,38 @@ def test_a_mistake_in_a_short_form_is_found(network, formula):
 
 def test_the_chance_of_something_else_is_not_taken_for_an_output():
     assert verdict(RIDGE, r"E = -\ln p(t | w)") == "not_understood"
+
+
+LEAST = (
+    (RIDGE, r"\nabla_w E = 0"),
+    (RIDGE, r"(\Phi^T \Phi + \lambda I) w = \Phi^T t"),
+    (RIDGE, r"w^* = (\Phi^T \Phi + \lambda I)^{-1} \Phi^T t"),
+    (RIDGE, r"\Phi^T(\Phi w - t) + \lambda w = 0"),
+)
+
+
+@pytest.mark.parametrize(("network", "formula"), LEAST)
+def test_an_equation_of_the_minimum_holds_where_the_loss_is_least(network, formula):
+    assert verdict(network, formula) == "holds_if"
+
+
+@pytest.mark.parametrize("formula", (LEAST[1][1], LEAST[2][1]))
+def test_another_equation_is_not_one_of_the_minimum(formula):
+    assert verdict(RIDGE, formula.replace("+ ", "- ")) == "wrong"
+
+
+@pytest.mark.parametrize("formula", (r"x = [1, 2, 3]", r"z = 0", r"a = 0.5"))
+def test_numbers_of_an_example_are_not_called_wrong(formula):
+    assert verdict(LOGISTIC, formula) == "not_understood"
+
+
+@pytest.mark.parametrize("formula", (r"\frac{\partial z}{\partial b} = 0", r"y + 1 - y = 2"))
+def test_a_number_that_holds_for_all_values_is_judged(formula):
+    assert verdict(LOGISTIC, formula) == "wrong"
+
+
+def test_a_prime_on_a_bracket_is_a_derivative_by_the_argument():
+    right = r"f'(z) = \left(\frac{1}{1+e^{-z}}\right)' = \frac{e^{-z}}{(1+e^{-z})^2}"
+
+    assert verdict(LOGISTIC, right) == "agrees"
+    assert verdict(LOGISTIC, right.replace("{e^{-z}}{(", "{-e^{-z}}{(")) == "wrong"
