@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from derivgen.algebra.network import Network, Role
+from derivgen.algebra.network import Network
 from derivgen.formulas import tree
 from derivgen.formulas.conditions import guards
 from derivgen.formulas.folds import widened, with_implicit_bounds
@@ -22,10 +22,11 @@ from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term, free_letters, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.verify.assumptions import Differing, under_assumption
-from derivgen.verify.compare import DRAWS, Outcome, best_outcome, compare_terms, is_fixed
+from derivgen.verify.compare import DRAWS, Outcome, best_outcome, compare_terms
 from derivgen.verify.context import Reading
 from derivgen.verify.digits import has_values, judge_digits
 from derivgen.verify.draw import may_sum_to_one
+from derivgen.verify.examples import about_data
 from derivgen.verify.gates import is_gate
 from derivgen.verify.hints import Hint, find_hint
 from derivgen.verify.minimum import at_minimum
@@ -272,7 +273,7 @@ def _disagreeing(
             return Finding("holds_if", text, member.span, assumption=words, mistake="notation")
     if at_minimum(anchor, member, claim, stage, notebook.reading):
         return Finding("holds_if", text, member.span, assumption=notebook.say("minimum"))
-    if found := _about_data(anchor, member, claim, stage, text, notebook):
+    if found := about_data(anchor, member, claim, stage, text, notebook):
         return found
     pair = Differing(anchor, member, claim, stage, source)
     if found := under_assumption(pair, notebook.reading, notebook.say):
@@ -288,21 +289,6 @@ def _disagreeing(
         words = notebook.say("another-loss")
         return Finding("holds_if", text, member.span, assumption=words)
     return wrong_finding(member, text, outcome, hint, claim, notebook)
-
-
-def _about_data(
-    anchor: Term, member: Term, claim: Claim, stage: Stage, text: str, notebook: Notebook
-) -> Finding | None:
-    """Tell apart numbers of an example that the network does not have, and what data are."""
-    if is_numeric(member) and not has_values(stage) and not is_fixed(anchor, claim, stage):
-        return Finding("not_understood", text, member.span, reason=notebook.say("no-values"))
-    if anchor.op != "element" or "{}" in anchor.data.tensor:
-        return None
-    tensor = stage.symbols.tensors[anchor.data.tensor]
-    if tensor.role not in (Role.INPUT, Role.TARGET):
-        return None
-    words = notebook.say("data", text=tensor.name)
-    return Finding("holds_if", text, member.span, assumption=words)
 
 
 def wrong_finding(

