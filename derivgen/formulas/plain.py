@@ -36,6 +36,7 @@ from derivgen.formulas.terms import (
     Slope,
     Term,
     Test,
+    free_letters,
     letter,
     map_ats,
 )
@@ -145,7 +146,13 @@ def _tree(tokens: list[Token], reader: PlainReader, power: int) -> Any:
 def _guard(tokens: list[Token], reader: PlainReader) -> Test:
     tree = _tree(tokens, reader, 0)
     if isinstance(tree, Infix) and tree.op in COMPARISONS:
-        return _comparison(tree, reader)
+        test = _comparison(tree, reader)
+        known = (*reader.letters.known, *reader.symbols.sizes)
+        strange = [n for n in free_letters(Term("bracket", (), test)) if n not in known]
+        if strange:
+            problem, advice = "This letter is no index of the claim.", "Name an index it has."
+            raise reader.problem(strange[0], problem, tokens[0].at, advice)
+        return test
     raise reader.problem(tokens[0].text, "This is no condition.", tokens[0].at, "Write for t < 3.")
 
 

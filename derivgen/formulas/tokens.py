@@ -78,7 +78,7 @@ _PIECE = re.compile(
     r"|(?P<begin>\\(?:begin|end)\s*\{[A-Za-z]+\*?\})|(?P<command>\\(?:operatorname\*|[A-Za-z]+|.))"
     r"|(?P<marked>[A-Za-z][\u0302\u0303\u0304\u0307])"
     r"|(?P<dots>\.{0,3}[…⋯]\.{0,3}|\.\s?\.(?:\s?\.)*)"
-    r"|(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<assign>:=|=)|(?P<rest>.)",
+    r"|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?![\d.]))?|\.\d+)|(?P<assign>:=|=)|(?P<rest>.)",
     re.DOTALL,
 )
 _OTHER_NAMES = {r"\part": r"\partial", r"\operatorname*": r"\operatorname", r"\mid": "|"}

@@ -36,6 +36,7 @@ from derivgen.verify.report import Finding
 from derivgen.verify.scanner import Block
 from derivgen.verify.session import Desk, is_slope
 from derivgen.verify.stage import Stage
+from derivgen.verify.worded import one_by_one, worst_of
 
 
 def verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
@@ -43,7 +44,8 @@ def verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     plain = desk.notebook.reading
     desk.notebook.reading = replace(plain, delta_rule=states_delta_rule(chain))
     try:
-        found = _verdicts(block, chain, desk)
+        cases = one_by_one(chain)
+        found = worst_of([_verdicts(block, case, desk) for case in cases])
         if chain.nearby and any(f.verdict == "wrong" for f in found):
             return _under_nearby(block, chain, desk) or found
         return found

@@ -11,7 +11,15 @@ from derivgen.formulas.terms import Claim, Term
 from derivgen.verify.context import evaluate
 from derivgen.verify.draw import Draw
 from derivgen.verify.notebook import Notebook
-from derivgen.verify.numbers import Numeric, free_values, is_numeric, judge_number, wrong_part
+from derivgen.verify.numbers import (
+    Numeric,
+    error_of,
+    free_values,
+    is_numeric,
+    judge_after,
+    judge_number,
+    wrong_part,
+)
 from derivgen.verify.numeric import NoValue, mp
 from derivgen.verify.points import free_numbers, points
 from derivgen.verify.report import Finding
@@ -52,12 +60,18 @@ def judge_digits(
     except NoValue:
         return None
     exact = declared_numbers(stage)
-    found = judge_number(member, target, context, exact, anchor if is_numeric(anchor) else None)
+    source = anchor if is_numeric(anchor) else None
+    printed = notebook.printed
+    found = judge_number(member, target, context, exact, source, printed)
     if found.status == "unknown":
         return None
+    if found.status != "right" and is_numeric(previous) and previous is not anchor:
+        found = judge_after(previous, member, target, context, found, printed)
     if found.status == "wrong" and not is_numeric(previous):
-        part = wrong_part(previous, member, context, exact)
+        part = wrong_part(previous, member, context, exact, printed)
         found = part or found
+    if found.status != "wrong" and (own := error_of(member, target)):
+        printed[own[0]] = max(own[1], printed.get(own[0], own[1]))
     return _number_finding(found, member, text, notebook)
 
 
@@ -101,12 +115,11 @@ def _number_finding(found: Numeric, member: Term, text: str, notebook: Notebook)
         return Finding("agrees", text, member.span, found.digits, reason=words)
     wrong = found.wrong or member
     should = found.should or found.value
-    turned = text.lstrip("-") == should.lstrip("-")
     return Finding(
         "wrong",
         text,
         wrong.span,
-        mistake="sign" if turned else "digit",
+        mistake="sign" if found.turned else "digit",
         hint=notebook.say("digit-wrong", text=should),
         correct=should,
     )

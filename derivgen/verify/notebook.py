@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from derivgen.verify.context import Reading
@@ -16,6 +17,7 @@ class Notebook:
     lang: str = "en"
     reading: Reading = field(default_factory=Reading)
     step_values: dict[str, Any] = field(default_factory=dict)
+    printed: dict[Fraction, Any] = field(default_factory=dict)  # see `derivgen.verify.numbers`
     explain: bool = True  # look for the edit that mends a wrong member
 
     def say(self, key: str, **values: object) -> str:

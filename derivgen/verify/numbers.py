@@ -8,9 +8,10 @@ the one before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ import numpy as np
 from derivgen.formulas.terms import Term, put, walk
 from derivgen.verify.context import Context, evaluate
 from derivgen.verify.numeric import STEP, NoValue, mp
+
+# Slack is carried through slopes; what rounding does at the second order is beside it.
+LINEAR = mp.mpf("1.01")
+Printed = Mapping[Fraction, Any]  # how far numbers that a text has printed are from their values
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,30 @@ class Numeric:
     value: str = ""
     wrong: Term | None = None
     should: str = ""
+    turned: bool = False  # it would be right with the other sign
+
+
+def judge_after(
+    previous: Term, member: Term, target: Any, context: Context, found: Numeric, printed: Printed
+) -> Numeric:
+    """Take a number for right where it is the rounded value of the right numbers before it."""
+    try:
+        value = evaluate(previous, context)
+    except NoValue:
+        return found
+    if judge_number(previous, target, context, frozenset(), printed=printed).status != "right":
+        return found
+    again = judge_number(member, value, context, frozenset(), printed=printed)
+    return replace(again, value=found.value) if again.status != "wrong" else found
+
+
+def error_of(member: Term, target: Any) -> tuple[Fraction, Any] | None:
+    """Return a printed number, without its sign, and how far it is from its value."""
+    single = _bare(member)
+    if single.op != "number" or isinstance(target, np.ndarray):
+        return None
+    value = single.data[0]
+    return abs(value), abs(mp.mpf(value.numerator) / value.denominator - target)
 
 
 def is_numeric(term: Term) -> bool:
@@ -43,18 +72,25 @@ def is_numeric(term: Term) -> bool:
 
 def has_decimals(term: Term) -> bool:
     """Tell whether a printed decimal occurs."""
-    return any(part.op == "number" and "." in part.data[1] for _, part in walk(term))
+    return any(part.op == "number" and decimals(part.data[1]) for _, part in walk(term))
 
 
 def decimals(text: str) -> int | None:
-    """Return how many digits stand behind the point; ``None`` for a whole number."""
-    return len(text.split(".")[1]) if "." in text else None
+    """Return how far behind the point the last digit stands; ``None`` for a whole number."""
+    digits, _, exponent = text.lower().partition("e")
+    behind = len(digits.partition(".")[2])
+    return behind - int(exponent or 0) if behind or exponent.startswith("-") else None
 
 
-def half_unit(term: Term) -> Any:
-    """Return half a unit in the last place of a printed number; whole numbers are exact."""
+def half_unit(term: Term, printed: Printed) -> Any:
+    """Return half a unit in the last place of a printed number; whole numbers are exact.
+
+    A number that the text has printed for a quantity before is off by what it was off there.
+    """
     places = decimals(term.data[1])
-    return mp.mpf(0) if places is None else mp.mpf(10) ** -places / 2
+    if places is None:
+        return mp.mpf(0)
+    return max(mp.mpf(10) ** -places / 2, printed.get(abs(term.data[0]), mp.mpf(0)))
 
 
 def judge_number(
@@ -63,6 +99,7 @@ def judge_number(
     context: Context,
     exact: frozenset[Fraction],
     source: Term | None = None,
+    printed: Printed = MappingProxyType({}),
 ) -> Numeric:
     """Compare a numeric member with its true value.
 
@@ -71,8 +108,8 @@ def judge_number(
     """
     try:
         value = evaluate(member, context)
-        slack = _carried(member, context, exact)
-        before = _carried(source, context, exact) if source is not None else mp.mpf(0)
+        slack = _carried(member, context, exact, printed)
+        before = mp.mpf(0) if source is None else _carried(source, context, exact, printed)
     except NoValue:
         return Numeric("unknown")
     if isinstance(value, np.ndarray) or isinstance(target, np.ndarray):
@@ -80,30 +117,31 @@ def judge_number(
     difference = abs(value - target)
     single = _bare(member)
     text = single.data[1] if single.op == "number" else ""
-    own = (half_unit(single) if text else slack) + before
+    own = (half_unit(single, {}) if text else slack) + before
     slack += before
     # A sum of printed numbers is itself rounded where it is printed on: allow one unit more.
     allowed = (
         own * (1 + mp.mpf(10) ** -20) + mp.mpf(10) ** -30
         if text
-        else slack * mp.mpf("1.0000001") + mp.mpf(10) ** -30
+        else slack * LINEAR + mp.mpf(10) ** -30
     )
     shown = _shown(target, text)
     if difference <= allowed:
         return Numeric("right", _digits(difference, target), shown)
     if text and _is_truncated(value, target, decimals(text)):
         return Numeric("truncated", _digits(difference, target), shown)
-    return Numeric("wrong", 0, shown, single if text else None, shown)
+    turned = bool(abs(value + target) <= allowed)
+    return Numeric("wrong", 0, shown, single if text else None, shown, turned)
 
 
-def _carried(member: Term, context: Context, exact: frozenset[Fraction]) -> Any:
+def _carried(member: Term, context: Context, exact: frozenset[Fraction], printed: Printed) -> Any:
     """Return how far the rounding of the printed inputs can move the member."""
     total = mp.mpf(0)
     for path, part in walk(member):
         if part.op != "number" or decimals(part.data[1]) is None or part.data[0] in exact:
             continue
         ends = [evaluate(put(member, path, _moved(part, s)), context) for s in (1, -1)]
-        total += abs((ends[0] - ends[1]) / (2 * STEP)) * half_unit(part)
+        total += abs((ends[0] - ends[1]) / (2 * STEP)) * half_unit(part, printed)
     return total
 
 
@@ -129,7 +167,9 @@ def _shown(target: Any, text: str) -> str:
     scaled = mp.nint(target * mp.mpf(10) ** places)
     digits = str(int(abs(scaled))).rjust(places + 1, "0")
     sign = "-" if scaled < 0 else ""
-    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits
+    if places <= 0:
+        return sign + str(int(digits)) + "0" * -places
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
 def _is_truncated(value: Any, target: Any, places: int | None) -> bool:
@@ -160,19 +200,21 @@ def aligned(symbolic: Term, numeric: Term) -> Iterator[tuple[Term, Term]]:
 
 
 def wrong_part(
-    symbolic: Term, numeric: Term, context: Context, exact: frozenset[Fraction]
+    symbolic: Term, numeric: Term, context: Context, exact: frozenset[Fraction], printed: Printed
 ) -> Numeric | None:
     """Return the printed number that differs from the part it stands for, if one does."""
-    for part, printed in aligned(symbolic, numeric):
+    for part, number in aligned(symbolic, numeric):
         if part.op in ("number", "free"):
             continue
         try:
             target = evaluate(part, context)
         except NoValue:
             continue
-        found = judge_number(printed, target, context, exact)
-        if found.status == "wrong":
-            return replace(found, wrong=printed)
+        found = judge_number(number, target, context, exact, printed=printed)
+        own = error_of(number, target)
+        known = own is not None and own[1] <= printed.get(own[0], mp.mpf(0)) * LINEAR
+        if found.status == "wrong" and not known:
+            return replace(found, wrong=number)
     return None
 
 

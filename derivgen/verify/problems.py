@@ -39,6 +39,7 @@ _CHINESE: dict[str, str] = {
     "The rows have different lengths.": "各行长度不同。",
     "The number is too long.": "数字过长。",
     "The entries do not show what runs.": "看不出省略的规律。",
+    "This letter is no index of the claim.": "这个字母不是该式的下标。",
     "The dots stand between no two entries.": "省略号不在两项之间。",
     "The terms of this sum follow no one pattern.": "求和的各项不遵循同一规律。",
     "Dots with no pattern.": "省略号没有规律。",

@@ -189,3 +189,11 @@ def test_hostile_text_ends_in_a_report(text, networks):
 
     assert report.count("agrees") == 0
     assert report.exit_code in (1, 4)
+
+
+@pytest.mark.parametrize("condition", ["for q < 2", "for k < ", "for", "for k"])
+def test_a_condition_that_names_no_index_of_the_claim_is_an_error_in_words(networks, condition):
+    report = verify_text(f"d(E, b[k]) = d(E, beta[k]) {condition}\n", networks["mlp"], kind="plain")
+
+    assert report.items[0].verdict == "not_understood"
+    assert report.items[0].worst.reason

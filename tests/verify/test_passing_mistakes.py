@@ -153,3 +153,25 @@ def test_the_hint_for_a_vector_with_dots_mends_all_its_entries():
 )  # fmt: skip
 def test_a_name_that_nothing_declares_is_no_second_name_for_what_stands_beside_it(text, verdicts):
     assert judged(text).verdict in verdicts
+
+
+CASES = (
+    r"\delta_j = \begin{cases} (\hat{y}_j-y_j)\hat{y}_j(1-\hat{y}_j)"
+    r" & \text{if j is an output neuron} \\"
+    r" h_j(1-h_j) \sum_k W_{kj}\frac{\partial E}{\partial \beta_k}"
+    r" & \text{if it is inner} \end{cases}"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ("", "", ("proved", "agrees")),
+        ("h_j(1-h_j)", "h_j(1+h_j)", ("wrong",)),
+        (r"(\hat{y}_j-y_j)", r"(y_j-\hat{y}_j)", ("wrong",)),
+    ],
+)
+def test_cases_that_words_tell_apart_are_all_judged(old, new, verdict):
+    text = CASES.replace(old, new) if old else CASES
+
+    assert judged(text).verdict in verdict
