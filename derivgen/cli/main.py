@@ -7,6 +7,7 @@ in a traceback.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -60,6 +61,8 @@ app.command("build")(build.build_command)
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console without Chinese, say
     try:
         app(prog_name="derivgen")
     except DerivgenError as problem:

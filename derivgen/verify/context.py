@@ -52,6 +52,9 @@ class Reading:
     fixed: bool = False  # no other reading is tried: the rest of the chain was read so
 
 
+MANY = 8  # parts of one sum or product take as long as a part of its own
+
+
 @dataclass
 class Memo:
     """Values of parts of formulas at one world, reading and meaning of the letters.
@@ -95,7 +98,7 @@ def evaluate(term: Term, context: Context) -> Value:
     key = (term, context.sample, context.one_sample, *(context.at.get(n) for n in names))
     found = memo.known.get(key)
     if found is None:
-        memo.work += 1
+        memo.work += max(1, len(term.args) // MANY)
         try:
             found = context.evaluators[term.op](term, context)
         except NoValue as error:

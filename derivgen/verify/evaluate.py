@@ -44,9 +44,10 @@ from derivgen.verify.numeric import STEP, NoValue, compare, folded, mp, power
 from derivgen.verify.ranges import over_samples, points, range_of
 from derivgen.verify.special import SPECIAL, elementwise, softmax_along
 from derivgen.verify.trace import Key
-from derivgen.verify.world import apply, evaluate_along
+from derivgen.verify.world import MAX_STEPS, apply, evaluate_along
 
 MAX_TERMS = 20_000
+WORK_OF_A_TERM = 8  # a term of a sum takes as long as so many scalar operations
 
 
 def _along(term: Term, context: Context) -> Value:
@@ -138,7 +139,8 @@ def _fold(term: Term, context: Context) -> Value:
             if fold.op != "sum":
                 raise
             total.append(mp.mpf(0))  # a full convolution: nothing lies beyond the edge
-        if len(total) > MAX_TERMS:
+        context.world.trace.work += WORK_OF_A_TERM
+        if len(total) > MAX_TERMS or context.world.trace.work > MAX_STEPS:
             raise NoValue("the sum has too many terms")
     if fold.op == "sum":
         return _summed(total)

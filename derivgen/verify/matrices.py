@@ -204,8 +204,10 @@ def _contracted(run: list[Term], context: Context) -> Value:
 
 def multiplied(a: Value, b: Value, operator: str, reading: Reading) -> Value:
     """Return a product of numbers or matrices under one sign. Raises: ShapeMismatch."""
-    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
+    if not isinstance(b, np.ndarray):
         return a * b
+    if not isinstance(a, np.ndarray):
+        return b * a  # a number before an array would print the array to learn what it is
     if operator in (r"\odot", r"\circ"):
         return _hadamard(a, b)
     if operator == r"\otimes":

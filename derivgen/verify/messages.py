@@ -222,6 +222,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "the prediction {text} does not occur",
         "没有出现预测值 {text}",
     ),
+    "too-many": (
+        "From here on {n} formulas were not read: at most {most} are read. Split the note.",
+        "从这里起有 {n} 个公式未读：最多读 {most} 个。请把笔记分开。",
+    ),
     "binary": ("The file is not text.", "这不是文本文件。"),
 }
 

@@ -41,8 +41,18 @@ from derivgen.verify.structure import (
 )
 from derivgen.verify.vicinity import Parsed, with_nearby
 
+# Characters that nobody sees: marks of direction, joints, controls, halves of pairs. As blanks they
+# leave every place where it is, and no terminal obeys them.
+UNSEEN = dict.fromkeys(
+    (
+        *(k for k in range(1, 32) if chr(k) not in "\t\n\r\f\v"),
+        *(0x7F, 0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A)),
+        *(0xFEFF, *range(0x80, 0xA0), *range(0xD800, 0xE000)),
+    ),
+    " ",
+)
 MAX_TEXT = 2_000_000
-MAX_FORMULAS = 2_000
+MAX_FORMULAS = 10_000
 
 
 def verify_text(
@@ -60,6 +70,7 @@ def verify_text(
     """
     if "\0" in text or len(text) > MAX_TEXT:
         return _unreadable(text, file, lang)
+    text = text.translate(UNSEEN)
     table = symbols or SurfaceTable()
     notebook = Notebook(lang, Reading(layout=table.layout))
     kind = kind or kind_of(text)
@@ -127,6 +138,10 @@ def _note(desk: Desk) -> int:
         for chain in chains if isinstance(chains, list) else []:
             learn(chain, block.ranges, desk.letters)
     _judge_numbered(with_nearby(parsed, desk.text, desk.symbols.tensors), desk)
+    for block in found.blocks[MAX_FORMULAS : MAX_FORMULAS + 1]:
+        rest = len(found.blocks) - MAX_FORMULAS
+        words = desk.notebook.say("too-many", n=rest, most=MAX_FORMULAS)
+        _add_item(block, (0, 1), [Finding("not_understood", reason=words)], desk)
     for offset in found.open_at:
         line, column = place_of(offset, desk.starts)
         words = desk.notebook.say("unread", text=desk.text[offset : offset + 2], problem="...")

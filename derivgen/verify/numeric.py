@@ -12,6 +12,7 @@ from derivgen.algebra.arithmetic import EXACT
 mp: Any = mpmath.mp.clone()
 mp.dps = 60
 STEP = mp.mpf(10) ** -20
+LONGEST = 100_000  # binary places of a power before or after the point
 
 
 class NoValue(Exception):
@@ -59,9 +60,11 @@ def checked_div(a: Any, b: Any) -> Any:
 
 def power(base: Any, exponent: Any) -> Any:
     """Return ``base ^ exponent``, real or no value."""
-    if exponent == mp.floor(exponent) and abs(exponent) < 1000:
-        if base == 0 and exponent < 0:
-            raise NoValue("a division by zero")
+    if base == 0 and exponent < 0:
+        raise NoValue("a division by zero")
+    if base and abs(exponent) * max(1, abs(mp.log(abs(base), 2))) > LONGEST:
+        raise NoValue("a power that is too large")
+    if exponent == mp.floor(exponent):
         return base ** int(exponent)
     if base < 0:
         raise NoValue("a root of a negative number")
@@ -77,7 +80,10 @@ def builtin(name: str, args: tuple[Any, ...]) -> Any:
         raise NoValue(f"{name} of {len(args)} values") from None
     if isinstance(found, Fraction):
         return mp.mpf(found.numerator) / found.denominator
-    value = mp.mpf(found)
+    try:
+        value = mp.mpf(found)
+    except TypeError:
+        raise NoValue(f"{name} of a matrix") from None
     if mp.isnan(value) or mp.isinf(value):
         raise NoValue(f"{name} has no finite value here")
     return value
