@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
+from derivgen.calculus import lemmas
 from derivgen.calculus.engine import derive
+from derivgen.errors import LimitError
 from derivgen.language import parse
 from derivgen.lowering import lower
 from derivgen.notes import render
@@ -50,6 +52,20 @@ def one_weight(depth: int) -> str:
     return HEAD.format(axes="i") + "\n".join(["param W[i,j]", *lines, loss])
 
 
+def terms(depth: int) -> str:
+    numbers = range(10 * depth)
+    params = "param " + ", ".join(f"w{n}" for n in numbers)
+    loss = "loss E = " + " + ".join(f"w{n}*sin(x*w{n})" for n in numbers)
+    return f"network wide\ninput x\n{params}\n{loss}"
+
+
+def factors(count: int) -> str:
+    numbers = range(count)
+    params = "param " + ", ".join(f"w{n}" for n in numbers)
+    loss = "loss E = " + "*".join(f"(w{n} + x)" for n in numbers)
+    return f"network wide\ninput x\n{params}\n{loss}"
+
+
 def emitted(text: str) -> None:
     program = lower(derive(parse(text)))
     for target in ("numpy", "cpp"):
@@ -69,10 +85,11 @@ def calls(work: Callable[[str], None], text: str) -> int:
     return sum(entry.callcount for entry in counter.getstats())
 
 
-@pytest.mark.parametrize(
-    ("work", "network"),
-    [(emitted, dense), (emitted, recurrent), (emitted, one_weight), (noted, dense)],
-)
+WORK = [(emitted, dense), (emitted, recurrent), (emitted, one_weight), (noted, dense)]
+WORK += [(emitted, terms)]
+
+
+@pytest.mark.parametrize(("work", "network"), WORK)
 def test_twice_the_depth_takes_twice_the_work(
     work: Callable[[str], None], network: Callable[[int], str]
 ):
@@ -81,3 +98,18 @@ def test_twice_the_depth_takes_twice_the_work(
     few, more, most = (calls(work, network(DEPTH * times)) for times in (1, 2, 4))
 
     assert most - more < 2 * SLACK * (more - few)
+
+
+def test_the_work_of_a_long_product_is_no_square():
+    emitted(factors(240))  # imports, templates and slopes
+
+    assert calls(emitted, factors(240)) < 4 * SLACK * calls(emitted, factors(60))
+
+
+def test_definitions_that_double_each_time_end_with_a_message(monkeypatch):
+    monkeypatch.setattr(lemmas, "LONGEST_SLOPE", 1000)
+    lines = [f"define f{n}(z) = f{n - 1}(z) + f{n - 1}(2*z)" for n in range(1, 25)]
+    text = "\n".join(["network d", "input x", "param w", "define f0(z) = sin(z)", *lines])
+
+    with pytest.raises(LimitError, match="f[0-9]+\n  Its slope has more than 1000 parts"):
+        derive(parse(f"{text}\nloss E = f24(w*x)"))

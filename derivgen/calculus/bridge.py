@@ -6,6 +6,7 @@ text is ever interpreted. Whatever SymPy returns that we do not know is an error
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
@@ -69,6 +70,11 @@ FROM_SYMPY = {
     sympy.erf: "erf",
     sympy.loggamma: "lgamma",
 }
+
+
+# Of what is factored: letters, and terms once products of sums are multiplied out.
+MOST_LETTERS = 40
+MOST_TERMS = 300
 
 
 class Symbols:
@@ -221,7 +227,12 @@ def _power(base: sympy.Expr, exponent: sympy.Expr, symbols: Symbols) -> Expr:
 
 
 def tidy(expr: sympy.Expr) -> sympy.Expr:
-    """Return the shortest of an expression, its cancelled and its factored form."""
+    """Return the shortest of an expression, its cancelled and its factored form.
+
+    What is too large to be factored stays as it is.
+    """
+    if not factorable(expr):
+        return expr
     candidates = [sympy.factor_terms(expr), expr, sympy.factor(expr), sympy.cancel(expr)]
     if expr.has(sympy.sign):
         # z*sign(z) is |z|; taken only if no 1/z is left over.
@@ -238,6 +249,22 @@ def tidy(expr: sympy.Expr) -> sympy.Expr:
         }
         candidates.append(sympy.cancel(expr.xreplace(quotients)))
     return min(candidates, key=size)
+
+
+def factorable(expr: sympy.Expr) -> bool:
+    """Tell whether an expression is so small that factoring it, which is exponential, ends soon."""
+    return len(expr.free_symbols) <= MOST_LETTERS and _terms(expr) <= MOST_TERMS
+
+
+def _terms(expr: sympy.Expr) -> int:
+    """Return about how many terms there are once products of sums are multiplied out."""
+    if expr.is_Add:
+        return sum(_terms(term) for term in expr.args)
+    if expr.is_Mul:
+        return math.prod(_terms(factor) for factor in expr.args)
+    if expr.is_Pow and expr.exp.is_Integer:
+        return int(_terms(expr.base) ** min(abs(int(expr.exp)), 32))
+    return 1
 
 
 def denominator_parts(expr: sympy.Expr) -> frozenset[sympy.Expr]:

@@ -23,6 +23,9 @@ from derivgen.calculus.derivation import Lemma
 from derivgen.calculus.expand import full_arguments
 from derivgen.calculus.partials import conditions_on_top, partial
 from derivgen.calculus.shorten import rational_in_exponentials, shortest
+from derivgen.errors import LimitError
+
+LONGEST_SLOPE = 50_000
 
 
 class Lemmas:
@@ -34,7 +37,10 @@ class Lemmas:
         self.rational = rational_in_exponentials(functions)
 
     def slope(self, call: Call) -> Expr:
-        """Return the value of ``call``, whose order asks for derivatives, by lemmas."""
+        """Return the value of ``call``, whose order asks for derivatives, by lemmas.
+
+        Raises: LimitError above `LONGEST_SLOPE`: definitions that use others twice double each.
+        """
         function = self.functions.get(call.name)
         if function is None or function.body is None or not any(call.order):
             return call
@@ -47,7 +53,14 @@ class Lemmas:
             Access(p): arg for p, arg in zip(lemma.params, args, strict=False)
         }
         mapping[own] = Call(call.name, args)
-        return replace_nodes(slope, mapping)
+        put_in = replace_nodes(slope, mapping)
+        if len(walk(put_in)) > LONGEST_SLOPE:
+            raise LimitError(
+                call.name,
+                f"Its slope has more than {LONGEST_SLOPE} parts, with those it is made of put in.",
+                "Write some of the definitions as equations: z[i] = ..., and use z.",
+            )
+        return put_in
 
     def of(self, function: Function) -> Lemma:
         """Return the lemma of a defined function."""

@@ -70,6 +70,8 @@ TRANSPARENT = ("exp", "log", "sqrt", "log1p", "expm1", "abs", "stop_gradient", "
 # A call whose slope is best written in its own value gets a name when it is only part of a body.
 KEPT_IN_PLACE = (*TRANSPARENT, "sin", "cos", "erf", "lgamma", "max", "min", "digamma")
 
+MOST_FACTORS = 12  # of a product: more are named in groups, or its slopes grow with their square
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -251,10 +253,19 @@ class _Builder:
                 )
             case Iverson(condition):
                 return Iverson(self._condition(condition, scope))
+            case Mul(factors) if len(factors) > MOST_FACTORS:
+                return self.scalar(self._shorter(factors, scope), scope)
             case _:
                 if isinstance(expr, Access):
                     return expr
                 return map_parts(expr, lambda part: self.scalar(part, scope))
+
+    def _shorter(self, factors: tuple[Expr, ...], scope: Scope) -> Expr:
+        """Return a long product with each few of its factors named: its slope has them all."""
+        step = MOST_FACTORS // 2
+        groups = [factors[at : at + step] for at in range(0, len(factors), step)]
+        named = (self.name_part(mul(*g), scope, "product") for g in groups if len(g) > 1)
+        return mul(*named, *(g[0] for g in groups if len(g) == 1))
 
     def _condition(self, condition: Condition, scope: Scope) -> Condition:
         if isinstance(condition, Compare):

@@ -8,6 +8,7 @@ until `derivgen.calculus.lemmas` puts the lemma in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -51,13 +52,20 @@ CONDITIONAL = frozenset((Where, Iverson))
 
 def partials(body: Expr) -> list[tuple[Access, Expr]]:
     """Return ``(A[h], d body / d A[h])`` for each access with a slope, by first occurrence."""
-    shape, leaves = shape_of(body)
+    _, readers = _terms_by_access(body)
     found = []
-    for placeholder, slope in _shape_partials(shape):
-        access = leaves[placeholder]
-        if isinstance(access, Access):
-            found.append((access, map_leaves(slope, lambda leaf: leaves.get(leaf, leaf))))
+    for access in accesses(body):
+        # Terms that do not read it are constant; without them more bodies are of equal shape.
+        shape, leaves = shape_of(add(*readers[access]))
+        numbered = next(place for place, leaf in leaves.items() if leaf == access)
+        slope = _shape_partial(shape, numbered)
+        if slope != ZERO:
+            found.append((access, _filled(slope, leaves)))
     return found
+
+
+def _filled(slope: Expr, leaves: Mapping[Access, Expr]) -> Expr:
+    return map_leaves(slope, lambda leaf: leaves.get(leaf, leaf))
 
 
 def partial(body: Expr, access: Access) -> Expr:
@@ -92,14 +100,8 @@ def _is_known_power(part: Any) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _shape_partials(shape: Expr) -> tuple[tuple[Access, Expr], ...]:
-    shape = transform(shape, _defined)
-    found = []
-    for access in accesses(shape):
-        slope = _branches(shape, access)
-        if slope != ZERO:
-            found.append((access, slope))
-    return tuple(found)
+def _shape_partial(shape: Expr, access: Access) -> Expr:
+    return _branches(transform(shape, _defined), access)
 
 
 def _defined(part: Node) -> Node:

@@ -28,7 +28,14 @@ from derivgen.algebra.expressions import (
     where,
 )
 from derivgen.algebra.network import Function
-from derivgen.calculus.bridge import Symbols, denominator_parts, from_sympy, size, to_sympy
+from derivgen.calculus.bridge import (
+    Symbols,
+    denominator_parts,
+    factorable,
+    from_sympy,
+    size,
+    to_sympy,
+)
 from derivgen.calculus.partials import shape_of
 
 # Name, parameter and definition of the functions of one number that are rational in exp.
@@ -91,6 +98,8 @@ def _shortest_shape(shape: Call, known: Rational) -> tuple[Expr, str]:
     slope, forward, *rest = shape.args
     symbols = Symbols()
     there, whole = to_sympy(slope, symbols), to_sympy(forward, symbols)
+    if not (factorable(there) and factorable(whole)):
+        return slope, ""
     below = denominator_parts(there)
     candidates = []
     if rest:
