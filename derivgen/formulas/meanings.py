@@ -51,7 +51,8 @@ def name(node: Name, reader: Reader) -> Term:
     if best is not None:
         for name, key in best.binds:
             reader.letters.bind(name, key, node.span)
-        capital = _capital(node, best.term)
+        tabled = any(row.surface == node.base for row in reader.symbols.table.rows)
+        capital = not tabled and _capital(node, best.term)
         return of_batch(best.term, reader.symbols) if capital else best.term
     for slope in (_subscript_slope(node, reader), _slope_of_value(node, reader)):
         if slope is not None:

@@ -212,7 +212,7 @@ def _role_candidates(
     if joined := symbols.guess.get(name.base + "_" + "".join(atom.text for atom in sub)):
         yield from fits(joined, None, (), sup, 4, name, symbols, letters)
     tensor = symbols.roles.get(name.base)
-    if tensor is None:
+    if tensor is None and not _only_other_case(name.base, symbols):
         tensor = symbols.roles.get(other_case(name.base))
     if tensor is not None:
         yield from fits(tensor, None, sub, sup, -2, name, symbols, letters)

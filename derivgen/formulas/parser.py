@@ -12,6 +12,7 @@ from dataclasses import replace
 from derivgen.formulas import tree
 from derivgen.formulas.atoms import AtomParser
 from derivgen.formulas.cursor import ACCENTS, DOTS, FONTS, MATRICES, Vocabulary
+from derivgen.formulas.frames import double_bars, round_signs, unframed
 from derivgen.formulas.repair import (
     argument_end,
     balanced,
@@ -32,8 +33,9 @@ def parse(text: str, vocabulary: Vocabulary, macros: Macros | None = None) -> li
     Raises: FormulaError, with the token and its place.
     """
     tokens, notices = tokenize(text, macros)
+    plain = unframed(round_signs(double_bars(tokens)))
     tokens, repaired = balanced(
-        plain_relations(gaps_to_commas(without_prose(joined_rows(equation_rows(tokens)), text)))
+        plain_relations(gaps_to_commas(without_prose(joined_rows(equation_rows(plain)), text)))
     )
     return _Parser(tokens, vocabulary, notices + repaired, len(text)).chains()
 

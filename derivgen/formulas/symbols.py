@@ -63,8 +63,8 @@ GREEK = ("Gamma", "Theta", "Lambda", "Xi", "Pi", "Phi", "Psi", "Omega")
 
 def other_case(name: str) -> str:
     """Return the letter in the other case, ``x`` for X and ``phi`` for Phi, or nothing."""
-    if len(name) == 1:
-        return name.swapcase()
+    if len(name) == 1 or name[1:] in ("hat", "tilde", "bar"):
+        return name[0].swapcase() + name[1:]
     if name in GREEK:
         return name.lower()
     return name.capitalize() if name.capitalize() in GREEK else ""

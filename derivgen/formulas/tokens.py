@@ -81,7 +81,8 @@ _PIECE = re.compile(
     r"|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?![\d.]))?|\.\d+)|(?P<assign>:=|=)|(?P<rest>.)",
     re.DOTALL,
 )
-_OTHER_NAMES = {r"\part": r"\partial", r"\operatorname*": r"\operatorname", r"\mid": "|"}
+_OTHER_NAMES = {r"\part": r"\partial", r"\operatorname*": r"\operatorname", r"\mid": "|",
+                r"\bigtriangledown": r"\nabla", r"\triangledown": r"\nabla"}  # fmt: skip
 _ESCAPED = {r"\_": "_", r"\*": "*", r"\^": "^", r"\-": "-", r"\#": "#", r"\&": "&"}
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from derivgen.algebra.expressions import Access, Call, Where
 from derivgen.algebra.expressions import walk as walk_expr
+from derivgen.formulas.fit import any_member
 from derivgen.formulas.symbols import Symbols, axis_key
 from derivgen.formulas.terms import (
     At,
@@ -183,7 +184,7 @@ def like_elements(term: Term, desk: Desk) -> list[Term]:
             if family != ref.tensor[:-2] and _same_rank(family, ref, desk):
                 found.append(Term("element", (), replace(ref, tensor=family + "{}")))
         return found
-    tensor = desk.symbols.tensors[ref.tensor]
+    tensor = desk.symbols.tensors[any_member(ref.tensor, desk.symbols)]
     for other in desk.symbols.tensors.values():
         if other.name == tensor.name or len(other.axes) != len(tensor.axes):
             continue
@@ -191,7 +192,7 @@ def like_elements(term: Term, desk: Desk) -> list[Term]:
             continue
         same = all(axis_key(other, k)[2] == axis_key(tensor, k)[2] for k in range(len(other.axes)))
         if same or ref.whole_axes == len(ref.slots):
-            found.append(Term("element", (), replace(ref, tensor=other.name)))
+            found.append(Term("element", (), replace(ref, tensor=other.name, member=None)))
         else:
             found += [e for e in elements_of(other.name, desk) if e.data.whole_axes == 0]
     return found

@@ -39,7 +39,7 @@ from derivgen.verify.elements import (
     sample_of,
     shaped,
 )
-from derivgen.verify.matrices import added, multiplied, multiply
+from derivgen.verify.matrices import added, beside_rows, multiplied, multiply
 from derivgen.verify.numeric import STEP, NoValue, compare, folded, mp, power
 from derivgen.verify.ranges import over_samples, points, range_of
 from derivgen.verify.special import SPECIAL, elementwise, softmax_along
@@ -390,7 +390,9 @@ def _divide(term: Term, context: Context) -> Value:
     top, bottom = (evaluate(part, context) for part in term.args)
     arrays = [isinstance(v, np.ndarray) for v in (top, bottom)]
     if all(arrays) and top.shape != bottom.shape:
-        raise ShapeMismatch("a matrix divided by one of another shape")
+        top, bottom = beside_rows(top, bottom)
+        if top.ndim != 2 or bottom.shape != (1, top.shape[1]):
+            raise ShapeMismatch("a matrix divided by one of another shape")
     if not arrays[1] and bottom == 0:
         raise NoValue("a division by zero")
     return top / bottom

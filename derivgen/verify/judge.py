@@ -31,7 +31,7 @@ from derivgen.verify.gates import is_gate
 from derivgen.verify.hints import Hint, find_hint
 from derivgen.verify.minimum import at_minimum
 from derivgen.verify.notebook import Notebook
-from derivgen.verify.numbers import has_decimals, is_numeric
+from derivgen.verify.numbers import has_decimals, is_example, is_numeric
 from derivgen.verify.one_sample import of_one_sample
 from derivgen.verify.problems import translated
 from derivgen.verify.proofs import is_proved
@@ -120,6 +120,7 @@ def judge_member(
     text = source[member.span[0] : member.span[1]]
     numeric = is_numeric(member)
     printed = has_decimals(member) or (is_numeric(previous) and has_decimals(previous))
+    printed = printed or is_example(member)
     if numeric and (printed or stage.name or has_values(stage)):
         found = judge_digits(anchor, previous, member, claim, stage, text, notebook)
         if found is not None:

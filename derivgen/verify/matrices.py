@@ -240,6 +240,9 @@ class Spread(np.ndarray):
 
 
 def _hadamard(a: Any, b: Any) -> Any:
+    a, b = beside_rows(a, b)
+    if a.ndim == b.ndim == 2 and 1 in (a.shape[0], b.shape[0]) and a.shape[1] == b.shape[1]:
+        return a * b
     if isinstance(a, Spread) or isinstance(b, Spread):
         a, b = np.asarray(a), np.asarray(b)
         if all(x == y or 1 in (x, y) for x, y in zip(a.shape, b.shape)):
@@ -257,8 +260,19 @@ def _outer(a: Any, b: Any) -> Any:
     return np.outer(a.reshape(-1), b.reshape(-1))
 
 
+def beside_rows(a: Any, b: Any) -> tuple[Any, Any]:
+    r"""Lay a vector of features along the rows of the matrix beside it: ``X - \mu`` of samples."""
+    if a.ndim == b.ndim == 2:
+        for vector, matrix in ((a, b), (b, a)):
+            fits = vector.shape == (matrix.shape[1], 1) and 1 not in matrix.shape
+            if fits and matrix.shape[0] != matrix.shape[1]:
+                return (a.T, b) if vector is a else (a, b.T)
+    return a, b
+
+
 def added(a: Value, b: Value) -> Value:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
+        a, b = beside_rows(a, b)
         bias = a.ndim == b.ndim == 2 and all(
             x == y or 1 in (x, y) for x, y in zip(a.shape, b.shape)
         )

@@ -70,6 +70,13 @@ def is_numeric(term: Term) -> bool:
                for _, part in walk(term))  # fmt: skip
 
 
+def is_example(term: Term) -> bool:
+    """Tell whether a member is a matrix of given numbers, more than ones and zeros."""
+    inner = [part for _, part in walk(term)]
+    values = {part.data[0] for part in inner if part.op == "number"}
+    return is_numeric(term) and any(p.op == "matrix" for p in inner) and not values <= {0, 1}
+
+
 def has_decimals(term: Term) -> bool:
     """Tell whether a printed decimal occurs."""
     return any(part.op == "number" and decimals(part.data[1]) for _, part in walk(term))

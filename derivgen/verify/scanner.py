@@ -19,7 +19,7 @@ ENVIRONMENTS = (
 _OPENING = re.compile(
     r"(?<!\\)\$\$|\\{1,2}\[|\\{1,2}\(|(?<![\\$])\$(?!\$)|\\begin\{((?:" + ENVIRONMENTS + r")\*?)\}"
 )
-_TAG = re.compile(r"\\(?:tag\*?|eqno|leqno)\s*(?:\{([^{}]*)\}|\(([^()]*)\))")
+_TAG = re.compile(r"\\(?:tag\*?|eqno|leqno)\s*(?:\{([^{}]*)\}|\(([^()]*)\)|(\d+))")
 _LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
 _PICTURE = re.compile(
     r"!\[[^\]\n]{0,500}\]\([^)\n]{0,2000}\)|<img\b[^>]{0,2000}>|\\includegraphics(?:\[[^\]]*\])?\{[^}]*\}",
@@ -28,6 +28,7 @@ _PICTURE = re.compile(
 _HIDDEN = (("<!--", "-->"), (r"\begin{verbatim}", r"\end{verbatim}"))
 _FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})")
 _INLINE_CODE = re.compile(r"(?<!`)`(?!`)[^`\n]{1,400}`(?!`)")
+_MATH_CODE = re.compile(r"\$`([^`\n]{1,400})`\$")  # as GitHub has it
 _FRONT = re.compile(r"\s*---[ \t]*\n")
 _MACRO = re.compile(
     r"\\(?:re)?(?:newcommand|providecommand)\*?\s*\{?\s*(\\[A-Za-z]+)\s*\}?\s*(?:\[(\d)\])?\s*(?:\[[^\]]*\])?\s*(?=\{)"
@@ -77,6 +78,7 @@ def place_of(offset: int, starts: list[int]) -> tuple[int, int]:
 
 def scan(text: str) -> Scan:
     """Return the mathematics of a Markdown or LaTeX note."""
+    text = _MATH_CODE.sub(r"$ \1 $", text)
     visible = _INLINE_CODE.sub(_blank, _without_code(_without_front(text)))
     for opening, closing in _HIDDEN:
         visible = _blanked(visible, opening, closing)
@@ -158,19 +160,29 @@ def _without_front(text: str) -> str:
 
 
 def _without_code(text: str) -> str:
-    """Blank fenced code; a fence that never closes runs to the end, as Markdown has it."""
+    """Blank fenced code; a fence that never closes runs to the end, as Markdown has it.
+
+    What a fence calls ``math`` is a display.
+    """
     lines = text.split("\n")
     fence = ""
+    formula = False
     for number, line in enumerate(lines):
         found = _FENCE.match(line)
         if fence:
-            lines[number] = _spaces(line)
+            lines[number] = line if formula else _spaces(line)
             if found and found[1].startswith(fence):
+                lines[number] = _display(line) if formula else lines[number]
                 fence = ""
         elif found:
             fence = found[1]
-            lines[number] = _spaces(line)
+            formula = line[found.end() :].strip() == "math"
+            lines[number] = _display(line) if formula else _spaces(line)
     return text if fence and not _FENCE.search(text) else "\n".join(lines)
+
+
+def _display(line: str) -> str:
+    return "$$".ljust(len(line))
 
 
 def _blanked(text: str, opening: str, closing: str) -> str:
@@ -205,7 +217,7 @@ def _spaces(text: str) -> str:
 
 
 def _block(body: str, offset: int, display: bool) -> Block:
-    tags = [(m.start(), m[1] or m[2] or "") for m in _TAG.finditer(body)]
+    tags = [(m.start(), m[1] or m[2] or m[3] or "") for m in _TAG.finditer(body)]
     if not tags:
         tags = [(m.start(), m[1]) for m in _LABEL.finditer(body)]
     body = _LABEL.sub(_blank, _TAG.sub(_blank, body))
