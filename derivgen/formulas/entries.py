@@ -67,7 +67,13 @@ def group(node: tree.Group, reader: Reader) -> Term:
     items = [None if isinstance(i, tree.Dots) else reader.term(i) for i in node.items]
     if not items:
         raise FormulaError("()", "An empty bracket.", "", node.span)
-    return _vector([[item] for item in items], node.span, reader, "row")
+    # [h, x] of two vectors is one longer vector.
+    way = "column" if all(i is not None and _is_vector(i) for i in items) else "row"
+    return _vector([[item] for item in items], node.span, reader, way)
+
+
+def _is_vector(term: Term) -> bool:
+    return term.op == "element" and term.data.whole_axes == 1
 
 
 def _floor(node: tree.Group, reader: Reader) -> Term:

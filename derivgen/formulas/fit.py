@@ -44,6 +44,7 @@ class Letters:
     known: dict[str, Key] = field(default_factory=dict)
     clashes: list[Notice] = field(default_factory=list)
     bound: list[str] = field(default_factory=list)  # by the sums a part of the formula stands in
+    samples: list[str] = field(default_factory=list)  # those that run to a number of samples
 
     def agrees(self, name: str, key: Key) -> int:
         """Return how well a letter fits a slot: 3 known, 2 declared, 0 new, -6 a clash."""

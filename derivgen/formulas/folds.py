@@ -19,7 +19,7 @@ from derivgen.formulas.scripts import (
     split_transpose,
     unwrapped,
 )
-from derivgen.formulas.symbols import Symbols
+from derivgen.formulas.symbols import BATCH_SIZES, Symbols
 from derivgen.formulas.terms import (
     At,
     Bound,
@@ -109,10 +109,14 @@ def _entrywise(sup: tuple[Token, ...]) -> tuple[Token, ...] | None:
 
 def big(node: tree.Big, reader: Reader) -> Term:
     bounds = bounds_of(node, reader.symbols)
-    outer = list(reader.letters.bound)
-    reader.letters.bound += [bound.letter for bound in bounds] or [UNWRITTEN]
+    letters = reader.letters
+    outer = list(letters.bound), list(letters.samples)
+    letters.bound += [bound.letter for bound in bounds] or [UNWRITTEN]
+    above = plain_text(node.sup)
+    if above in BATCH_SIZES and above not in reader.symbols.sizes:
+        letters.samples += [bound.letter for bound in bounds]
     body = reader.term(node.body)
-    reader.letters.bound[:] = outer
+    letters.bound[:], letters.samples[:] = outer
     return Term("fold", (body,), Fold(node.op, bounds, not node.sub), node.span)
 
 

@@ -163,7 +163,8 @@ def fits(
     rank = len(symbols.tensors[real].axes)
     sub = _digit_by_digit(sub, rank)
     for sample, left in _sample_choices(real, rank, sub, sup, symbols):
-        own = any(atom.grouped and atom.at == sample for atom in sup)
+        summed = sample is not None and str(sample) in letters.samples
+        own = any((atom.grouped or summed) and atom.bracketed and atom.at == sample for atom in sup)
         taken = sample is not None and any(n in letters.declared for n, _ in sample.letters)
         scalar = rank == 0 and not sub and len(sup) == 1 and sup[0].bracketed
         if taken and not own and not scalar:

@@ -123,4 +123,4 @@ def _says_likelihood(pair: Differing) -> bool:
     loss = pair.stage.symbols.loss
     if any(t.op == "gradient" and t.args[0].data == Ref(loss) for _, t in walk(pair.member)):
         return False  # its sign would change on both sides
-    return written.startswith((r"\ell", "l", "LL")) and written != loss
+    return written.startswith((r"\ell", "l", "LL")) and written.lstrip("\\") != loss

@@ -20,6 +20,7 @@ from derivgen.formulas.terms import Ref, Term, walk
 from derivgen.formulas.tree import Name, Tree
 
 EQUALITIES = ("=", "~", "<-")
+SECOND_WEIGHTS = ("W", "U", "V")  # W' is a second matrix, no slope
 
 
 def is_claim(chain: tree.Chain, tensors: Container[str] = ()) -> bool:
@@ -264,7 +265,8 @@ def lacks_rate(member: Term) -> bool:
 def has_slopes(chain: tree.Chain) -> bool:
     """Tell whether a derivative or a gradient symbol occurs."""
     text_names = [name for member in chain.members for name in names_of(member)]
-    if any(name.base in ("nabla", "Delta") or name.primes for name in text_names):
+    primed = [n for n in text_names if n.primes and n.base not in SECOND_WEIGHTS]
+    if primed or any(name.base in ("nabla", "Delta") for name in text_names):
         return True
     return any(_has_differential(member) for member in chain.members)
 

@@ -215,6 +215,8 @@ def _listing(term: Term, context: Context) -> Value:
     for place, odd in zip(listing.places, term.args[1:]):
         if -len(entries) <= place < len(entries):
             entries[place] = evaluate(odd, context)
+    if any(isinstance(e, np.ndarray) and e.shape[listing.way == "row"] != 1 for e in entries):
+        raise ShapeMismatch("the entries of the vector stand the wrong way")
     return _stacked(entries, listing.way)
 
 
@@ -223,8 +225,6 @@ def _stacked(entries: list[Value], way: str) -> Value:
     axis = 0 if way == "column" else 1
     if len({block.shape[1 - axis] for block in blocks}) != 1:
         raise ShapeMismatch("the entries have different shapes")
-    if way == "column" and blocks[0].shape[0] != 1 or way == "row" and blocks[0].shape[1] != 1:
-        raise ShapeMismatch("the entries of the vector stand the wrong way")
     return np.concatenate(blocks, axis=axis)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from derivgen.language import parse
 from derivgen.verify import verify_text
 from derivgen.verify.forward import read_network
 from derivgen.verify.messages import message
@@ -104,3 +105,26 @@ def test_the_report_names_what_the_note_defines():
     (line,) = judged("linear_regression").notes
 
     assert "given x, y; parameters w, b; computed yhat; loss L" in line
+
+
+def test_vectors_in_one_bracket_are_one_longer_vector():
+    text = text_of(r"h_t = \tanh(W [h_{t-1}, x_t] + b)", r"L = \frac12 \sum_t \|h_t - y_t\|^2")
+    network = parse(text, "note.dg")
+
+    right, turned = (
+        verify_text(rf"h_t = \tanh(W [{inside}] + b)", network).items[0].verdict
+        for inside in ("h_{t-1}, x_t", "x_t, h_{t-1}")
+    )
+    assert (right, turned) == ("agrees", "wrong")
+
+
+def test_a_letter_summed_to_the_number_of_samples_tells_samples_apart():
+    network = parse(
+        "network n\ninput x[i: 3]\ntarget y[k: 2]\nparam W[k,i]\n"
+        "a[k] = sigmoid(sum[i](W[k,i]*x[i]))\nloss J = -sum[k](y[k]*log(a[k]))",
+        "n.dg",
+    )
+
+    report = verify_text(r"J = -\frac{1}{m} \sum_{i=1}^m y^{(i)} \log a^{(i)}", network)
+
+    assert report.items[0].verdict == "agrees"

@@ -10,6 +10,7 @@ Invariant: what does not fit is left out; a note whose equations make no network
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from derivgen.algebra.expressions import tensors_read
@@ -17,7 +18,7 @@ from derivgen.algebra.network import Network, Role
 from derivgen.errors import DerivgenError
 from derivgen.formulas import tree
 from derivgen.formulas.scripts import split_transpose
-from derivgen.formulas.symbols import LOSS_NAMES
+from derivgen.formulas.symbols import BATCH_SIZES, LOSS_NAMES
 from derivgen.formulas.tree import Name, Tree
 from derivgen.language import parse as parse_network
 from derivgen.verify.claims import names_of
@@ -30,6 +31,7 @@ from derivgen.verify.forward.text import names_read, network_text, shared
 from derivgen.verify.forward.writer import Writer
 
 VECTORS = (Manner(True, False), Manner(True, True))
+WEIGHTS = ("W", "U", "V", "M")
 NUMBERS = (Manner(False, False), Manner(False, True))
 
 
@@ -52,7 +54,8 @@ def read_network(text: str) -> Found:
     for manner in _manners(note):
         chosen = note if manner.samples else single
         book = _written(chosen, manner)
-        for loss in [d for d in chosen.values if d.loss]:
+        losses = [definition for definition in chosen.values if definition.loss]
+        for loss in sorted(losses, key=lambda d: len(d.name.sub) + len(d.name.sup)):
             found = _leading_to(loss, book, note)
             if found is not None and found[0] > best[0]:
                 best = found
@@ -61,7 +64,9 @@ def read_network(text: str) -> Found:
 
 def _manners(note: Note) -> tuple[Manner, ...]:
     """Return the manners a note may be read in, the likelier ones first."""
-    speaks = any(_is_vectorial(node) for d in note.values for node in nodes(d.right))
+    sizes = (*letters_of(note.members).limits, *BATCH_SIZES)
+    found = [node for d in note.values for node in nodes(d.right)]
+    speaks = any(_is_vectorial(n) for n in found if not (isinstance(n, Name) and n.base in sizes))
     return (*VECTORS, *NUMBERS) if speaks else (*NUMBERS, *VECTORS)
 
 
@@ -88,10 +93,9 @@ def _written(note: Note, manner: Manner) -> Book:
     keyed = [(found, d) for found, d in keyed if not found.turned]
     read = {key for _, definition in keyed for key in _keys(definition, letters)}
     shown: dict[str, int] = {}
-    for found, definition in keyed:
-        if not (definition.loss and found.indices):
-            shown.setdefault(found.key + found.power, len(found.indices))
-    book = Book(manner, letters, _full(note, letters, shown), shown)
+    for found, _ in sorted(keyed, key=lambda pair: len(pair[0].indices)):
+        shown.setdefault(found.key + found.power, len(found.indices))
+    book = Book(manner, letters, _full(note, letters), shown, _totals(keyed))
     for definition in note.functions:
         _try_function(definition, book)
     for found, definition in _in_order(keyed, letters):
@@ -108,6 +112,16 @@ def _written(note: Note, manner: Manner) -> Book:
     return book
 
 
+def _totals(keyed: list[tuple[Symbol, Definition]]) -> frozenset[str]:
+    """Return the losses that add up losses of one time of the same name: L beside ``L_t``.
+
+    Where a note has no loss but those of one time, their sum is meant.
+    """
+    losses = [found for found, definition in keyed if definition.loss]
+    whole = [found.key for found in losses if not found.indices]
+    return frozenset(whole or [found.key for found in losses])
+
+
 def _symbol(name: Name, letters: Letters) -> Symbol | None:
     try:
         return symbol(name, letters, letters.is_index)
@@ -115,17 +129,28 @@ def _symbol(name: Name, letters: Letters) -> Symbol | None:
         return None
 
 
-def _full(note: Note, letters: Letters, shown: dict[str, int]) -> dict[str, int]:
-    """Return how many indices each quantity has where it is written with all of them."""
+def _full(note: Note, letters: Letters) -> dict[str, int]:
+    """Return how many axes each quantity has, by the indices it is written with somewhere."""
     found: dict[str, int] = {}
-    for member in note.members:
-        for name in names_of(member):
-            parts = _symbol(name, letters)
-            if parts is None or all(is_time(at, letters) for at in parts.indices):
-                continue
-            lying = parts.turned and name.base[:1].islower()  # u_k^T is a vector for each k
-            found[parts.key] = max(found.get(parts.key, 0), len(parts.indices) + lying)
+    lying = {name for member in note.members for name in _multiplied(member)}
+    for name in [name for member in note.members for name in names_of(member)]:
+        parts = _symbol(name, letters)
+        if parts is None or all(is_time(at, letters) for at in parts.indices):
+            continue
+        vector = name.base[:1].islower() and (parts.turned or name in lying)
+        found[parts.key] = max(found.get(parts.key, 0), len(parts.indices) + vector)
     return found
+
+
+def _multiplied(member: Tree) -> Iterator[Name]:
+    """Yield what stands behind a matrix: ``h_s`` of ``W h_s`` is a vector for each s."""
+    for node in nodes(member):
+        if not isinstance(node, tree.Product):
+            continue
+        for matrix, name, operator in zip(node.factors, node.factors[1:], node.operators):
+            capital = isinstance(matrix, Name) and matrix.base in WEIGHTS and not matrix.sub
+            if capital and operator in ("", r"\cdot") and isinstance(name, Name):
+                yield name
 
 
 def _try_function(definition: Definition, book: Book) -> None:
@@ -180,9 +205,10 @@ def _write(found: Symbol, definition: Definition, book: Book, loss: bool) -> Non
         raise NoForm
     scope = {letter: book.ranges.new(letter) for letter in letters}
     value = Writer(book, scope).value(definition.right, _expected(key, len(letters), book))
-    if loss or (definition.loss and scope):
+    of_one_time = definition.loss and scope and key in book.totals
+    if loss or of_one_time:
         value = algebra.total(value)
-    if definition.loss and scope:
+    if of_one_time:
         _write_part(key, [*scope.values()], value, book)
         return
     marks = (*scope.values(), *value.axes)

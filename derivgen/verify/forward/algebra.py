@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from derivgen.verify.forward.book import ATOM, PRODUCT, SUM, Value
 from derivgen.verify.forward.ranges import NoForm, Ranges
 
@@ -82,7 +84,12 @@ def juxtaposed(left: Value, right: Value, expected: int | None, ranges: Ranges) 
     if right.turned and not left.turned:
         text = f"{left.within(PRODUCT)}*{right.within(PRODUCT)}"
         return Value(text, left.axes + right.axes, level=PRODUCT)
+    if _CAPITAL.fullmatch(left.text):
+        raise NoForm  # X w of a vector X: a capital is a matrix here
     return elementwise(left, right, "*", ranges)
+
+
+_CAPITAL = re.compile(r"[A-Z]\w*\[\{c\d+\}\]")
 
 
 def dotted(left: Value, right: Value, expected: int | None, ranges: Ranges) -> Value:
@@ -95,6 +102,22 @@ def dotted(left: Value, right: Value, expected: int | None, ranges: Ranges) -> V
 def transposed(value: Value) -> Value:
     """Return the transpose: the axes of a matrix turned, a vector marked."""
     return Value(value.text, value.axes[::-1], not value.turned, value.level)
+
+
+def concatenated(parts: list[Value], ranges: Ranges) -> Value:
+    """Return ``[h, x]``: vectors one behind the other. Raises: NoForm, for anything else."""
+    if any(part.rank != 1 for part in parts):
+        raise NoForm
+    mark = ranges.new()
+    ranges.joined[mark] = tuple(part.axes[0] for part in parts)
+    text, before = "", [f"{{#{part.axes[0]}}}" for part in parts[:-1]]
+    for place in range(len(parts) - 1, -1, -1):
+        shift = "".join(f"-{size}" for size in before[:place])
+        axis = parts[place].axes[0]
+        entry = parts[place].text.replace(f"{{{axis}}}", f"{{{mark}}}{shift}")
+        below = "+".join(before[: place + 1])
+        text = f"where({{{mark}}} < {below}, {entry}, {text})" if text else entry
+    return Value(text, (mark,))
 
 
 def total(value: Value) -> Value:

@@ -75,11 +75,13 @@ class Book:
     letters: Letters
     full: Mapping[str, int]  # how many indices a quantity shows somewhere in the note
     defined: Mapping[str, int]  # quantities with a definition, and the indices on its left
+    totals: frozenset[str] = frozenset()  # losses that add up those of one time
     ranges: Ranges = field(default_factory=Ranges)
     quantities: dict[str, Quantity] = field(default_factory=dict)
     equations: dict[str, tuple[str, str]] = field(default_factory=dict)  # left and right
     functions: dict[str, str] = field(default_factory=dict)  # name to its definition, or nothing
     size_marks: dict[str, str] = field(default_factory=dict)  # T to a mark that it bounds
+    classes: dict[str, str] = field(default_factory=dict)  # a target that is an index, and of what
     parts: dict[str, tuple[str, Value]] = field(default_factory=dict)  # L_t: the mark of t, L_t
 
     def quantity(self, key: str, rank: int) -> Quantity:
@@ -124,7 +126,7 @@ class Book:
 
     def _is_weights(self, key: str) -> bool:
         """Tell whether a name is that of a matrix of parameters: a capital, not of data."""
-        base = key.split("_")[0].rstrip("0123456789")
+        base = key.split("_")[0].rstrip("0123456789").removesuffix("prime")
         capital = base[:1].isupper() and (len(base) == 1 or base in ("Theta", "Omega"))
         return capital and role(key) == "param" and key not in self.defined
 

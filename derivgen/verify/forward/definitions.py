@@ -14,10 +14,11 @@ from typing import Any
 from derivgen.formulas import tree
 from derivgen.formulas.cursor import Vocabulary
 from derivgen.formulas.parser import parse
-from derivgen.formulas.scripts import atoms, plain_text
+from derivgen.formulas.scripts import atoms, plain_text, unwrapped
 from derivgen.formulas.symbols import BATCH_SIZES, LOSS_NAMES
-from derivgen.formulas.tree import FormulaError, Name, Tree
+from derivgen.formulas.tree import FormulaError, Name, Token, Tree
 from derivgen.verify.claims import has_slopes, is_claim, names_of
+from derivgen.verify.forward.book import TARGETS
 from derivgen.verify.forward.letters import letters_of
 from derivgen.verify.forward.writer import PARAMETERS
 from derivgen.verify.scanner import scan
@@ -42,7 +43,7 @@ class Note:
 
     definitions: list[Definition]
     members: list[Tree]
-    one_hot: bool = False
+    one_hot: bool = False  # the targets sum to one
 
     @property
     def functions(self) -> list[Definition]:
@@ -57,7 +58,25 @@ class Note:
         letters = _sample_letters(self)
         found = [_of_one_sample(definition, letters) for definition in self.definitions]
         members = [_mapped(m, lambda name: _dropped(name, letters)) for m in self.members]
-        return replace(self, definitions=found, members=members)
+        single = replace(self, definitions=found, members=members)
+        return single._in_small_letters()
+
+    def _in_small_letters(self) -> Note:
+        """Write one sample small where the note does too: ``a^{[2](i)}`` beside ``A^{[2]}``."""
+        read = {n.base for d in self.definitions for n in names_of(d.right)}
+        made = {d.name.base for d in self.definitions if not d.loss}
+        both = {b for b in made if len(b) == 1 and b.isupper() and b.lower() in read - made}
+        if not both:
+            return self
+        both |= {"X", "Y", "Z", "H"} & (made | read)
+
+        def small(name: Name) -> Name:
+            return replace(name, base=name.base.lower()) if name.base in both else name
+
+        found = [
+            replace(d, name=small(d.name), right=_mapped(d.right, small)) for d in self.definitions
+        ]
+        return replace(self, definitions=found, members=[_mapped(m, small) for m in self.members])
 
 
 def note_of(text: str) -> Note:
@@ -65,6 +84,7 @@ def note_of(text: str) -> Note:
     notes = scan(text)
     found: list[Definition] = []
     members: list[Tree] = []
+    summed = False
     for block in notes.blocks[:MAX_BLOCKS]:
         try:
             chains = parse(block.text, Vocabulary(), notes.macros)
@@ -72,10 +92,27 @@ def note_of(text: str) -> Note:
             continue
         for chain in chains:
             members += chain.members
-            if is_claim(chain) and not has_slopes(chain):
+            summed |= _says_one(chain)
+            if (is_claim(chain) or _adds_losses(chain)) and not has_slopes(chain):
                 found += _of_chain(chain)
     told = _told_functions(text, found)
-    return Note(found + told, members, bool(_ONE_HOT.search(text)))
+    return Note(found + told, members, summed or bool(_ONE_HOT.search(text)))
+
+
+def _says_one(chain: tree.Chain) -> bool:
+    r"""Tell whether a note says ``\sum_k y_k = 1`` of its targets."""
+    left, right = chain.members[0], chain.members[-1]
+    if not isinstance(left, tree.Big) or left.op != "sum" or chain.relations != ("=",):
+        return False
+    one = isinstance(right, tree.Literal) and right.value == 1
+    return one and isinstance(left.body, Name) and left.body.base in TARGETS
+
+
+def _adds_losses(chain: tree.Chain) -> bool:
+    """Tell ``J = L + s`` from a mere condition."""
+    left, *rest = chain.members
+    added = bool(rest) and isinstance(rest[0], tree.Sum) and chain.relations[0] == "="
+    return isinstance(left, Name) and is_loss(left) and added
 
 
 _ONE_HOT = re.compile(r"one-?\s?hot|独热", re.I)
@@ -154,10 +191,20 @@ def _dropped(name: Name, letters: tuple[str, ...], loss: bool = False) -> Name:
     if loss and plain_text(name.sub) in letters:
         return replace(name, sub=())
     above = atoms(name.sup)
-    if len(above) != 1:
+    if not above:
         return name
-    of_sample = above[0].text in letters or (above[0].text == "i" and above[0].bracketed)
-    return replace(name, sup=()) if of_sample else name
+    last = above[-1]
+    of_sample = last.text in letters or (last.text == "i" and last.bracketed)
+    if not of_sample or len(above) > 1 and not last.grouped:
+        return name
+    return replace(name, sup=() if len(above) == 1 else _without_last(name.sup))
+
+
+def _without_last(script: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Drop the last bracket of a script of brackets, ``[2](i)``."""
+    inner, _ = unwrapped(script)
+    places = [place for place, token in enumerate(inner) if token.text in ("(", "[")]
+    return inner[: places[-1]]
 
 
 def _mapped(node: Any, change: Any) -> Any:

@@ -37,6 +37,7 @@ class Letters:
     bound: dict[str, None] = field(default_factory=dict)
     times: dict[str, None] = field(default_factory=dict)
     bases: dict[str, None] = field(default_factory=dict)
+    limits: dict[str, None] = field(default_factory=dict)  # what sums run up to
     split: frozenset[str] = frozenset()  # names of several parameters, told apart by letters
 
     def is_index(self, letter: str) -> bool:
@@ -59,6 +60,8 @@ def letters_of(members: Iterable[Tree]) -> Letters:
         for node in nodes(member):
             if isinstance(node, tree.Big):
                 found.bound.update(dict.fromkeys(bound_letters(node)))
+                if plain_text(node.sup).isalpha():
+                    found.limits.setdefault(plain_text(node.sup))
             elif isinstance(node, Name):
                 found.bases.setdefault(node.base)
                 found.times.update(dict.fromkeys(_shifted(node)))
@@ -78,7 +81,8 @@ def bound_letters(node: tree.Big) -> list[str]:
     r"""Return the letters of ``\sum_{i,j}``, ``\sum_{i=1}^n`` or ``\sum_{i \in B}``, in order."""
     ends = [p for p, t in enumerate(node.sub) if t.kind == "relation" or t.text == r"\in"]
     below = node.sub[: ends[0]] if ends else node.sub
-    return [t.text.lstrip("\\") for t in below if t.kind in ("name", "command")]
+    found = [atom.text for atom in atoms(below)]
+    return [letter for letter in found if letter[:1].isalpha()]
 
 
 def nodes(node: Tree) -> Iterator[Tree]:
@@ -101,7 +105,7 @@ def _inside(part: object) -> Iterator[Tree]:
 
 def symbol(name: Name, letters: Letters, is_index: Callable[[str], bool]) -> Symbol:
     """Take a name apart. Raises: NoForm, for scripts that are neither indices nor a name."""
-    if name.primes or name.slots:
+    if name.primes > 1 or name.slots:
         raise NoForm
     above, turned = split_transpose(name.sup)
     power = plain_text(above)
@@ -109,7 +113,7 @@ def symbol(name: Name, letters: Letters, is_index: Callable[[str], bool]) -> Sym
         above = ()
     else:
         power = ""
-    key, indices = name.base, list[At]()
+    key, indices = name.base + "prime" * name.primes, list[At]()
     for script, low in ((name.sub, True), (above, False)):
         label, found = _label_and_indices(script, low, letters, is_index)
         key += label

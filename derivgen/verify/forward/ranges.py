@@ -29,6 +29,7 @@ class Ranges:
     parent: dict[str, str] = field(default_factory=dict)
     letters: dict[str, str] = field(default_factory=dict)  # the note's letter for a mark
     windows: list[Window] = field(default_factory=list)
+    joined: dict[str, tuple[str, ...]] = field(default_factory=dict)  # [h, x]: a range of both
     from_one: dict[str, None] = field(default_factory=dict)
     of_parameters: dict[str, None] = field(default_factory=dict)
 

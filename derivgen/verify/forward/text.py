@@ -30,7 +30,7 @@ def network_text(book: Book, keys: list[str], loss: str, one_hot: bool) -> str:
             lines.append(definition or f"function {name}")
     written = [page.resolved(text) for text in page.texts]
     lines += [f"loss {text}" if key == loss else text for key, text in zip(keys, written)]
-    if one_hot and any("softmax" in text for text in page.texts):
+    if one_hot and any("softmax" in text or "exp(" in text for text in page.texts):
         lines += page.facts()
     return "\n".join(["network note", *page.letters(), *lines]) + "\n"
 
@@ -83,7 +83,11 @@ class _Page:
     def _made(self, roots: list[str]) -> dict[str, str]:
         """Return the sizes that a window ties to others."""
         plain = {self.ranges.root(m) for text in self.texts for m in _plain_marks(text)}
-        made: dict[str, str] = {}
+        made = {
+            self.ranges.root(mark): " + ".join(self.size(self.ranges.root(p)) for p in parts)
+            for mark, parts in self.ranges.joined.items()
+            if self.ranges.root(mark) in roots
+        }
         for window in self.ranges.windows:
             whole = self.ranges.root(window.whole)
             parts = [(self.ranges.root(mark), factor) for mark, factor in window.parts]
@@ -151,6 +155,9 @@ class _Page:
         for key in self._read():
             if key not in self.keys:
                 yield f"{role(key)} {self.resolved(self._access(key))}"
+        for name, mark in self.book.classes.items():
+            if any(name in names_read(text) for text in self.texts):
+                yield f"target {name} of {self.resolved(f'{{{mark}}}')}"
 
     def facts(self) -> Iterator[str]:
         """Yield that targets which the note calls one-hot sum to one."""

@@ -18,8 +18,8 @@ from derivgen.formulas.symbols import BATCH_SIZES, FUNCTION_ALIASES, STEP_SIZES
 from derivgen.formulas.terms import At
 from derivgen.formulas.tree import FormulaError, Name, Token, Tree
 from derivgen.verify.forward import algebra
-from derivgen.verify.forward.book import ATOM, Book, Value
-from derivgen.verify.forward.letters import bound_letters, symbol
+from derivgen.verify.forward.book import ATOM, TARGETS, Book, Value
+from derivgen.verify.forward.letters import Symbol, bound_letters, symbol
 from derivgen.verify.forward.ranges import NoForm, Window
 
 FUNCTIONS = ("exp", "log", "tanh", "sigmoid", "softmax", "relu", "sqrt", "sinh", "cosh", "max",
@@ -46,6 +46,8 @@ class Writer:
                 return self._name(node, expected)
             case tree.Group(items=(inner,)):
                 return self.value(inner, expected)
+            case tree.Group(items=items, bracket="[" | "(") if len(items) > 1:
+                return algebra.concatenated([self.value(i) for i in items], self.book.ranges)
             case tree.Sum():
                 return self._sum(node, expected)
             case tree.Fraction2(top=top, bottom=bottom):
@@ -65,7 +67,7 @@ class Writer:
     # --- names ---
 
     def _name(self, node: Name, expected: int | None) -> Value:
-        if node.base == "e" and node.sup:
+        if node.base == "e" and node.sup and not node.sub:
             return self._script(node.sup, expected).applied("exp")
         if node.base in ("ones", "pi"):
             return Value("1" if node.base == "ones" else "pi")
@@ -76,12 +78,24 @@ class Writer:
         parts = symbol(node, self.book.letters, self._is_index)
         if parts.power and parts.key + parts.power in self.book.defined:  # sigma^2, a variance
             parts = replace(parts, key=parts.key + parts.power, power="")
-        found = self._access(parts.key, parts.indices, expected)
+        found = self._of_class(parts) or self._access(parts.key, parts.indices, expected)
         if parts.turned and found.rank == 1 and node.base[:1].isupper():
             raise NoForm  # a capital that is transposed is no vector
         if parts.power:
             found = found.raised(parts.power)
         return algebra.transposed(found) if parts.turned else found
+
+    def _of_class(self, parts: Symbol) -> Value | None:
+        """Return the element that a target chooses: ``p_y``."""
+        key, _, label = parts.key.rpartition("_")
+        quantity = self.book.quantities.get(key)
+        if quantity is None or label not in TARGETS or label in self.book.quantities:
+            return None
+        if len(quantity.slots) != len(parts.indices) + 1:
+            return None
+        self.book.classes[label] = quantity.slots[-1]
+        places = [self._place(at, slot)[0] for at, slot in zip(parts.indices, quantity.slots)]
+        return Value(f"{key}[{', '.join([*places, label])}]")
 
     def _is_index(self, letter: str) -> bool:
         return letter in self.scope
@@ -90,7 +104,8 @@ class Writer:
         """Return the size of a range: N where a sum runs to N, d of keys under a root."""
         book, base = self.book, node.base
         known = base in book.defined or base in book.full or base in self.scope
-        if node.sub or node.sup or known or base not in (*book.size_marks, *BATCH_SIZES):
+        sizes = (*book.size_marks, *book.letters.limits, *BATCH_SIZES)
+        if node.sub or node.sup or known or base not in sizes:
             return None
         if base not in book.size_marks:
             book.size_marks[base] = book.ranges.new()
