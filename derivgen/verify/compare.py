@@ -29,7 +29,7 @@ from derivgen.verify.world import World
 
 # Differences lose 20 of 60 digits a level and wrong formulas are off by far more.
 TOLERANCE = mp.mpf(10) ** -12
-NO_POINT = "no point"
+NO_POINT = "the formula speaks of no element of this network"
 DRAWS = (Draw(seed=11, own=True), Draw(seed=47, equal=True))
 
 

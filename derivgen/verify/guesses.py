@@ -76,7 +76,7 @@ def on_guesses(chain: tree.Chain, source: str, desk: Desk, judge: Judge) -> list
         findings = judge(chain, source, stage, desk)
         desk.notebook.explain = True
         if all(f.verdict in ("agrees", "proved", "holds_if") for f in findings):
-            return [replace(f, reason=words) for f in findings]
+            return _with_words(findings, words)
         wrong = [f for f in findings if f.verdict == "wrong"]
         if wrong and all(f.reason != "shape" for f in wrong):
             failed.insert(len(failed) - shapeless, (stage, words))
@@ -133,6 +133,7 @@ def with_layers(
     """Say which tensors the layered names of a chain were read as, where the network has others."""
     conventional = {stem.lower() for stem in stage.symbols.conventional}
     letters = conventional & set(_renamed(chain, members)) if conventional else set()
+    letters -= {name.lower() for name in stage.symbols.guess}  # those are named by their guess
     rows = (
         [r for r in table_rows(stage.network, stage.symbols.value_shift) if r[0].lower() in letters]
         if letters
@@ -142,7 +143,15 @@ def with_layers(
         return findings
     words = desk.notebook.say("guess", text=", ".join(rows))
     read = ("agrees", "proved", "holds_if")
-    return [f if f.reason or f.verdict not in read else replace(f, reason=words) for f in findings]
+    return [f if f.verdict not in read else _with_words([f], words)[0] for f in findings]
+
+
+def _with_words(findings: list[Finding], words: str) -> list[Finding]:
+    """Say how names were read, before what else is said of the reading."""
+    return [
+        f if words in f.reason else replace(f, reason=" ".join(p for p in (words, f.reason) if p))
+        for f in findings
+    ]
 
 
 def _renamed(chain: tree.Chain, members: list[Member]) -> Iterator[str]:
@@ -210,9 +219,9 @@ def _mended(
         findings = judge(chain, source, stage, desk)
         wrong = [f for f in findings if f.verdict == "wrong"]
         if all(f.verdict in ("agrees", "proved", "holds_if") for f in findings):
-            return [replace(f, reason=words) for f in findings]
+            return _with_words(findings, words)
         if wrong and all(f.mistake in SURE for f in wrong):
-            return [replace(f, reason=words) for f in findings]
+            return _with_words(findings, words)
     return None
 
 

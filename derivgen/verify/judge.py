@@ -223,9 +223,23 @@ def _agreeing(
     if outcome.reading.rate_one:
         words = notebook.say("rate-one")
         return Finding("holds_if", text, member.span, 0, words, "missing-factor")
+    read = _read_so(outcome.reading, notebook)
     if not assumption and is_proved(anchor, member, claim, stage.symbols, outcome.reading):
-        return Finding("proved", text, member.span)
-    return Finding(verdict, text, member.span, outcome.digits, assumption)
+        return Finding("proved", text, member.span, reason=read)
+    return Finding(verdict, text, member.span, outcome.digits, assumption, reason=read)
+
+
+def _read_so(reading: Reading, notebook: Notebook) -> str:
+    """Say which of several readings holds, where it is not the plainest one."""
+    base, keys = notebook.reading, []
+    if reading.layout != base.layout:
+        keys.append("layout-" + reading.layout)
+    if reading.jacobian != base.jacobian:
+        keys.append("denominator")
+    if reading.dot != base.dot:
+        keys.append("entrywise")
+    words = "; ".join(notebook.say(key) for key in keys)
+    return notebook.say("read-so", text=words) if words else ""
 
 
 def _has_gates(anchor: Term, member: Term, stage: Stage) -> bool:

@@ -206,6 +206,17 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "{text} without brackets is a power if read literally",
         "{text} 没有括号，按字面是幂",
     ),
+    "layout-columns": ("vectors stand as columns", "向量按列排列"),
+    "denominator": (
+        "a derivative of a vector by a vector has a row for each element that it is taken by"
+        " (denominator layout)",
+        "向量对向量的导数按自变量分行（分母布局）",
+    ),
+    "entrywise": (
+        "the product of two vectors is taken entry by entry",
+        "两个向量的积按元素相乘",
+    ),
+    "read-so": ("Read so: {text}.", "读法：{text}。"),
     "layout-rows": ("vectors stand as rows", "向量按行排列"),
     "other-world": ("the network is: {text}", "网络为：{text}"),
     "shape": ("The shapes do not fit: {text}.", "形状不匹配：{text}。"),

@@ -169,8 +169,8 @@ def _bare(term: Term) -> Term:
 
 def _shown(target: Any, text: str) -> str:
     places = decimals(text) if text else None
-    if places is None:
-        return str(mp.nstr(target, 10))
+    if places is None:  # a whole number of many digits may have lost its point
+        return str(mp.nstr(target, max(len(text.lstrip("-0")), 6) if text else 10))
     scaled = mp.nint(target * mp.mpf(10) ** places)
     digits = str(int(abs(scaled))).rjust(places + 1, "0")
     sign = "-" if scaled < 0 else ""

@@ -50,7 +50,7 @@ _CHINESE: dict[str, str] = {
     "An empty bracket.": "空括号。",
     "This accent stands on no name.": "重音符号下没有名字。",
     "no finite value": "没有有限值",
-    "no point": "没有可取的点",
+    "the formula speaks of no element of this network": "该式在此网络中不涉及任何元素",
     "no sizes work": "没有合适的尺寸",
     "a division by zero": "除以零",
     "a root of a negative number": "负数开方",

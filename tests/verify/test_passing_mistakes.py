@@ -175,3 +175,22 @@ def test_cases_that_words_tell_apart_are_all_judged(old, new, verdict):
     text = CASES.replace(old, new) if old else CASES
 
     assert judged(text).verdict in verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (r"\frac{\partial \beta}{\partial h} = W^T", "denominator layout"),
+        (
+            r"\frac{\partial E}{\partial b} = (\hat y - y) \hat y \odot (1 - \hat y)",
+            "entry by entry",
+        ),
+        (r"\frac{\partial \beta}{\partial h} = W", ""),
+    ],
+)
+def test_the_report_says_which_of_several_readings_holds(text, words):
+    report = verify_text(text, parse(NETWORKS["mlp"]), kind="formula")
+
+    assert report.items[0].verdict in ("proved", "agrees")
+    assert words in report.to_text()
+    assert ("Read so" in report.to_text()) == bool(words)
