@@ -122,8 +122,22 @@ def _chain_in_rows(network: Network) -> bool:
             return False
         if network.tensors[layer.weight].axes != (*ends[0], *ends[1]):
             return False
+        if ends[0] == ends[1] and _row_first(layer, network):
+            return False  # sizes that are equal do not tell: the index that is summed does
         fed = layer.activation
     return found is not None
+
+
+def _row_first(layer: Layer, network: Network) -> bool:
+    """Tell whether the weights are ``W[made, fed]``: their first index is not summed."""
+    return any(
+        isinstance(part, Access)
+        and part.tensor == layer.weight
+        and part.indices[-2:-1] == equation.lhs.indices[-1:]
+        for equation in network.equations
+        if equation.lhs.tensor == layer.preactivation
+        for part in walk(equation.rhs)
+    )
 
 
 def _next_layer(fed: str, network: Network, defined: Mapping[str, list[Equation]]) -> Layer | None:

@@ -140,7 +140,7 @@ def _in_world(
     reading: Reading,
     seed: int,
 ) -> Outcome:
-    digits, count = 60, 0
+    digits, count, silent = 60, 0, True
     for context in limited(points((left, right), claim, symbols, world, reading, seed)):
         try:
             values = (evaluate(left, context), evaluate(right, context))
@@ -157,6 +157,9 @@ def _in_world(
         if agreed is None:
             return _different(values, context)
         digits = min(digits, agreed)
+        silent = silent and all(np.all(value == 0) for value in values)
+    if count and silent and reading.immediate and right.op != "number":
+        return Outcome(False, left="0", right="0")  # that nothing acts at once claims nothing
     return Outcome(True, digits) if count else Outcome(None, reason=NO_POINT)
 
 

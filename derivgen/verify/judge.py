@@ -22,6 +22,7 @@ from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term, free_letters, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.verify.assumptions import Differing, under_assumption
+from derivgen.verify.causality import against_time
 from derivgen.verify.compare import DRAWS, Outcome, best_outcome, compare_terms
 from derivgen.verify.context import Reading
 from derivgen.verify.digits import has_values, judge_digits
@@ -35,7 +36,7 @@ from derivgen.verify.numbers import has_decimals, is_example, is_numeric
 from derivgen.verify.one_sample import of_one_sample
 from derivgen.verify.problems import translated
 from derivgen.verify.proofs import is_proved
-from derivgen.verify.proportional import ratio
+from derivgen.verify.proportional import judge_ratio
 from derivgen.verify.report import Finding
 from derivgen.verify.stage import Stage
 from derivgen.verify.windows import WAYS, slides
@@ -126,7 +127,7 @@ def judge_member(
         if found is not None:
             return found
     if relation == "prop":
-        return _proportional(anchor, member, claim, stage, text, notebook)
+        return judge_ratio(anchor, member, claim, stage, text, notebook)
     outcome = best_outcome(anchor, member, claim, stage.symbols, stage.worlds, notebook.reading)
     if outcome.equal:
         common = _common(outcome.reading, anchor, member, claim, stage, chain)
@@ -184,22 +185,6 @@ def _otherwise(
     return found if found.hint else replace(found, hint=notebook.say("other-reading"))
 
 
-def _proportional(
-    anchor: Term, member: Term, claim: Claim, stage: Stage, text: str, notebook: Notebook
-) -> Finding:
-    found = ratio(anchor, member, claim, stage.symbols, stage.worlds, notebook.reading)
-    if found.outcome.equal is None:
-        reason = translated(found.outcome.reason, notebook.lang)
-        return Finding("not_understood", text, member.span, reason=reason)
-    if found.outcome.equal and found.along:
-        words = notebook.say("factor-along", text=found.along)
-        return Finding("holds_if", text, member.span, found.outcome.digits, words)
-    if found.outcome.equal:
-        return Finding("agrees", text, member.span, found.outcome.digits)
-    words = "" if found.negative else notebook.say("no-ratio")
-    return Finding("wrong", text, member.span, mistake="sign" if found.negative else "", hint=words)
-
-
 def _agreeing(
     outcome: Outcome,
     anchor: Term,
@@ -223,6 +208,10 @@ def _agreeing(
     if outcome.reading.rate_one:
         words = notebook.say("rate-one")
         return Finding("holds_if", text, member.span, 0, words, "missing-factor")
+    if odd := against_time(member, stage.symbols):
+        old = text[odd.span[0] - member.span[0] : odd.span[1] - member.span[0]]
+        words = notebook.say("against-time", text=old)
+        return Finding("wrong", text, odd.span, mistake="wrong-time-index", hint=words)
     read = _read_so(outcome.reading, notebook)
     if not assumption and is_proved(anchor, member, claim, stage.symbols, outcome.reading):
         return Finding("proved", text, member.span, reason=read)

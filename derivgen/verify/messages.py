@@ -138,6 +138,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "negative-delta": ("delta is the negative derivative of the loss", "delta 是损失导数的相反数"),
     "approximation": ("the mini-batch stands for all samples", "用小批量近似全部样本"),
     "rate-one": ("the learning rate is 1: it is missing", "学习率为 1：缺少学习率"),
+    "against-time": (
+        "{text} is 0: an earlier value does not depend on a later one.",
+        "{text} 等于 0：较早的值不依赖较晚的值。",
+    ),
     "factor-along": (
         "the factor may depend on everything but {text}",
         "比例系数只是与 {text} 无关",

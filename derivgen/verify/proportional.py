@@ -16,9 +16,13 @@ from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Term
 from derivgen.verify.compare import DRAWS, NO_POINT, Outcome, Worlds, agreement
 from derivgen.verify.context import Reading, ShapeMismatch, evaluate
+from derivgen.verify.notebook import Notebook
 from derivgen.verify.numeric import NoValue
 from derivgen.verify.points import kept_sizes, limited, points
+from derivgen.verify.problems import translated
 from derivgen.verify.readings import features, readings
+from derivgen.verify.report import Finding
+from derivgen.verify.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -105,3 +109,20 @@ def _factor(pairs: list[Pair]) -> Any:
         return None
     factor = above / below
     return factor if all(agreement(a, factor * b) is not None for a, b in numbers) else None
+
+
+def judge_ratio(
+    anchor: Term, member: Term, claim: Claim, stage: Stage, text: str, notebook: Notebook
+) -> Finding:
+    """Return the verdict on a proportion of two members."""
+    found = ratio(anchor, member, claim, stage.symbols, stage.worlds, notebook.reading)
+    if found.outcome.equal is None:
+        reason = translated(found.outcome.reason, notebook.lang)
+        return Finding("not_understood", text, member.span, reason=reason)
+    if found.outcome.equal and found.along:
+        words = notebook.say("factor-along", text=found.along)
+        return Finding("holds_if", text, member.span, found.outcome.digits, words)
+    if found.outcome.equal:
+        return Finding("agrees", text, member.span, found.outcome.digits)
+    words = "" if found.negative else notebook.say("no-ratio")
+    return Finding("wrong", text, member.span, mistake="sign" if found.negative else "", hint=words)

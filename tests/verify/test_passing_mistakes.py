@@ -49,6 +49,32 @@ z[k] = tanh(netk[k])
 loss J = 1/2*sum[k]((t[k]-z[k])^2)
 """,
 }
+NETWORKS["square"] = """
+network square
+dim N = 3
+index i: N, j: N, k: N
+input x[i]
+target y[k]
+param W1[j,i], W2[k,j]
+z1[j] = sum[i](W1[j,i]*x[i])
+a1[j] = tanh(z1[j])
+z2[k] = sum[j](W2[k,j]*a1[j])
+a2[k] = sigmoid(z2[k])
+loss C = 1/2*sum[k]((a2[k]-y[k])^2)
+"""
+NETWORKS["rnn"] = """
+network rnn
+dim T = 4, D = 2, H = 3, K = 5
+index t: T, d: D, h: H, g: H, k: K
+input x[t,d]
+target y[t,k] onehot
+param U[h,d], W[h,g], V[k,h]
+a[t,h] = sum[d](U[h,d]*x[t,d]) + sum[g](W[h,g]*s[t-1,g; 0])
+s[t,h] = tanh(a[t,h])
+o[t,k] = sum[h](V[k,h]*s[t,h])
+p[t,k] = softmax[k](o[t,k])
+loss L = -sum[t,k](y[t,k]*log(p[t,k]))
+"""
 BACK = (
     r"\Delta w_{ji} = \eta x_i\delta_j = \eta\left[\sum_{k=1}^c w_{kj}\delta_k\right]f'(net_j)x_i"
 )
@@ -194,3 +220,42 @@ def test_the_report_says_which_of_several_readings_holds(text, words):
     assert report.items[0].verdict in ("proved", "agrees")
     assert words in report.to_text()
     assert ("Read so" in report.to_text()) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (r"\frac{\partial C}{\partial W^{(2)}} = \delta^{(2)} (a^{(1)})^T",
+         r"\frac{\partial C}{\partial W^{(2)}} = (\delta^{(2)})^T a^{(1)}"),
+        (r"z^{(2)} = W^{(2)} a^{(1)}", r"z^{(2)} = a^{(1)} W^{(2)}"),
+        (r"\delta^{(1)} = (W^{(2)})^T \delta^{(2)} \odot \tanh'(z^{(1)})",
+         r"\delta^{(1)} = \delta^{(2)} W^{(2)} \odot \tanh'(z^{(1)})"),
+    ],
+)  # fmt: skip
+def test_square_weights_are_no_licence_for_the_layout_of_rows(right, wrong):
+    assert judged(right, "square").verdict in ("proved", "agrees")
+    assert judged(wrong, "square").verdict == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"),
+    [
+        (r"\frac{\partial s_j}{\partial s_{j-1}}", ("proved", "agrees", "holds_if")),
+        (r"\frac{\partial s_{j-1}}{\partial s_j}", ("wrong",)),
+    ],
+)
+def test_a_factor_that_differentiates_against_time_is_wrong(factor, verdict):
+    text = (
+        r"\frac{\partial L}{\partial W} = \sum_{t}\sum_{k=1}^{t} \frac{\partial L_t}{\partial s_t}"
+        r" \left(\prod_{j=k+1}^{t} FACTOR\right) \frac{\partial s_k}{\partial W}"
+    )
+
+    assert judged(text.replace("FACTOR", factor), "rnn").verdict in verdict
+
+
+def test_that_nothing_acts_at_once_on_either_side_claims_nothing():
+    text = (
+        r"\frac{\partial s_T}{\partial s_1} = \prod_{t=1}^{T} \frac{\partial s_t}{\partial s_{t-1}}"
+    )
+
+    assert judged(text, "rnn").verdict not in ("proved", "agrees", "holds_if")
