@@ -6,6 +6,7 @@ Invariant: only the chance of the network's target is an output; any other one i
 from __future__ import annotations
 
 from derivgen.formulas import tree
+from derivgen.formulas.classes import class_index
 from derivgen.formulas.meanings import name
 from derivgen.formulas.reader import Reader
 from derivgen.formulas.scripts import plain_text, split_at, unwrapped
@@ -33,6 +34,8 @@ def chance(node: Name, following: Tree | None, reader: Reader) -> Term | None:
     first = following.items[0]
     if isinstance(first, Name) and _is_label(first, reader.symbols):
         below = (Token("name", first.base, first.span), *_script("_", first.sub, first.span))
+        return _output(below, (), span, reader)
+    if isinstance(first, Name) and (below := class_index(first, reader)):
         return _output(below, (), span, reader)
     raise FormulaError("p( | )", "This chance is no output of the network.", "Leave it out.", span)
 

@@ -36,6 +36,50 @@ def error_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator
         yield Candidate(found.score, term, found.binds)
 
 
+BAR = "bar"  # what a bar over a name adds to it
+BARS = "bar/"  # the key under which a table of guesses says that bars are derivatives
+
+
+def has_bar(name: Name, symbols: Symbols) -> bool:
+    """Tell whether a name is one of the network with a bar, and not itself one of it."""
+    stem = name.base.removesuffix(BAR)
+    own = symbols.by_canonical
+    return (
+        bool(stem)
+        and stem != name.base
+        and name.base not in own
+        and name.base not in _defined(symbols)
+    )
+
+
+def _defined(symbols: Symbols) -> frozenset[str]:
+    return frozenset(key.split("#")[0] for key in symbols.aliases)
+
+
+def adjoint_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
+    r"""Yield ``\overline{z}`` as the derivative of the loss by z, and ``\delta_{c_t}`` by c_t."""
+    of = Term("element", (), Ref(symbols.loss), name.span)
+    if has_bar(name, symbols) and BARS in symbols.guess:
+        meant = Name(name.base.removesuffix(BAR), name.sub, name.sup, 0, name.span)
+        symbol = BAR
+    elif name.base == "delta" and (inner := _below(name)) is not None:
+        meant, symbol = inner, "d"
+    else:
+        return
+    for found in network_candidates(meant, symbols, letters):
+        if symbols.loss:
+            term = Term("gradient", (of, found.term), Slope(symbol=symbol), name.span)
+            yield Candidate(found.score, term, found.binds)
+
+
+def _below(name: Name) -> Name | None:
+    r"""Return the name with its own script that stands below a delta: c_t of ``\delta_{c_t}``."""
+    first, *rest = name.sub or (None,)
+    if first is None or first.kind != "name" or not rest or rest[0].kind != "_":
+        return None
+    return Name(first.text, tuple(rest[1:]), name.sup, 0, name.span)
+
+
 def delta_candidates(name: Name, symbols: Symbols, letters: Letters) -> Iterator[Candidate]:
     r"""Yield the readings of ``\delta`` with scripts as the adjoint of a pre-activation."""
     if not symbols.loss:

@@ -251,7 +251,11 @@ def _side(tokens: tuple[Token, ...], reader: Reader) -> Any:
         places = tuple(at for part in parts if (at := index_expression(part)) is not None)
         if len(places) == len(parts):
             return Term("place", (), places, (tokens[0].span[0], tokens[-1].span[1]))
-    return script_term(tokens, reader)
+    outer, reader.compares = reader.compares, True
+    try:
+        return script_term(tokens, reader)
+    finally:
+        reader.compares = outer
 
 
 def cases(node: tree.Cases, reader: Reader) -> Term:

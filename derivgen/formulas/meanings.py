@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from derivgen.formulas.classes import as_vector, one_hot
 from derivgen.formulas.conventions import scaling_size
-from derivgen.formulas.deltas import delta_candidates, error_candidates
+from derivgen.formulas.deltas import adjoint_candidates, delta_candidates, error_candidates
 from derivgen.formulas.fit import Candidate, any_member, slot_keys
 from derivgen.formulas.names import free_number, index_number, network_candidates
 from derivgen.formulas.reader import Reader, replace_span, script_term, shown
@@ -48,9 +49,13 @@ def name(node: Name, reader: Reader) -> Term:
     if node.primes and function_name(node, reader):
         return Term("function", (), (function_name(node, reader), node.primes), node.span)
     best = _best(node, reader)
+    if best is None and (target := one_hot(node, reader)) is not None:
+        return target
     if best is not None:
         for name, key in best.binds:
             reader.letters.bind(name, key, node.span)
+        if not reader.compares and (vector := as_vector(node, best.term, reader)) is not None:
+            return vector
         tabled = any(row.surface == node.base for row in reader.symbols.table.rows)
         capital = not tabled and _capital(node, best.term)
         return of_batch(best.term, reader.symbols) if capital else best.term
@@ -165,6 +170,8 @@ def _plain_candidates(name: Name, reader: Reader) -> list[Candidate]:
         found.append(aliased)
     found += network_candidates(name, symbols, letters)
     found += error_candidates(name, symbols, letters)
+    if not aliased:
+        found += adjoint_candidates(name, symbols, letters)
     if name.base == "delta" and "delta" not in symbols.tensors and not aliased:
         found += delta_candidates(name, symbols, letters)
     return found

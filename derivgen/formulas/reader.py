@@ -33,6 +33,7 @@ class Reader:
     vocabulary: Vocabulary
     notices: list[Notice] = field(default_factory=list)
     fresh: int = 0
+    compares: bool = False  # inside a condition, where an index-valued target is a number
     handlers: Mapping[type, Callable[[Any, Reader], Term]] = field(default_factory=dict)
 
     def term(self, node: Tree) -> Term:

@@ -40,6 +40,7 @@ class Assumption:
     draws: tuple[Draw, ...] = DRAWS
     guard: Test | None = None  # the points it speaks of
     letter: str = ""
+    member: Term | None = None  # the member as it is meant, where that is not as it is read
 
 
 Say = Callable[..., str]
@@ -52,7 +53,7 @@ def under_assumption(pair: Differing, reading: Reading, say: Say) -> Finding | N
         guards = (made.guard,) if made.guard is not None else ()
         found = best_outcome(
             made.anchor,
-            pair.member,
+            made.member or pair.member,
             replace(pair.claim, guards=(*pair.claim.guards, *guards)),
             pair.stage.symbols,
             pair.stage.worlds,
@@ -70,11 +71,32 @@ def _assumptions(pair: Differing, reading: Reading) -> Iterator[Assumption]:
     anchor = pair.anchor
     if _has_vector_slope((anchor, pair.member)):
         yield Assumption("gradient-rows", anchor, replace(reading, gradient_rows=True))
+    own = _own_slope(anchor, pair.member)
+    if own is not pair.member:
+        yield Assumption("immediate", anchor, reading, member=own)
     if anchor.op == "element" and anchor.data.updated:
         yield Assumption("sum-loss", anchor, replace(reading, total=True))
     if anchor.op == "gradient" and _says_likelihood(pair):
         number = Term("negate", (anchor,), None, anchor.span)
         yield Assumption("likelihood", number, reading)
+
+
+def _own_slope(anchor: Term, member: Term) -> Term:
+    """Return a member in which the derivative that stands on the left is the immediate one.
+
+    ``dh_t/dW = dh_t/dW + dh_t/dh_{t-1} dh_{t-1}/dW``: the first on the right is the equation's own.
+    """
+    if anchor.op != "gradient" or anchor.data.symbol or anchor.data.immediate:
+        return member
+    if _same(anchor, member):
+        return Term("gradient", member.args, replace(member.data, immediate=True), member.span)
+    parts = tuple(_own_slope(anchor, part) for part in member.args)
+    return member if all(a is b for a, b in zip(parts, member.args)) else member.with_args(parts)
+
+
+def _same(one: Term, other: Term) -> bool:
+    alike = one.op == other.op and one.data == other.data and len(one.args) == len(other.args)
+    return alike and all(_same(a, b) for a, b in zip(one.args, other.args))
 
 
 def _facts(pair: Differing, reading: Reading) -> Iterator[Assumption]:

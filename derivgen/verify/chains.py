@@ -27,7 +27,7 @@ from derivgen.verify.claims import (
     states_delta_rule,
     updated,
 )
-from derivgen.verify.guesses import SURE, SURE_OF_LAYERS, on_guesses, with_layers
+from derivgen.verify.guesses import SURE, SURE_OF_LAYERS, has_adjoints, on_guesses, with_layers
 from derivgen.verify.judge import Member, judge_terms, resolve_members, unread
 from derivgen.verify.layers import absent_layer
 from derivgen.verify.problems import translated
@@ -76,7 +76,8 @@ def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     guessed = on_guesses(chain, source, desk, _on_stage) if named else None
     if guessed is not None and all(f.verdict != "wrong" for f in guessed):
         return guessed
-    if guessed is not None and any(n.base == "delta" for n in names_of(chain.members[0])):
+    adjoint = has_adjoints(chain, desk.stages[0].symbols)
+    if guessed is not None and (adjoint or _names_delta(chain)):
         return guessed
     defined = _new_symbol(chain, source, desk)
     if defined is not None:
@@ -84,6 +85,10 @@ def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     found = _on_stages(chain, source, desk)
     unread_yet = any(f.verdict == "not_understood" for f in found)
     return guessed if guessed is not None and unread_yet else found
+
+
+def _names_delta(chain: tree.Chain) -> bool:
+    return any(name.base == "delta" for name in names_of(chain.members[0]))
 
 
 def _absent(name: Name, count: int, chain: tree.Chain, source: str, desk: Desk) -> list[Finding]:

@@ -25,6 +25,7 @@ from derivgen.verify.draw import Draw, make_world
 from derivgen.verify.numeric import NoValue, mp
 from derivgen.verify.points import kept_sizes, limited, points
 from derivgen.verify.readings import features, readings
+from derivgen.verify.slices import NO_FORM, by_elements, nonzero_entries
 from derivgen.verify.world import World
 
 # Differences lose 20 of 60 digits a level and wrong formulas are off by far more.
@@ -143,7 +144,8 @@ def _in_world(
     digits, count, silent = 60, 0, True
     for context in limited(points((left, right), claim, symbols, world, reading, seed)):
         try:
-            values = (evaluate(left, context), evaluate(right, context))
+            one, other = _sides(context, reading)
+            values = (evaluate(left, one), evaluate(right, other))
         except NoPoint:
             continue
         except ShapeMismatch as error:
@@ -272,4 +274,23 @@ def best_outcome(
         if first is None or (first.equal is None and outcome.equal is False):
             first = outcome
     assert first is not None, "there is at least one reading"
-    return first
+    sliced = by_elements(left, right, claim, symbols)
+    if sliced is None:
+        return first
+    found = best_outcome(*sliced, symbols, worlds, base, draws)
+    if found.equal or first.reason != NO_FORM:
+        return found if found.equal else first
+    for pair in nonzero_entries(left, right, claim, symbols):
+        entries = best_outcome(*pair, symbols, worlds, base, draws)
+        if entries.equal:
+            return replace(entries, reading=replace(entries.reading, entries=True))
+        found = entries if entries.equal is False and not entries.shape else found
+    return replace(first, equal=None) if found.shape or found.equal is None else found
+
+
+def _sides(context: Context, reading: Reading) -> tuple[Context, Context]:
+    """Return where each member is evaluated: the derivative on the left may be the total one."""
+    if reading.immediate != "member":
+        return context, context
+    total, own = (replace(reading, immediate=way) for way in ("", "parameters"))
+    return replace(context, reading=total, memo=None), replace(context, reading=own, memo=None)

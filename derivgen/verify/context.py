@@ -37,7 +37,10 @@ class Reading:
     otimes: str = "hadamard"  # or outer
     jacobian: str = "numerator"  # rows are the differentiated quantity; or denominator
     gradient_rows: bool = False  # a derivative of a number by a vector stands across the vector
-    immediate: str = ""  # fractions that are the equation's own slope: all, or those by parameters
+    # Fractions that are the equation's own slope: all, those by parameters, those by parameters
+    # beside a total one ("member").
+    immediate: str = ""
+    entries: bool = False  # dz/dW = x stands for what is not zero in it, dz_a/dW_ab = x_b
     mean: bool = False  # the loss without a sample index is the mean over samples
     batch: str = ""  # whole data tensors hold all samples, as rows or as columns
     forward: bool = False  # a product sign over matrices runs to the right; Jacobians to the left

@@ -16,6 +16,7 @@ from derivgen.verify.elements import element, is_batch, places_of, sample_of, sh
 from derivgen.verify.gates import is_gate, slope_at
 from derivgen.verify.numeric import STEP, NoValue, mp
 from derivgen.verify.paths import Sloped, has_inner_derivatives, paths_of
+from derivgen.verify.slices import NO_FORM
 from derivgen.verify.trace import Key
 
 
@@ -189,4 +190,4 @@ def _laid_out(
         columns = [entry.reshape(-1) for entry in table]
         found = np.stack(columns, axis=1)
         return found if reading.jacobian == "numerator" else found.T
-    raise ShapeMismatch("a derivative of a matrix by a matrix has no matrix form")
+    raise ShapeMismatch(NO_FORM)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from derivgen.algebra.expressions import Call
+from derivgen.algebra.expressions import Call, tensors_read
 from derivgen.algebra.network import Equation, Network
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Term
@@ -22,6 +22,17 @@ def is_gate(term: Term, symbols: Symbols) -> bool:
         return False
     timed = by.data.tensor in symbols.time_axes
     return timed and symbols.network is not None and bool(made_by(symbols.network, by.data.tensor))
+
+
+def has_gates(slopes: list[Term], symbols: Symbols) -> bool:
+    """Tell whether a short form may be by a gate's argument: that has no short form beside it."""
+    by = [t.args[1].data.tensor for t in slopes if t.args[1].op == "element"]
+    for slope in slopes:
+        if is_gate(slope, symbols) and symbols.network is not None:
+            (made,) = made_by(symbols.network, slope.args[1].data.tensor)
+            if not any(name in by for name in tensors_read(made.rhs)):
+                return True
+    return False
 
 
 def made_by(network: Network, tensor: str) -> tuple[Equation, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from derivgen.algebra.network import Role
 from derivgen.formulas import tree
 from derivgen.formulas.conventions import table_rows
-from derivgen.formulas.deltas import ERRORS, meaning_of
+from derivgen.formulas.deltas import BARS, ERRORS, has_bar, meaning_of
 from derivgen.formulas.joint import assignments
 from derivgen.formulas.resolve import make_reader
 from derivgen.formulas.scripts import plain_text
@@ -188,6 +188,8 @@ def _tables(chain: tree.Chain, desk: Desk) -> Iterator[Mapping[str, str]]:
     symbols = desk.stages[0].symbols
     tables = guesses(symbols.network) if symbols.network else ()
     yield from tables
+    if has_adjoints(chain, symbols):
+        yield from ({**table, BARS: symbols.loss} for table in ({}, *tables))
     for base in _errors(chain, symbols):
         for tensor in reversed(symbols.preactivations):
             for table in ({}, *tables):
@@ -195,6 +197,11 @@ def _tables(chain: tree.Chain, desk: Desk) -> Iterator[Mapping[str, str]]:
         for tensor in _other_values(symbols):
             for table in ({}, *tables[:1]):
                 yield {**table, meaning_of(base): tensor}
+
+
+def has_adjoints(chain: tree.Chain, symbols: Symbols) -> bool:
+    """Tell whether a bar stands over a name of the network that has no meaning with it."""
+    return any(has_bar(name, symbols) for m in chain.members for name in names_of(m))
 
 
 def _errors(chain: tree.Chain, symbols: Symbols) -> Iterator[str]:

@@ -28,7 +28,7 @@ from derivgen.verify.context import Reading
 from derivgen.verify.digits import has_values, judge_digits
 from derivgen.verify.draw import may_sum_to_one
 from derivgen.verify.examples import about_data
-from derivgen.verify.gates import is_gate
+from derivgen.verify.gates import has_gates
 from derivgen.verify.hints import Hint, find_hint
 from derivgen.verify.minimum import at_minimum
 from derivgen.verify.notebook import Notebook
@@ -232,8 +232,8 @@ def _read_so(reading: Reading, notebook: Notebook) -> str:
 
 
 def _has_gates(anchor: Term, member: Term, stage: Stage) -> bool:
-    slopes = (t for m in (anchor, member) for _, t in walk(m) if t.op == "gradient")
-    return any(is_gate(slope, stage.symbols) for slope in slopes)
+    slopes = [t for m in (anchor, member) for _, t in walk(m) if t.op == "gradient"]
+    return has_gates(slopes, stage.symbols)
 
 
 def _is_mean(member: Term) -> bool:
@@ -245,6 +245,8 @@ def _assumption_of(reading: Reading, step: bool, network: Network, notebook: Not
         return notebook.say("immediate")
     if reading.star in WAYS and _turns(reading) != (slides(network) == "-"):
         return notebook.say("turned" if _turns(reading) else "not-turned")
+    if reading.entries:
+        return notebook.say("entries")
     if reading.gates == "argument":
         return notebook.say("gate-argument")
     if reading.delta_sign < 0 and not step:

@@ -131,6 +131,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "the fraction means the immediate derivative, not the total one",
         "偏导指直接偏导而不是全导数",
     ),
+    "entries": (
+        "the fraction stands for its entries that are not zero",
+        "该偏导指其非零的分量",
+    ),
     "gate-argument": (
         "delta of a gate is the derivative by what its function is applied to",
         "门的 delta 指对其激活函数的自变量的导数",

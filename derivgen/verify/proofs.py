@@ -33,7 +33,7 @@ def is_proved(left: Term, right: Term, claim: Claim, symbols: Symbols, reading: 
     plain = own or not (reading.mean or reading.total)
     plain = plain and not (reading.batch or reading.immediate)
     plain = plain and reading.delta_sign > 0 and not reading.gradient_rows
-    plain = plain and reading.gates != "argument"
+    plain = plain and reading.gates != "argument" and not reading.entries
     if not plain or symbols.network is None or claim.guards:
         return False
     if any(key[0] == "sample" for key in claim.letters.values()):

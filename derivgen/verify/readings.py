@@ -13,7 +13,7 @@ from derivgen.formulas.terms import Claim, Fold, Ref, Term, walk
 from derivgen.verify.context import (
     Reading,
 )
-from derivgen.verify.gates import is_gate
+from derivgen.verify.gates import has_gates
 from derivgen.verify.windows import WAYS, slides
 
 
@@ -64,7 +64,7 @@ def features(members: tuple[Term, ...], claim: Claim, symbols: Symbols) -> Featu
         rows=symbols.in_rows,
         capitals=capitals,
         entrywise=any(_is_entrywise(t.data) for t in terms if t.op == "multiply"),
-        gates=any(is_gate(t, symbols) for t in slopes),
+        gates=has_gates(slopes, symbols),
         explicit=[t.data.symbol for t in slopes] == ["d"] and members[0].op == "gradient",
     )
 
@@ -134,8 +134,8 @@ def readings(found: Features, base: Reading) -> list[Reading]:
             options.append(batches if found.capitals else [{}, *batches])
             options.append([{}, {"share": True}] if found.explicit else [{}])
     if found.slopes:
-        by_parameters = [{"immediate": "parameters"}] if found.direct else []
-        options.append([{}, *by_parameters, {"immediate": "all"}])
+        ways = ["parameters", "member", "all"] if found.direct else ["all"]
+        options.append([{}, *({"immediate": way} for way in ways)])
     if found.deltas and base.delta_rule:
         options.append([{}, {"delta_sign": -1}])
     if found.gates and not base.gates:

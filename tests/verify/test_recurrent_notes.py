@@ -139,3 +139,96 @@ def test_conditions_of_cases_may_be_text_with_formulas_in_it(published):
     )
 
     assert worst(text, published["karpathy"]).verdict == "agrees"
+
+
+SUM_OF_PATHS = r"\frac{\partial h_t}{\partial h_k} \frac{\partial h_k}{\partial W_{hh}}"
+
+
+def test_the_sum_over_paths_to_a_weight_holds_for_every_element_of_it(published):
+    left = r"\frac{\partial h_t}{\partial W_{hh}} = "
+
+    item = worst(left + rf"\sum_{{k=1}}^{{t}} {SUM_OF_PATHS}", published["karpathy"])
+    cut = worst(left + rf"\sum_{{k=1}}^{{t-1}} {SUM_OF_PATHS}", published["karpathy"])
+
+    assert (item.verdict, cut.verdict) == ("holds_if", "wrong")
+    assert "immediate" in item.worst.assumption
+
+
+def test_the_derivative_that_stands_on_both_sides_is_the_immediate_one_on_the_right(published):
+    text = (
+        r"\frac{\partial h_t}{\partial W_{hh}} = \frac{\partial h_t}{\partial W_{hh}} SIGN "
+        r"\frac{\partial h_t}{\partial h_{t-1}} \frac{\partial h_{t-1}}{\partial W_{hh}}"
+    )
+
+    found = [worst(text.replace("SIGN", s), published["karpathy"]).verdict for s in "+-"]
+
+    assert found == ["holds_if", "wrong"]
+
+
+def test_a_vector_beside_a_derivative_by_a_matrix_stands_for_its_entries(published):
+    found = [
+        worst(rf"\frac{{\partial o_t}}{{\partial W_{{hy}}}} = {h}^T", published["karpathy"])
+        for h in ("h_t", "h_{t-1}")
+    ]
+
+    assert [item.verdict for item in found] == ["holds_if", "wrong"]
+
+
+def test_a_derivative_of_three_indices_beside_a_matrix_is_not_called_wrong(published):
+    text = (
+        r"\frac{\partial h_t}{\partial W_{xh}} = (1-h_t^2) x_t^T + "
+        r"(1-h_t^2) \cdot W_{hh} \frac{\partial h_{t-1}}{\partial W_{xh}}"
+    )
+
+    assert worst(text, published["karpathy"]).verdict == "not_understood"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdicts"),
+    [
+        (r"\overline{s_t} = V^T \overline{z_t} + W^T \overline{q_{t+1}}", ("agrees", "proved")),
+        (r"\overline{s_t} = V^T \overline{z_t} + W \overline{q_{t+1}}", ("wrong",)),
+        (r"\overline{W} = \sum_t \overline{q_t} s_{t-1}^T", ("agrees", "proved")),
+        (r"\bar{V} = \sum_t \bar{z}_t s_t^T", ("agrees", "proved")),
+        (r"\bar{V} = -\sum_t \bar{z}_t s_t^T", ("wrong",)),
+        (r"\delta_{s_t} = V^T \delta_{z_t} + W^T \delta_{q_{t+1}}", ("agrees", "proved")),
+    ],
+)
+def test_bars_and_deltas_with_names_are_derivatives_of_the_loss(text, verdicts):
+    network = parse(
+        "network bars\ndim T = 4, D = 2, H = 3, K = 5\nindex t: 1..T, d: D, i: H, j: H, k: K\n"
+        "input x[t,d]\ntarget y[t,k] onehot\nparam U[i,d], W[i,j], V[k,i]\n"
+        "q[t,i] = sum[d](U[i,d]*x[t,d]) + sum[j](W[i,j]*s[t-1,j; 0])\ns[t,i] = tanh(q[t,i])\n"
+        "z[t,k] = sum[i](V[k,i]*s[t,i])\np[t,k] = softmax[k](z[t,k])\n"
+        "loss L = -sum[t,k](y[t,k]*log(p[t,k]))\n"
+    )
+
+    assert worst(text, network).verdict in verdicts
+
+
+@pytest.mark.parametrize(
+    ("text", "verdicts"),
+    [
+        (r"\frac{\partial J}{\partial u_w} = (\hat y_w - y_w) v_c", ("agrees", "proved")),
+        (r"\frac{\partial J}{\partial u_w} = (y_w - \hat y_w) v_c", ("wrong",)),
+        (r"\frac{\partial J}{\partial v_c} = U^T (\hat{y} - y)", ("agrees", "proved")),
+        (r"\frac{\partial J}{\partial v_c} = \sum_w P(w|c) u_w - u_o", ("agrees", "proved")),
+        (r"\log P(o \mid c) = u_o^\top v_c - \log \sum_w \exp(u_w^\top v_c)", ("agrees", "proved")),
+        (r"\frac{\partial \log P(o \mid c)}{\partial v_c} = u_o + \sum_w P(w|c) u_w", ("wrong",)),
+    ],
+)
+def test_a_class_that_is_an_index_is_a_one_hot_vector_too(text, verdicts, published):
+    assert worst(text, published["skipgram"]).verdict in verdicts
+
+
+def test_targets_that_are_indices_at_each_time_are_vectors_beside_probabilities():
+    network = parse(
+        "network words\ndim T = 3, H = 4, V = 5\nindex t: 1..T, i: H, v: V\ninput h[t,i]\n"
+        "target y[t] of v\nparam U[v,i]\nz[t,v] = sum[i](U[v,i]*h[t,i])\n"
+        "p[t,v] = softmax[v](z[t,v])\nloss L = -sum[t](log(p[t,y[t]]))\n"
+    )
+    formulas = (r"p_t - y_t", r"y_t - p_t")
+
+    found = [worst(rf"\frac{{\partial L}}{{\partial z_t}} = {f}", network) for f in formulas]
+
+    assert [item.verdict for item in found] == ["agrees", "wrong"]
