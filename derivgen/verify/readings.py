@@ -134,8 +134,8 @@ def readings(found: Features, base: Reading) -> list[Reading]:
             options.append(batches if found.capitals else [{}, *batches])
             options.append([{}, {"share": True}] if found.explicit else [{}])
     if found.slopes:
-        ways = ["parameters", "member", "all"] if found.direct else ["all"]
-        options.append([{}, *({"immediate": way} for way in ways)])
+        own = ["parameters", "member", "all"] if found.direct else ["all"]
+        options.append([{}, *({"immediate": which} for which in own)])
     if found.deltas and base.delta_rule:
         options.append([{}, {"delta_sign": -1}])
     if found.gates and not base.gates:
