@@ -64,7 +64,7 @@ class At:
     parts: tuple[tuple[Part, int], ...] = ()
 
     def __str__(self) -> str:
-        parts = [name if c == 1 else f"{c}{name}" for name, c in self.letters]
+        parts = [{1: name, -1: f"-{name}"}.get(c, f"{c}{name}") for name, c in self.letters]
         parts += [str(part) if c == 1 else f"{c}*{part}" for part, c in self.parts]
         if self.constant or not parts:
             parts.append(str(self.constant))

@@ -154,7 +154,7 @@ def _in_world(
             return Outcome(None, reason=error.reason)
         except (ZeroDivisionError, OverflowError, ValueError):
             return Outcome(None, reason="no finite value")
-        agreed = agreement(*_diagonal_meant((left, right), values))
+        agreed = agreement(*diagonal_meant((left, right), values))
         count += 1
         if agreed is None:
             return _different(values, context)
@@ -165,7 +165,7 @@ def _in_world(
     return Outcome(True, digits) if count else Outcome(None, reason=NO_POINT)
 
 
-def _diagonal_meant(terms: tuple[Term, Term], values: tuple[Any, Any]) -> tuple[Any, Any]:
+def diagonal_meant(terms: tuple[Term, Term], values: tuple[Any, Any]) -> tuple[Any, Any]:
     """Take a vector beside a square Jacobian for its diagonal: ``dc_t/dc_{t-1} = f_t``."""
     left, right = values
     if not (isinstance(left, np.ndarray) and isinstance(right, np.ndarray)):

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from derivgen.algebra.expressions import Access, Call, Where
+from derivgen.algebra.affine import Affine, Index, Lookup
+from derivgen.algebra.expressions import Access, Call, Where, accesses
 from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.formulas.fit import any_member
 from derivgen.formulas.symbols import Symbols, axis_key
 from derivgen.formulas.terms import (
     At,
     Claim,
+    Part,
     Path,
     Ref,
     Term,
@@ -119,15 +121,22 @@ def exchanged(term: Term, old: Term, new: Term) -> Term:
     return Term(term.op, args, term.data) if changed else term
 
 
-def product_places(member: Term) -> list[Path]:
-    """Return where a factor may be put: the whole, and the body of each sum and additive term."""
-    found: list[Path] = [()]
+def product_places(member: Term, plain: bool = False) -> list[Path]:
+    """Return where a factor may be put: the whole, and the body of each sum and additive term.
+
+    On paper the last place of a product is inside its sum: ``\\sum_k a_k b_k x`` needs no brackets.
+    """
+    found: list[Path] = [(0,) if member.op == "negate" else ()]
     for path, term in walk(member):
         if term.op == "fold":
             found.append((*path, 0))
         elif term.op == "add":
-            found += [(*path, place) for place in range(len(term.args))]
-    return found
+            for place, part in enumerate(term.args):  # below a minus: it stays where it is
+                found.append((*path, place, 0) if part.op == "negate" else (*path, place))
+    if plain:
+        return found
+    inner = [path for path in found if path and at_path(member, path[:-1]).op == "fold"]
+    return [*inner[::-1], *(path for path in found if path not in inner)]
 
 
 def activation_of(tensor: str, desk: Desk) -> str:
@@ -220,6 +229,40 @@ def elements_of(tensor: str, desk: Desk) -> list[Term]:
         if None in slice_:
             found.append(Term("element", (), Ref(tensor, slice_)))
     return found
+
+
+def accesses_of(tensor: str, desk: Desk) -> list[Term]:
+    """Return a tensor as the equations of the network read it, where the formula has the letters.
+
+    A convolution reads ``X[i+m, j+n]``, a lookup ``v[c, d]``.
+    """
+    network, letters = desk.symbols.network, desk.claim.letters
+    found: dict[Term, None] = {}
+    for equation in network.equations if network else ():
+        for access in accesses(equation.rhs):
+            if access.tensor != tensor or all(f.plain is not None for f in access.indices):
+                continue
+            slots = tuple(_at_of(form) for form in access.indices)
+            if all(s is not None and all(n in letters for n, _ in s.letters) for s in slots):
+                found[Term("element", (), Ref(tensor, slots))] = None
+    return list(found)
+
+
+def _at_of(form: Affine) -> At | None:
+    """Return an index of an equation as one of a formula, ``None`` where it has no such form."""
+    names: list[tuple[str, int]] = []
+    parts: list[tuple[Part, int]] = []
+    for atom, count in form.terms:
+        if isinstance(atom, Index):
+            names.append((str(atom.name), count))
+        elif isinstance(atom, Lookup):
+            inner = [_at_of(i) for i in atom.indices]
+            if any(i is None for i in inner):
+                return None
+            parts.append((Part("lookup", atom.tensor, tuple(i for i in inner if i)), count))
+        else:
+            return None
+    return At(tuple(names), form.constant, False, tuple(parts))
 
 
 def _own_letter(tensor: str, axis: int, left: Mapping[str, None], desk: Desk) -> At | None:

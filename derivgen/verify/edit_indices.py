@@ -20,7 +20,7 @@ from derivgen.formulas.terms import (
     letter,
     walk,
 )
-from derivgen.verify.desk import Desk, Edit, elements_of, is_matrix, real
+from derivgen.verify.desk import Desk, Edit, elements_of, inside_slope, is_matrix, real
 
 
 def outer_products(desk: Desk) -> Iterator[Edit]:
@@ -131,13 +131,13 @@ def sum_ranges(desk: Desk) -> Iterator[Edit]:
 
 
 def _other_bounds(bound: Bound, desk: Desk) -> Iterator[Bound]:
-    if bound.without is not None or bound.low is not None or bound.high is not None:
-        yield Bound(bound.letter)
     for by in (1, -1):
         if bound.low is not None:
             yield replace(bound, low=bound.low.shifted(by))
         if bound.high is not None:
             yield replace(bound, high=bound.high.shifted(by))
+    if bound.without is not None or bound.low is not None or bound.high is not None:
+        yield Bound(bound.letter)
     own = desk.claim.letters.get(bound.letter)
     for name in free_letters(desk.anchor):
         if desk.claim.letters.get(name) == own and bound.without is None:
@@ -225,10 +225,9 @@ def _all_axes(desk: Desk) -> Iterator[Edit]:
 
 
 def shifted_times(desk: Desk) -> Iterator[Edit]:
-    """Shift one index or one layer by one."""
-    for path, term in walk(desk.member):
-        if term.op != "element":
-            continue
+    """Shift one index or one layer by one; first of what stands in no derivative."""
+    elements = [place for place in walk(desk.member) if place[1].op == "element"]
+    for path, term in sorted(elements, key=lambda place: inside_slope(desk.member, place[0])):
         ref: Ref = term.data
         for place, slot in enumerate(ref.slots):
             if slot is None or not slot.letters:

@@ -7,17 +7,7 @@ from dataclasses import dataclass, replace
 
 from derivgen.formulas.terms import Path, Term
 from derivgen.verify.desk import Desk, Edit
-from derivgen.verify.edit_factors import (
-    matrix_slopes,
-    missing_slopes,
-    own_slopes,
-    sample_means,
-    signs,
-    slope_arguments,
-    slopes_beside,
-    squares,
-    twos,
-)
+from derivgen.verify.edit_factors import sample_means, signs, twos
 from derivgen.verify.edit_indices import (
     forgotten_sums,
     index_swaps,
@@ -25,6 +15,14 @@ from derivgen.verify.edit_indices import (
     shifted_times,
     transposes,
     turned_orders,
+)
+from derivgen.verify.edit_slopes import (
+    matrix_slopes,
+    missing_slopes,
+    own_slopes,
+    slope_arguments,
+    slopes_beside,
+    squares,
 )
 
 Generator = Callable[[Desk], Iterator[Edit]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import combinations
 
 from derivgen.algebra.network import Role
 from derivgen.formulas.fit import slot_keys
@@ -25,6 +26,7 @@ from derivgen.formulas.terms import (
 from derivgen.verify.desk import (
     Desk,
     Edit,
+    accesses_of,
     elements_of,
     exchanged,
     has_branches,
@@ -35,20 +37,15 @@ from derivgen.verify.desk import (
     times,
 )
 from derivgen.verify.edit_factors import (
-    call_orders,
+    complements,
     extra_factors,
-    matrix_slopes,
     missing_factors,
-    missing_slopes,
     missing_weights,
-    own_slopes,
     sample_means,
     signs,
     sizes,
-    slope_arguments,
-    slopes_beside,
-    squares,
     twos,
+    unnamed_means,
 )
 from derivgen.verify.edit_indices import (
     forgotten_sums,
@@ -59,6 +56,18 @@ from derivgen.verify.edit_indices import (
     sum_ranges,
     transposes,
     turned_orders,
+)
+from derivgen.verify.edit_slopes import (
+    call_orders,
+    diagonal_slopes,
+    exchanged_slopes,
+    matrix_slopes,
+    missing_slopes,
+    own_slopes,
+    slope_arguments,
+    slopes_beside,
+    slopes_in_values,
+    squares,
 )
 
 
@@ -224,6 +233,99 @@ def _lookup_tests(desk: Desk) -> Iterator[Test]:
                     yield Test("=", part, letter(name))
 
 
+def functions(desk: Desk) -> Iterator[Edit]:
+    """Take a function of a quantity, or leave the function away: ``tanh(c)`` for ``c``."""
+    names = dict.fromkeys(desk.symbols.activations)
+    for path, term in walk(desk.member):
+        if inside_slope(desk.member, path):
+            continue
+        if term.op == "call" and not term.data[1] and term.data[0] in names:
+            yield Edit("wrong-variable", path, term.args[0])
+        elif term.op == "element":
+            for name in names:
+                yield Edit("wrong-variable", path, Term("call", (term,), (name, 0)))
+
+
+def swapped_parameters(desk: Desk) -> Iterator[Edit]:
+    """Exchange two parameters that stand in each other's place."""
+    found = {t.data.tensor: t for _, t in walk(desk.member) if t.op == "element"}
+    tensors = desk.symbols.tensors
+    own = [n for n in found if n in tensors and tensors[n].role is Role.PARAM]
+    for one, other in combinations(own, 2):
+        if len(tensors[one].axes) != len(tensors[other].axes):
+            continue
+
+        def visit(term: Term, one: str = one, other: str = other) -> Term:
+            args = tuple(visit(part) for part in term.args)
+            if term.op == "element" and term.data.tensor in (one, other):
+                name = other if term.data.tensor == one else one
+                return Term("element", (), replace(term.data, tensor=name))
+            changed = any(a is not b for a, b in zip(args, term.args))
+            return Term(term.op, args, term.data) if changed else term
+
+        yield Edit("wrong-layer-weight", (), visit(desk.member))
+
+
+def subtracted_brackets(desk: Desk) -> Iterator[Edit]:
+    """Subtract an indicator from a quantity: ``y_w - 1{w = o}`` for ``y_w``."""
+    tests = [test for test in _tests(desk) if test.op == "="]
+    own = desk.anchor.op == "gradient" and desk.anchor.args[0].op == "element"
+    loss = own and desk.anchor.args[0].data.tensor == desk.symbols.loss
+    mistake = "softmax-diagonal" if own and not loss else "indicator-dropped"
+    for path, term in walk(desk.member):
+        if term.op != "element" or inside_slope(desk.member, path) or term.data.whole_axes:
+            continue
+        for test in tests:
+            less = Term("add", (term, Term("negate", (Term("bracket", (), test),))))
+            yield Edit(mistake, path, Term("group", (less,), "(") if path else less)
+
+
+def other_ranks(desk: Desk) -> Iterator[Edit]:
+    """Exchange an element for any other that the letters of the formula can name."""
+    for path, term in walk(desk.member):
+        if term.op != "element" or inside_slope(desk.member, path) or term.data.whole_axes:
+            continue
+        for tensor in desk.symbols.tensors.values():
+            if tensor.name in (desk.symbols.loss, term.data.tensor):
+                continue
+            for other in [*elements_of(tensor.name, desk), *accesses_of(tensor.name, desk)]:
+                if other.data.whole_axes == 0:
+                    yield Edit("wrong-variable", path, other)
+
+
+def turned_shifts(desk: Desk) -> Iterator[Edit]:
+    """Write ``x_{i+m}`` for ``x_{i-m}``, in one index or in all of an element."""
+    for path, term in walk(desk.member):
+        if term.op != "element" or inside_slope(desk.member, path):
+            continue
+        slots = term.data.slots
+        places = [k for k, s in enumerate(slots) if s is not None and len(s.letters) == 2]
+        for some in dict.fromkeys([tuple(places), *((k,) for k in places)]) if places else ():
+            for which in (0, 1):
+                turned = tuple(
+                    _turned_at(s, which) if s is not None and k in some else s
+                    for k, s in enumerate(slots)
+                )
+                ref = replace(term.data, slots=turned)
+                yield Edit("index-swap", path, Term("element", (), ref))
+
+
+def _turned_at(at: At, which: int) -> At:
+    letters = list(at.letters)
+    letters[which] = (letters[which][0], -letters[which][1])
+    return replace(at, letters=tuple(letters))
+
+
+def missing_terms(desk: Desk) -> Iterator[Edit]:
+    """Add or subtract one quantity of the network."""
+    if desk.anchor.op != "gradient":
+        return
+    for tensor in desk.symbols.tensors.values():
+        for element in [*elements_of(tensor.name, desk), *accesses_of(tensor.name, desk)]:
+            for part in (element, Term("negate", (element,))):
+                yield Edit("path-forgotten", (), Term("add", (desk.member, part)))
+
+
 def slope_terms(desk: Desk) -> Iterator[Edit]:
     """Write the derivative of another quantity in a Leibniz factor."""
     for path, term in walk(desk.member):
@@ -247,8 +349,10 @@ GENERATORS: tuple[Callable[[Desk], Iterator[Edit]], ...] = (
     missing_brackets,
     slopes_beside,
     missing_slopes,
+    slopes_in_values,
     matrix_slopes,
     call_orders,
+    diagonal_slopes,
     outer_products,
     orders,
     transposes,
@@ -259,12 +363,21 @@ GENERATORS: tuple[Callable[[Desk], Iterator[Edit]], ...] = (
     sum_ranges,
     in_functions,
     wrong_variables,
+    swapped_parameters,
     extra_factors,
+    exchanged_slopes,
+    complements,
+    functions,
+    subtracted_brackets,
     missing_weights,
     missing_factors,
     sizes,
+    unnamed_means,
     everywhere,
     slope_terms,
+    other_ranks,
+    turned_shifts,
+    missing_terms,
 )
 # What a definition may have wrong; anything else would be another definition.
 DEFINITIONS = (signs, in_functions, wrong_variables, index_swaps, sum_ranges, sample_means)

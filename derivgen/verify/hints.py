@@ -11,26 +11,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice, permutations
+from itertools import combinations, islice, permutations
 
 from derivgen.algebra.expressions import Along, tensors_read
 from derivgen.algebra.expressions import walk as walk_expr
 from derivgen.formulas.symbols import Symbols
-from derivgen.formulas.terms import Claim, Listing, Term, at_path, put, same, walk
+from derivgen.formulas.terms import (
+    Claim,
+    Listing,
+    Path,
+    Term,
+    Test,
+    at_path,
+    free_letters,
+    letter,
+    put,
+    same,
+    walk,
+)
 from derivgen.formulas.tree import Span
-from derivgen.verify.compare import DRAWS, Outcome, Worlds, agreement, compare_terms
+from derivgen.verify.compare import DRAWS, Outcome, Worlds, agreement, compare_terms, diagonal_meant
 from derivgen.verify.context import Reading
+from derivgen.verify.derived import contributions, whole_formulas
 from derivgen.verify.desk import Desk, Edit
 from derivgen.verify.draw import Draw
 from derivgen.verify.edit_pairs import pairs
 from derivgen.verify.edits import DEFINITIONS, GENERATORS
+from derivgen.verify.hand import SCRIPTED, Pen, cleaned, make_pen
 from derivgen.verify.numeric import NoValue
 from derivgen.verify.points import infer_letters
 from derivgen.verify.readings import features, readings
 from derivgen.verify.search import Bench, Search, Spent
 from derivgen.verify.windows import WAYS
 from derivgen.verify.world import DIAGONAL, Blocked
-from derivgen.verify.write import Pen, can_write, composed, make_pen, written
+from derivgen.verify.write import can_write, composed, is_elementwise, written
 
 MAX_EDITS = 900
 MAX_WORK = 40_000  # parts of formulas evaluated for one hint
@@ -62,6 +76,7 @@ def find_hint(
 ) -> Hint | None:
     """Return the first edit that makes ``anchor = member`` true, or ``None``."""
     pen = make_pen(source, (anchor, member), claim.kind == "plain")
+    anchor, member = cleaned(anchor, source), cleaned(member, source)
     tried = _readings(anchor, member, claim, symbols, outcome)
     benches = [Bench(anchor, member, claim, symbols, worlds, r, draws[0]) for r in tried]
     try:
@@ -71,8 +86,6 @@ def find_hint(
             return None
     except NoValue:
         return None
-    if hint := _dependences([b for b in benches if b.fits(member)], symbols, worlds):
-        return hint
     desk = Desk(anchor, member, claim, symbols)
 
     def confirm(new: Term, reading: Reading) -> bool:
@@ -80,6 +93,10 @@ def find_hint(
         changed = replace(claim, letters=letters)
         return bool(compare_terms(anchor, new, changed, symbols, worlds, reading, draws).equal)
 
+    if hint := _dependences([b for b in benches if b.fits(member)], symbols, worlds):
+        return replace(
+            hint, correct=_completed(desk, Search(benches, confirm, MAX_WORK), hint, pen)
+        )
     try:
         # The plainest reading first for all edits: another one could make a silly edit true.
         for group in (benches[:1], benches[1:]):
@@ -87,11 +104,63 @@ def find_hint(
             for edit in _edits(desk) if group else ():
                 if search.holds(put(member, edit.path, edit.new)):
                     return _hint(edit, member, pen)
+        if hint := _half_right(desk, Search(benches[:1], confirm, MAX_WORK), pen):
+            return hint
         if hint := _pair(desk, Search(benches[:1], confirm, 2 * MAX_WORK), pen):
             return hint
+        if hint := _left_swap(anchor, member, claim, symbols, worlds, tried, pen, draws):
+            return hint
     except Spent:
+        pass
+    # No edit mends it: only the right formula can be shown.
+    correct = _completed(desk, Search(benches, confirm, 2 * MAX_WORK), None, pen)
+    return Hint("", correct=correct) if correct else None
+
+
+def _half_right(desk: Desk, search: Search, pen: Pen) -> Hint | None:
+    """Name a Jacobian of a softmax that holds on its diagonal only, or everywhere else."""
+    slope, network = desk.anchor, desk.symbols.network
+    if slope.op != "gradient" or any(part.op != "element" for part in slope.args):
         return None
-    return _left_swap(anchor, member, claim, symbols, worlds, tried, pen, draws)
+    of, by = slope.args
+    ends = [[n for n in free_letters(part) if n in desk.claim.letters] for part in (of, by)]
+    pairs_ = [(a, b) for a in ends[0] for b in ends[1] if a not in ends[1] and b not in ends[0]]
+    along = network is not None and any(
+        equation.lhs.tensor == of.data.tensor and by.data.tensor in tensors_read(equation.rhs)
+        for equation in network.equations
+        if any(isinstance(part, Along) for part in walk_expr(equation.rhs))
+    )
+    for one, other in pairs_ if along and search.benches[0].contexts else ():
+        if desk.claim.letters[one][2:] != desk.claim.letters[other][2:]:
+            continue
+        found = search.benches[0].agreements(one, other)
+        if len(found) < 2 or all(found.values()) or not any(found.values()):
+            continue
+        slots = tuple(letter(other) if s == letter(one) else s for s in of.data.slots)
+        second = Term("element", (), replace(of.data, slots=slots))
+        same_place = Term("bracket", (), Test("=", letter(other), letter(one)))
+        inner = Term("group", (Term("add", (same_place, Term("negate", (second,)))),), "(")
+        new = Term("multiply", (of, inner), ("",))
+        correct = composed(new, pen) if search.holds(new) else ""
+        return Hint("softmax-diagonal", correct=correct)
+    return None
+
+
+def _completed(desk: Desk, search: Search, hint: Hint | None, pen: Pen) -> str:
+    """Return the member with the forgotten terms, or the engine's own formula."""
+    candidates: list[Term] = []
+    if hint is not None and hint.mistake == "path-forgotten":
+        parts = contributions(desk.anchor, desk.symbols, desk.claim.letters)
+        chosen = [*((part,) for part in parts), *combinations(parts, 2)]
+        candidates += [Term("add", (desk.member, *some)) for some in chosen]
+    candidates += whole_formulas(desk.anchor, desk.symbols, desk.claim.letters)
+    try:
+        for new in candidates:
+            if can_write(new) and search.holds(new):
+                return written(new, pen) if new.span[1] else composed(new, pen)
+    except Spent:
+        return ""
+    return ""
 
 
 def _pair(desk: Desk, search: Search, pen: Pen) -> Hint | None:
@@ -172,23 +241,20 @@ def _holds(
 
 
 def _hint(edit: Edit, member: Term, pen: Pen) -> Hint:
-    node = at_path(member, edit.path)
+    path, new = lifted(edit, member, pen)
+    node = at_path(member, path)
     span = node.span if node.span[1] > node.span[0] else member.span
-    new = written(edit.new, pen) if edit.new.span[1] > edit.new.span[0] else composed(edit.new, pen)
-    new = _fitting(new, edit, member)
+    text = _fitting(written(bare(new, path, member), pen), new, path, member)
     start, end = member.span
     before = pen.source[start : span[0]]
-    if new.startswith("-") and before.rstrip().endswith("+"):
-        before = before.rstrip()[:-1]  # a - b, and not a + -b
-        new = f"- {new[1:].lstrip()}" if before.endswith(" ") else new
-    correct = _like_siblings(before, start, new, edit, member, pen) + pen.source[span[1] : end]
-    return Hint(edit.mistake, pen.source[span[0] : span[1]], new, correct, span)
+    correct = _like_siblings(before, start, text, path, member, pen) + pen.source[span[1] : end]
+    return Hint(edit.mistake, pen.source[span[0] : span[1]], text, correct, span)
 
 
-def _like_siblings(before: str, start: int, new: str, edit: Edit, member: Term, pen: Pen) -> str:
+def _like_siblings(before: str, start: int, new: str, path: Path, member: Term, pen: Pen) -> str:
     """Return what stands before an edit and the edit, made in every entry of a vector with dots."""
-    for depth in range(len(edit.path)):
-        vector, rest = at_path(member, edit.path[:depth]), edit.path[depth:]
+    for depth in range(len(path)):
+        vector, rest = at_path(member, path[:depth]), path[depth:]
         if not isinstance(vector.data, Listing) or rest[0] != 0:
             continue
         for entry, number in reversed(vector.data.siblings):
@@ -200,15 +266,44 @@ def _like_siblings(before: str, start: int, new: str, edit: Edit, member: Term, 
     return before + new
 
 
-def _fitting(new: str, edit: Edit, member: Term) -> str:
+def lifted(edit: Edit, member: Term, pen: Pen) -> tuple[Path, Term]:
+    r"""Return an edit at a node that has a place of its own in the text.
+
+    The name below the script of ``W^{(2)\top}`` has none, nor has what ``\delta_j`` stands for;
+    and the minus of a term of a sum does not belong to its text.
+    """
+    path, new = edit.path, edit.new
+    while path:
+        node, parent = at_path(member, path), at_path(member, path[:-1])
+        placed = node.span[1] > node.span[0]
+        scripted = parent.op in SCRIPTED and path[-1] == 0 and "^" in written(new, pen)
+        minus = node.op == "negate" and pen.source[node.span[0]] not in "-−－"
+        if placed and not scripted and not minus:
+            break
+        args = (*parent.args[: path[-1]], new, *parent.args[path[-1] + 1 :])
+        path, new = path[:-1], Term(parent.op, args, parent.data)
+    return path, new
+
+
+def bare(new: Term, path: Path, member: Term) -> Term:
+    """Return a term without brackets of the writer's that hold nothing together any more."""
+    if new.op != "group":
+        return new
+    alone = not path or at_path(member, path[:-1]).op == "group"
+    return new.args[0] if alone or new.args[0].op in ("element", "number", "gradient") else new
+
+
+def _fitting(text: str, new: Term, path: Path, member: Term) -> str:
     """Put brackets round a sign or sum that now stands inside a product."""
-    if edit.path:
-        parent = at_path(member, edit.path[:-1])
-        if parent.op == "add" and new.startswith("-"):
-            return new
-        if parent.op == "multiply" and edit.new.op in ("negate", "add"):
-            return f"({new})"
-    return new
+    if path:
+        parent = at_path(member, path[:-1])
+        if parent.op == "add" and text.startswith("-"):
+            return text
+        if parent.op in ("multiply", "power", "transpose") and new.op in ("negate", "add"):
+            return f"({text})"
+        if parent.op == "multiply" and new.op == "multiply" and is_elementwise(new):
+            return f"({text})"  # an elementwise product inside a product of matrices
+    return text
 
 
 # --- dependences that were forgotten -------------------------------------------------------------
@@ -237,7 +332,9 @@ def _explains(bench: Bench, blocked: Blocked) -> bool:
     """
     seen = 0
     for left, right in zip(bench.left(blocked), bench.right()):
-        if left is None or right is None or agreement(left, right) is None:
+        if left is None or right is None:
+            return False
+        if agreement(*diagonal_meant((bench.anchor, bench.member), (left, right))) is None:
             return False
         seen += 1
     return seen > 0

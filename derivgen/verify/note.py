@@ -32,7 +32,15 @@ from derivgen.verify.notebook import Notebook
 from derivgen.verify.numbering import shift_of, shifted, speaks_of_layers
 from derivgen.verify.problems import translated
 from derivgen.verify.remarks import with_notices, with_structure
-from derivgen.verify.report import Finding, Item, Mention, Report, weight
+from derivgen.verify.report import (
+    Finding,
+    Item,
+    Mention,
+    Report,
+    condition_after,
+    put_right,
+    weight,
+)
 from derivgen.verify.scanner import Block, has_mathematics, line_starts, place_of, scan, whole
 from derivgen.verify.session import NOTATION, Desk, notice_text
 from derivgen.verify.stage import GENERIC, Stage, generic_stage, make_stage
@@ -247,8 +255,12 @@ def _judge_chain(block: Block, chain: tree.Chain, desk: Desk) -> None:
     findings = with_structure(findings, chain, block.text, desk)
     findings = with_notices(findings, chain, desk)
     for tag, start, stop in _rows(block, chain):
-        extent = (chain.members[start].span[0], chain.members[stop - 1].span[1])
-        _add_item(block, extent, findings[start:stop], desk, tag)
+        span, head = chain.span, ""
+        if start or stop < len(chain.members):  # a row of its own: `= b` stands for `a = b`
+            span = chain.members[start].span[0], chain.members[stop - 1].span[1]
+            first, last = chain.members[0].span
+            head = f"{block.text[first:last].strip()} = " if start else ""
+        _add_item(block, span, findings[start:stop], desk, tag, head)
 
 
 def _rows(block: Block, chain: tree.Chain) -> Iterator[tuple[str, int, int]]:
@@ -268,7 +280,12 @@ def _rows(block: Block, chain: tree.Chain) -> Iterator[tuple[str, int, int]]:
 
 
 def _add_item(
-    block: Block, span: tuple[int, int], findings: list[Finding], desk: Desk, tag: str = ""
+    block: Block,
+    span: tuple[int, int],
+    findings: list[Finding],
+    desk: Desk,
+    tag: str = "",
+    head: str = "",
 ) -> None:
     if not findings:
         return
@@ -277,14 +294,18 @@ def _add_item(
     offset = block.offset + marked.span[0]
     line, column = place_of(min(offset, len(desk.text) - 1), desk.starts)
     ends = [span, *(f.span for f in findings if f.span != (0, 0))]
-    latex = block.text[min(s for s, _ in ends) : max(e for _, e in ends)]
+    start, stop = min(s for s, _ in ends), max(e for _, e in ends)
+    latex, fixed = block.text[start:stop], put_right(block.text, start, stop, findings)
     source = desk.text[desk.starts[line - 1] :].split("\n", 1)[0]
     length = max(1, min(marked.span[1] - marked.span[0], len(source) - column + 1))
     words = " ".join(latex.split())
     last, _ = place_of(min(block.offset + len(block.text), len(desk.text)), desk.starts)
     desk.items.append(
-        Item(desk.file, line, column, tag, words, tuple(findings), source, length, last)
-    )
+        Item(
+            desk.file, line, column, tag, words, tuple(findings), source, length, last,
+            " ".join((head + fixed + condition_after(block.text, stop)).split()) if fixed else "",
+        )
+    )  # fmt: skip
 
 
 def _plain(desk: Desk) -> int:

@@ -199,6 +199,8 @@ def aligned(symbolic: Term, numeric: Term) -> Iterator[tuple[Term, Term]]:
     if other.op == "number":
         yield one, other
         return
+    if "negate" in (one.op, other.op) and one.op != other.op:  # a sign that the writer turned
+        one, other = (_bare(t.args[0]) if t.op == "negate" else t for t in (one, other))
     if one.op == "gradient" or one.op == "element" or one.op != other.op:
         return
     if len(one.args) == len(other.args):

@@ -110,11 +110,19 @@ def points(
     yield from _assigned(ordered, members, claim, context)
 
 
+def _allowed(claim: Claim, context: Context) -> bool:
+    """Tell whether all conditions hold; one that has no value here does not."""
+    try:
+        return all(holds(test, context) for test in claim.guards)
+    except NoValue:
+        return False
+
+
 def _assigned(
     names: list[str], members: tuple[Term, ...], claim: Claim, context: Context
 ) -> Iterator[Context]:
     if not names:
-        if all(holds(test, context) for test in claim.guards) and _speaks(members, context):
+        if _allowed(claim, context) and _speaks(members, context):
             yield context
         return
     first = names[0]

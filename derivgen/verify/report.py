@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ class Item:
     source_line: str = ""
     length: int = 1
     last_line: int = 0  # where the block of mathematics ends that the formula stands in
+    correct: str = ""  # the whole formula, each wrong member put right
 
     @property
     def worst(self) -> Finding:
@@ -89,7 +91,7 @@ class Item:
             "mistake": worst.mistake,
             "hint": worst.hint,
             "counterexample": worst.counterexample,
-            "correct": worst.correct,
+            "correct": self.correct,
         }
 
 
@@ -105,6 +107,36 @@ def _member_record(finding: Finding) -> dict[str, Any]:
         "correct": finding.correct,
         "reason": finding.reason,
     }
+
+
+def put_right(source: str, start: int, stop: int, findings: Sequence[Finding]) -> str:
+    """Return a piece of the source with every wrong member exchanged for its right form.
+
+    Nothing is returned where one of them has none: the rest would be no right formula.
+    """
+    wrong = [f for f in findings if f.verdict == "wrong"]
+    if not wrong or not all(f.correct for f in wrong):
+        return ""
+    text = ""
+    for finding in findings:
+        place = source.find(finding.text, start)
+        while place >= 0 and place + len(finding.text) < finding.span[1]:
+            place = source.find(finding.text, place + 1)  # the text may occur twice
+        if place < 0:
+            return ""
+        if finding.verdict == "wrong":
+            text += source[start:place] + finding.correct
+            start = place + len(finding.text)
+    return " ".join((text + source[start:stop]).split())
+
+
+_AFTER = re.compile(r"\s*(?:,|\\q?quad|\\;|\\text)[^=]*?(?=\\\\|\\tag|\\end|[.。]?\s*$)")
+
+
+def condition_after(source: str, stop: int) -> str:
+    """Return the condition that follows a formula, which its right form needs as well."""
+    found = _AFTER.match(source, stop)
+    return found[0].rstrip(" .,") if found and found[0].strip(" ,.") else ""
 
 
 @dataclass(frozen=True)

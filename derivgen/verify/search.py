@@ -16,7 +16,7 @@ import numpy as np
 
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import Claim, Fold, Term, walk
-from derivgen.verify.compare import Worlds, agreement
+from derivgen.verify.compare import Worlds, agreement, diagonal_meant
 from derivgen.verify.context import Context, Memo, NoPoint, Reading, Value, evaluate
 from derivgen.verify.draw import Draw
 from derivgen.verify.numeric import NoValue
@@ -30,6 +30,7 @@ from derivgen.verify.points import (
 )
 from derivgen.verify.world import Blocked
 
+MAX_POINTS = 40  # at which a Jacobian is tried on and off its diagonal
 TRIED = 5  # points at which an edit is tried before it is compared in full
 Letters = dict[str, tuple[Any, ...]]
 
@@ -78,6 +79,21 @@ class Bench:
             return False
         return False
 
+    def agreements(self, one: str, other: str) -> dict[bool, bool]:
+        """Tell whether the member is right where two letters are equal, and where they differ."""
+        world = self.worlds.get(self.draw)
+        pair = (self.anchor, self.member)
+        found: dict[bool, bool] = {}
+        every = points(pair, self.claim, self.symbols, world, self.reading, self.draw.seed)
+        for context in islice(every, MAX_POINTS):
+            left, right = _value(self.anchor, context), _value(self.member, context)
+            same = context.at.get(one) == context.at.get(other)
+            right_here = left is not None and right is not None
+            found[same] = (
+                found.get(same, True) and right_here and agreement(left, right) is not None
+            )
+        return found
+
     def _memo(self, letters: Letters) -> Memo:
         key = tuple(letters.items())
         if key not in self.memos:
@@ -111,7 +127,9 @@ class Bench:
             if left is None or not speaks(shifted, here):
                 continue
             right = _value(new, here)
-            if right is None or agreement(left, right) is None:
+            if right is None:
+                return False
+            if agreement(*diagonal_meant((self.anchor, new), (left, right))) is None:
                 return False
             seen += 1
         return seen > 0

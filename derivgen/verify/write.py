@@ -7,47 +7,21 @@ wrote, is copied from the source. Names are written after an example of the same
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from derivgen.formulas.terms import At, Bound, Fold, Ref, Term, Test
+from derivgen.verify.hand import GREEK, Pen, braced, is_symbol, name_of, place_text, slope_name
 
-
-@dataclass(frozen=True)
-class Pen:
-    """How this writer writes: the source, plain or LaTeX, and an example of each tensor."""
-
-    source: str
-    plain: bool
-    examples: Mapping[str, tuple[str, Ref]] = field(default_factory=dict)
-    product: str = " "
-
-
-def make_pen(source: str, members: tuple[Term, ...], plain: bool) -> Pen:
-    """Return the pen of a formula's writer."""
-    examples: dict[str, tuple[str, Ref]] = {}
-    for member in members:
-        for term in _own_names(member):
-            text = source[term.span[0] : term.span[1]]
-            examples.setdefault(term.data.tensor, (text, term.data))
-    return Pen(source, plain, examples, "*" if plain else " ")
-
-
-def _own_names(term: Term) -> Iterator[Term]:
-    """Yield the elements that the writer named; what a gradient symbol stands for is not."""
-    if term.op == "element" and term.span[1] > term.span[0]:
-        yield term
-    if term.op == "gradient" and term.data.symbol in ("delta", "table"):
-        return
-    for part in term.args:
-        yield from _own_names(part)
+_GAP = re.compile(r"(?:\s|\\[,;:! ])*")
 
 
 def written(term: Term, pen: Pen) -> str:
     """Return a term as text: copied where the writer wrote it, else composed."""
     if term.span[1] > term.span[0]:
-        return pen.source[term.span[0] : term.span[1]]
+        text = pen.source[term.span[0] : term.span[1]]
+        # The minus of a term in a sum is the sum's own.
+        return "-" + text if term.op == "negate" and text[0] not in "-−－" else text
     return composed(term, pen)
 
 
@@ -66,9 +40,9 @@ def can_write(term: Term) -> bool:
     return term.op in _MAKERS and all(can_write(part) for part in term.args)
 
 
-def _factor(term: Term, pen: Pen) -> str:
+def _factor(term: Term, pen: Pen, last: bool = False) -> str:
     text = written(term, pen)
-    loose = term.op in ("add", "negate") or (term.op == "fold" and not pen.plain)
+    loose = term.op in ("add", "negate") or (term.op == "fold" and not pen.plain and not last)
     if loose and not _is_enclosed(text):
         return f"({text})" if pen.plain else rf"\left({text}\right)"
     return text
@@ -86,21 +60,36 @@ def _is_enclosed(text: str) -> bool:
 
 
 def _multiply(term: Term, pen: Pen) -> str:
-    text = _factor(term.args[0], pen)
-    for operator, factor in zip(term.data, term.args[1:]):
+    text = _inner(term.args[0], term, pen)
+    for number, (operator, factor) in enumerate(zip(term.data, term.args[1:]), 1):
         sign = "*" if pen.plain else f" {operator} " if operator else " "
-        text += sign + _factor(factor, pen)
+        stop = term.args[number - 1].span[1]
+        if not operator and 0 < stop <= factor.span[0]:  # neighbours stay as they stand
+            gap = pen.source[stop : factor.span[0]]
+            sign = gap if _GAP.fullmatch(gap) else sign
+        text += sign + _inner(factor, term, pen, last=number == len(term.args) - 1)
     return text
+
+
+def _inner(factor: Term, product: Term, pen: Pen, last: bool = False) -> str:
+    """Return a factor, in brackets where it is an elementwise product inside another one."""
+    text = _factor(factor, pen, last)
+    mixed = factor.op == "multiply" and is_elementwise(factor) and not all(product.data)
+    return f"({text})" if mixed and not pen.plain and not _is_enclosed(text) else text
+
+
+def is_elementwise(product: Term) -> bool:
+    """Tell whether a product is marked as one of entries."""
+    return any(operator in (r"\odot", r"\circ") for operator in product.data)
 
 
 def _add(term: Term, pen: Pen) -> str:
     text = written(term.args[0], pen)
     for part in term.args[1:]:
         if part.op == "negate" and part.span[1] <= part.span[0]:
-            text += " - " + _factor(part.args[0], pen)
+            text += " - " + _factor(part.args[0], pen, last=True)
         elif part.op == "negate":
-            inner = written(part, pen)
-            text += " " + inner if inner.lstrip().startswith("-") else " - " + inner
+            text += " - " + written(part, pen)[1:].lstrip()
         else:
             text += " + " + written(part, pen)
     return text
@@ -120,13 +109,21 @@ def _number(term: Term, pen: Pen) -> str:
 
 
 def _divide(term: Term, pen: Pen) -> str:
+    if pen.plain:
+        below = written(term.args[1], pen)
+        loose = term.args[1].op in ("add", "negate", "multiply", "divide")
+        below = f"({below})" if loose and not _is_enclosed(below) else below
+        return f"{_factor(term.args[0], pen)}/{below}"
     top, bottom = (written(part, pen) for part in term.args)
-    return f"{top}/{bottom}" if pen.plain else rf"\frac{{{top}}}{{{bottom}}}"
+    return rf"\frac{{{top}}}{{{bottom}}}"
 
 
 def _power(term: Term, pen: Pen) -> str:
     base, exponent = term.args
     inner, upper = written(base, pen), written(exponent, pen)
+    if base.op == "call" and not pen.plain and not base.data[1] and base.span == (0, 0):
+        name = _function(base.data[0], 0)
+        return f"{name}^{braced(upper)}({written(base.args[0], pen)})"
     plain_base = base.op in ("element", "number", "group") or pen.plain and base.op == "call"
     if not (plain_base and (pen.plain or "^" not in inner) or _is_enclosed(inner)):
         inner = f"({inner})"
@@ -137,19 +134,28 @@ def _power(term: Term, pen: Pen) -> str:
 
 def _transpose(term: Term, pen: Pen) -> str:
     inner = written(term.args[0], pen)
-    if term.args[0].op == "element" and "^" not in inner:
-        return inner + "^T"
-    return f"({inner})^T" if inner[:1] != "(" else inner + "^T"
+    mark = next((m for m in (".T", r"^\top", r"^{\top}", r"^\intercal") if m in pen.source), "^T")
+    if term.args[0].op == "element" and ("^" not in inner or mark == ".T"):
+        return inner + mark
+    return inner + mark if _is_enclosed(inner) else f"({inner}){mark}"
 
 
 def _call(term: Term, pen: Pen) -> str:
     name, order = term.data
     inner = written(term.args[0], pen)
-    primes = "'" * order
-    if pen.plain:
-        return f"{name}{primes}({inner})"
-    shown = {"sigmoid": r"\sigma", "tanh": r"\tanh"}.get(name, name)
-    return f"{shown}{primes}({inner})"
+    if _is_enclosed(inner):
+        inner = inner.removeprefix(r"\left")[1:-1].removesuffix(r"\right")
+    return (
+        f"{name}{chr(39) * order}({inner})" if pen.plain else f"{_function(name, order)}({inner})"
+    )
+
+
+def _function(name: str, order: int) -> str:
+    shown = {"sigmoid": r"\sigma", "tanh": r"\tanh", "exp": r"\exp", "log": r"\log"}.get(name, name)
+    shown = rf"\{name}" if name in GREEK else shown
+    if len(shown) > 1 and shown[0] != "\\":
+        shown = rf"\mathrm{{{name}}}"
+    return shown + "'" * order
 
 
 def _fold(term: Term, pen: Pen) -> str:
@@ -158,7 +164,8 @@ def _fold(term: Term, pen: Pen) -> str:
     body = written(term.args[0], pen)
     if pen.plain:
         return f"{fold.op}[{letters}]({body})"
-    return rf"\{fold.op}_{{{letters}}} {_factor(term.args[0], pen)}" if body else ""
+    under = braced(letters) if len(fold.bounds) == 1 else f"{{{letters}}}"
+    return rf"\{fold.op}_{under} {_factor(term.args[0], pen, last=True)}" if body else ""
 
 
 def _bound_text(bound: Bound, pen: Pen) -> str:
@@ -173,64 +180,32 @@ def _bound_text(bound: Bound, pen: Pen) -> str:
 def _element(term: Term, pen: Pen) -> str:
     ref: Ref = term.data
     if pen.plain:
-        slots = ",".join(str(slot) for slot in ref.slots if slot is not None)
-        return f"{ref.tensor}[{slots}]" if slots else ref.tensor
-    example = pen.examples.get(ref.tensor)
-    if example is not None:
-        return _after_example(example[0], example[1], ref)
-    return _plain_latex(ref)
-
-
-def _after_example(text: str, old: Ref, new: Ref) -> str:
-    """Rewrite the scripts of an example with other indices, in the places they had."""
-    pairs = [
-        (str(a), str(b)) for a, b in zip(old.slots, new.slots) if a is not None and b is not None
-    ]
-    if old.member is not None and new.member is not None:
-        pairs.append((str(old.member), str(new.member)))
-    cut = re.search(r"[_^]", text)
-    if cut is None or all(a == b for a, b in pairs):
-        return text
-    head, scripts = text[: cut.start()], text[cut.start() :]
-    marked = scripts
-    for number, (before, _) in enumerate(pairs):
-        literal = re.escape(before)
-        single = rf"(?<![A-Za-z\\]){literal}(?![A-Za-z0-9])|(?<=[A-Za-z0-9{{]){literal}"
-        pattern = single if len(before) == 1 else literal
-        marked = re.sub(pattern, f"\0{number}\0", marked, count=1)
-    for number, (_, after) in enumerate(pairs):
-        mark = f"\0{number}\0"
-        if len(after) > 1:  # a script of one letter had no braces
-            marked = re.sub("([_^])" + re.escape(mark), rf"\1{{{mark}}}", marked)
-        marked = marked.replace(mark, after)
-    return head + marked
-
-
-def _plain_latex(ref: Ref) -> str:
-    name = ref.tensor.replace("{}", "")
-    match = re.fullmatch(r"([A-Za-z]+?)_?(\d+)", name)
-    base = match[1] if match else name
-    upper = f"^{{({match[2]})}}" if match else ""
-    greek = ("alpha", "beta", "gamma", "delta", "theta", "sigma", "mu", "xi", "omega", "epsilon")
-    if base in greek:
-        base = "\\" + base
-    elif base.endswith("hat"):
-        base = rf"\hat{{{base[:-3].rstrip('_')}}}"
-    if ref.member is not None:
-        upper = f"^{{{ref.member}}}"
-    slots = "".join(str(slot) for slot in ref.slots if slot is not None)
-    return base + upper + (f"_{{{slots}}}" if slots else "")
+        slots = ",".join(_side(slot, pen) for slot in ref.slots if slot is not None)
+        mark = "'" if ref.updated else ""
+        return f"{ref.tensor}{mark}[{slots}]" if slots else ref.tensor + mark
+    return name_of(ref, pen)
 
 
 def _gradient(term: Term, pen: Pen) -> str:
+    symbol = is_symbol(term) and not pen.plain and term.args[1].op == "element"
+    if symbol and (name := slope_name(term.args[1].data, pen)):
+        return name
     of, by = (written(part, pen) for part in term.args)
     return f"d({of}, {by})" if pen.plain else rf"\frac{{\partial {of}}}{{\partial {by}}}"
 
 
 def _bracket(term: Term, pen: Pen) -> str:
     test: Test = term.data
-    sides = [str(s) if isinstance(s, At) else written(s, pen) for s in (test.left, test.right)]
+    sides = [_side(side, pen) for side in (test.left, test.right)]
+    if not pen.plain and test.op == "=":
+        return rf"1\{{{sides[1]} = {sides[0]}\}}"
     return f"[{sides[0]} {test.op} {sides[1]}]"
+
+
+def _side(side: At | Term, pen: Pen) -> str:
+    if not isinstance(side, At):
+        return written(side, pen)
+    return place_text(side, pen.plain)
 
 
 def _size(term: Term, pen: Pen) -> str:

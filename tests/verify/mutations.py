@@ -18,9 +18,10 @@ from derivgen.formulas.terms import Claim, Path, Term, at_path, letter, walk
 from derivgen.formulas.tree import FormulaError
 from derivgen.verify.desk import Desk as Parts
 from derivgen.verify.desk import core, is_matrix, like_elements, slope_pattern, without
+from derivgen.verify.hand import make_pen
 from derivgen.verify.judge import resolve_members
 from derivgen.verify.stage import Stage, make_stage
-from derivgen.verify.write import can_write, composed, make_pen, written
+from derivgen.verify.write import can_write, composed, written
 
 
 @dataclass(frozen=True)
