@@ -182,7 +182,11 @@ def conventions(view: View) -> list[Prose]:
     elif view.derivation.network.of_role(Role.INPUT):
         found.append(say(lang, "one sample", loss=loss))
     found += _deltas(view, loss)
-    found += [_fact(view, number) for number in range(len(view.derivation.network.facts))]
+    used = {fact.number for fact in view.derivation.facts}
+    for number, fact in enumerate(view.derivation.network.facts):
+        # What a role implies is said where a step needs it; what the writer declared, always.
+        if number in used or not fact.implied_by:
+            found.append(_fact(view, number))
     return found
 
 

@@ -208,6 +208,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Gradient descent moves each parameter against its gradient, {rule}, here with {rate}:",
         "梯度下降使各参数沿负梯度方向移动，{rule}；这里取 {rate}：",
     ),
+    "worked lost": (
+        "After this step {loss} is not a finite number: the step is too long.",
+        "更新一步后，{loss} 不再是有限的数：步长过大。",
+    ),
     "worked after": (
         "After this step {loss} has gone from {before} to {after}.",
         "更新一步后，{loss} 由 {before} 变为 {after}。",

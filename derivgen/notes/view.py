@@ -19,6 +19,7 @@ from derivgen.algebra.expressions import (
     IndexValue,
     Node,
     Position,
+    accesses,
     affine_forms,
     tensors_read,
     used_indices,
@@ -393,6 +394,9 @@ def entry_of(view: View, tensor: str) -> Access:
     """Return a general entry of a tensor with its declared letters."""
     declared = view.notation.tensors[tensor]
     names = declared.axis_names or tuple("ijmnpq"[: len(declared.axes)])
+    if len(names) > 1 and not all(names):
+        read = _letters_read(view, tensor)
+        names = tuple(n or r or i for n, r, i in zip(names, read, "ijmnpqrs", strict=False))
     taken: list[str] = []
     forms: list[Affine] = []
     for name, axis in zip(names, declared.axes):
@@ -400,6 +404,15 @@ def entry_of(view: View, tensor: str) -> Access:
         taken.append(letter)
         forms.append(affine(Index(letter, axis.low, axis.high)))
     return Access(tensor, tuple(forms))
+
+
+def _letters_read(view: View, tensor: str) -> tuple[str, ...]:
+    """Return the letters with which the equations first read a tensor, "" for other forms."""
+    for equation in view.derivation.network.equations:
+        for access in (equation.lhs, *accesses(equation.rhs)):
+            if access.tensor == tensor:
+                return tuple(form.plain.name if form.plain else "" for form in access.indices)
+    return ("",) * len(view.notation.tensors[tensor].axes)
 
 
 def steps_shown(view: View, wrt: tuple[str, ...] | None) -> tuple[Step, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -307,12 +308,15 @@ def _updates(view: View, example: Example) -> list[Block]:
             found.append(_update(view, example, name, adjoint, stepped[name]))
     after = evaluate(derivation, example.values.with_arrays(stepped))
     loss = derivation.network.loss or ""
+    name, value = Formula(loss_symbol(view.notation)), after[loss].item()
+    if not math.isfinite(value):
+        return [*found, Paragraph(say(view.lang, "worked lost", loss=name))]
     told = say(
         view.lang,
         "worked after",
-        loss=Formula(loss_symbol(view.notation)),
+        loss=name,
         before=Formula(significant(example.arrays[loss].item())),
-        after=Formula(significant(after[loss].item())),
+        after=Formula(significant(value)),
     )
     return [*found, Paragraph(told)]
 

@@ -288,3 +288,39 @@ def test_a_second_derivative_starts_from_the_first_ones() -> None:
     assert "slope_W = sum[k,h](dE/dW[k,h]*v_W[k,h])" in text
     assert "dslope_W/d(dE/dW[k,h]) = v_W[k,h]" in text
     assert "delta" not in text.split("Backward pass")[1]
+
+
+UNNAMED = """network unnamed
+index k: 2, d: 3
+input x[3]
+target y[2] onehot
+param W[2,3]
+s[k] = sum[d](W[k,d]*x[d])
+loss E = {loss}
+"""
+
+
+def test_axes_given_by_sizes_get_the_letters_of_the_equations():
+    text = render(derive(parse(UNNAMED.format(loss="sum[k]((s[k] - y[k])^2)"))), "text")
+
+    assert "W[k,d]  parameter  2 x 3" in text
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [("sum[k]((s[k] - y[k])^2)", False), ("-sum[k](y[k]*log(softmax[k](s[k])))", True)],
+)
+def test_what_a_one_hot_target_implies_is_told_where_it_is_used(loss, told):
+    text = render(derive(parse(UNNAMED.format(loss=loss))), "text")
+
+    assert ("It is given that" in text) == told
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "is not a finite number"), ("zh", "有限的数")])
+def test_a_step_out_of_the_domain_of_the_loss_is_called_too_long(lang, words):
+    network = "network far\ninput x = 1\nparam w = 0.01\nloss E = -log(w)*x - 1000*log(1 - w)"
+    step = "train with sgd(lr = 10)"
+
+    text = render(derive(parse(f"{network}\n{step}")), "text", lang=lang)
+
+    assert words in text and "nan" not in text

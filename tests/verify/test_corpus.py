@@ -36,12 +36,12 @@ def parameters(right):
             yield pytest.param(row, id=name, marks=marks)
 
 
-@pytest.mark.parametrize("row", parameters(right=True))
+@pytest.mark.parametrize("row", list(parameters(right=True)))
 def test_a_right_formula_is_never_called_wrong(row, networks):
     assert judged(row, networks).verdict in ("proved", "agrees")
 
 
-@pytest.mark.parametrize("row", parameters(right=False))
+@pytest.mark.parametrize("row", list(parameters(right=False)))
 def test_a_mistake_is_found_and_named(row, networks):
     item = judged(row, networks)
 

@@ -79,7 +79,7 @@ def sample():
         yield pytest.param(right, mutation, id=f"{network}, {mutation.kind}: {mutation.text[:50]}")
 
 
-@pytest.mark.parametrize(("right", "mutation"), sample())
+@pytest.mark.parametrize(("right", "mutation"), list(sample()))
 def test_a_spoilt_formula_is_right_only_where_it_still_holds(right, mutation):
     item = judged(right, mutation)
 

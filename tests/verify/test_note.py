@@ -67,7 +67,7 @@ def test_messages_come_in_chinese(networks):
     assert report.summary.startswith("3 个公式")
 
 
-@pytest.mark.parametrize("key", keys())
+@pytest.mark.parametrize("key", list(keys()))
 def test_every_message_has_both_languages(key):
     assert complete(key)
 

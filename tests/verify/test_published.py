@@ -32,12 +32,12 @@ def worst(row: Row, networks):
     return item
 
 
-@pytest.mark.parametrize("row", parameters(right=True))
+@pytest.mark.parametrize("row", list(parameters(right=True)))
 def test_a_published_formula_is_read_and_never_called_wrong(row, published):
     assert worst(row, published).verdict in RIGHT
 
 
-@pytest.mark.parametrize("row", parameters(right=False))
+@pytest.mark.parametrize("row", list(parameters(right=False)))
 def test_a_mistake_in_a_published_formula_is_found(row, published):
     item = worst(row, published)
 

@@ -30,12 +30,12 @@ def judged(row, networks):
     return item
 
 
-@pytest.mark.parametrize("row", parameters(right=True))
+@pytest.mark.parametrize("row", list(parameters(right=True)))
 def test_a_formula_is_right_as_its_text_prints_it(row, text_networks):
     assert judged(row, text_networks).verdict in ("proved", "agrees")
 
 
-@pytest.mark.parametrize("row", parameters(right=False))
+@pytest.mark.parametrize("row", list(parameters(right=False)))
 def test_a_mistake_in_it_is_found_and_named(row, text_networks):
     item = judged(row, text_networks)
 

@@ -26,7 +26,7 @@ def formulas():
             yield pytest.param(network, kind, line, id=f"{network}: {line[:60]}", marks=marks)
 
 
-@pytest.mark.parametrize(("network", "kind", "text"), formulas())
+@pytest.mark.parametrize(("network", "kind", "text"), list(formulas()))
 def test_an_unusual_shape_is_not_called_wrong(network, kind, text, networks):
     (item,) = verify_text(text, networks[network], kind=kind).items
 
