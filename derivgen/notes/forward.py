@@ -321,8 +321,9 @@ def _equation(view: View, number: int) -> list[Block]:
     invented = [n for n in derivation.named.values() if n.equation == number]
     statements = [s for s in derivation.forward if s.equation == number]
     found: list[Block] = _inner_derivatives(view, number)
-    for named in invented:
-        found += _named(view, named) if _shown(view, named) else []
+    parts = {named.name: named for named in invented if _shown(view, named)}
+    for name in view.forward_of:  # in the order of computing
+        found += _named(view, parts[name]) if name in parts else []
     written = Equality(equation.lhs, equation.rhs)
     own = [s for s in statements if s.lhs.tensor == equation.lhs.tensor]
     folded = tuple(_placed(view, e) for e in view.fold(own)) if own else ()
@@ -423,7 +424,8 @@ def _shown(view: View, named: Named) -> bool:
 def _named(view: View, named: Named) -> list[Block]:
     folded = view.fold(view.forward_of[named.name])
     lines = tuple(Line(*display(view, equality)) for equality in folded)
-    found: list[Block] = [Equation(forward_label(named.name), lines, about=named.name)]
+    holds = where(view, folded[0]) if len(folded) == 1 else None
+    found: list[Block] = [Equation(forward_label(named.name), lines, holds, about=named.name)]
     if len(folded) == 1:
         found += matrix_equation(view, folded[0], f"fm:{named.name}")
     return found

@@ -308,13 +308,13 @@ def _updates(view: View, example: Example) -> list[Block]:
             found.append(_update(view, example, name, adjoint, stepped[name]))
     after = evaluate(derivation, example.values.with_arrays(stepped))
     loss = derivation.network.loss or ""
-    name, value = Formula(loss_symbol(view.notation)), after[loss].item()
+    sign, value = Formula(loss_symbol(view.notation)), after[loss].item()
     if not math.isfinite(value):
-        return [*found, Paragraph(say(view.lang, "worked lost", loss=name))]
+        return [*found, Paragraph(say(view.lang, "worked lost", loss=sign))]
     told = say(
         view.lang,
         "worked after",
-        loss=name,
+        loss=sign,
         before=Formula(significant(example.arrays[loss].item())),
         after=Formula(significant(value)),
     )

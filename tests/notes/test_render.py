@@ -324,3 +324,15 @@ def test_a_step_out_of_the_domain_of_the_loss_is_called_too_long(lang, words):
     text = render(derive(parse(f"{network}\n{step}")), "text", lang=lang)
 
     assert words in text and "nan" not in text
+
+
+def test_an_extreme_follows_its_operand_and_says_where_it_exists():
+    text = (
+        "network path\ndim T = 3, K = 2\nindex t: T, k: K, j: K\ninput u[t,k]\nparam A[j,k]\n"
+        "v[0,k] = u[0,k]\nv[t,k] = max[j](v[t-1,j] + A[j,k]) + u[t,k]\nloss E = sum[k](v[T-1,k])"
+    )
+
+    shown = render(derive(parse(text)), "text")
+
+    assert "max_v[t,k] = max[j](u_v[t,k,j])   for t >= 1" in shown
+    assert shown.index("u_v[t,k,j] =") < shown.index("max_v[t,k] =")
