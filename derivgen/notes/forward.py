@@ -20,7 +20,7 @@ from derivgen.calculus.derivation import Named
 from derivgen.forms.bounds import from_ends, lifted, plain_bounds
 from derivgen.forms.fold import Equality
 from derivgen.forms.latex import latex
-from derivgen.forms.layout import affine_math, ranges
+from derivgen.forms.layout import affine_math, formula, ranges
 from derivgen.forms.math import (
     Fenced,
     Frac,
@@ -37,7 +37,7 @@ from derivgen.forms.math import (
 )
 from derivgen.forms.matrix import NoMatrixForm
 from derivgen.forms.names import LAYER
-from derivgen.forms.notation import loss_symbol, ratio_text, symbol
+from derivgen.forms.notation import loss_symbol, partial_symbol, ratio_text, symbol
 from derivgen.notes.document import (
     Block,
     Equation,
@@ -254,8 +254,6 @@ def entry_math_of(view: View, access: Access) -> Math:
 
 def partial_math(view: View, access: Access) -> Math:
     """Return the partial derivative of the loss by an access, written out as a fraction."""
-    from derivgen.forms.notation import partial_symbol
-
     loss = loss_symbol(view.notation)
     below = entry_math_of(view, access)
     text = below.plain if isinstance(below, Symbol) else ""
@@ -267,8 +265,6 @@ def partial_math(view: View, access: Access) -> Math:
 def _fact(view: View, number: int) -> Prose:
     fact = view.derivation.network.facts[number]
     context = view.context(fact.left, fact.right)
-    from derivgen.forms.layout import formula
-
     math = row(formula(fact.left, context), Op("="), formula(fact.right, context))
     told = say(view.lang, "facts", fact=Formula(math))
     if any(used.number == number for used in view.derivation.facts):

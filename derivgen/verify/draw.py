@@ -58,8 +58,7 @@ def make_world(network: Network, draw: Draw) -> World:
     Raises: NoValue, if none of the sizes tried gives one.
     """
     problem = NoValue("no sizes work")
-    for chosen in _sizes(network, draw):
-        sizes = _with_derived(network, chosen)
+    for sizes in _sizes(network, draw):
         if not _has_room(network, sizes, 1 if draw.declared else 2):
             continue
         for changes in ATTEMPTS:
@@ -98,7 +97,8 @@ def _probe(world: World) -> None:
     for name in _under_logarithms(world.network):
         for place in product(*world.shape(name)):
             value = world.element(name, place)
-            if min(abs(value), abs(1 - value)) < SMALL:
+            # A value of exactly 0 stands where no logarithm reads it: that one would have failed.
+            if 0 < min(abs(value), abs(1 - value)) < SMALL:
                 raise NoValue(f"{name} is too close to 0 or 1")
 
 
@@ -130,14 +130,6 @@ def _sizes(network: Network, draw: Draw) -> Iterator[dict[Dim, int]]:
     for size in (3, 4):
         yield dict.fromkeys(dims, size)
     yield {d: int(network.dims[d] or 3) for d in dims}
-
-
-def _with_derived(network: Network, sizes: dict[Dim, int]) -> dict[Dim, int]:
-    """Return the sizes in which those made from others follow."""
-    made = dict(sizes)
-    for dim, form in network.derived.items():
-        made[dim] = evaluate_affine(form, made)
-    return made
 
 
 def _numbers(network: Network, sizes: Mapping[Dim, int], draw: Draw) -> Numbers:

@@ -45,7 +45,8 @@ UNREAD: Mapping[str, tuple[str, ...]] = {
     # The maximum of t = 0 does not exist; the reader takes one of zeros, a tie.
     "best_path": ("local:u_v",),
 }
-QUICK = ("attention_over_past", "batch_norm", "embedding", "gru", "product_reduction", "rotary")
+QUICK = ("attention_over_past", "batch_norm", "crf", "embedding", "gru", "rotary")
+QUICK += ("product_reduction",)
 
 
 @cache
