@@ -128,3 +128,14 @@ def test_a_letter_summed_to_the_number_of_samples_tells_samples_apart():
     report = verify_text(r"J = -\frac{1}{m} \sum_{i=1}^m y^{(i)} \log a^{(i)}", network)
 
     assert report.items[0].verdict == "agrees"
+
+
+def test_of_several_definitions_of_a_loss_the_one_that_most_equations_lead_to_is_taken():
+    text = text_of(
+        r"a = \sigma(w x + b)",
+        r"E = \sum \frac12 (t - o)^2",
+        r"E = E_1 + E_2",
+        r"E = \frac12 (t - a)^2",
+    )
+
+    assert "loss E = 1/2*(t - a)^2" in text and "param w\n" in text

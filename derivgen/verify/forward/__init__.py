@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from derivgen.algebra.expressions import tensors_read
 from derivgen.algebra.network import Network, Role
 from derivgen.errors import DerivgenError
 from derivgen.formulas import tree
-from derivgen.formulas.scripts import split_transpose
+from derivgen.formulas.scripts import plain_text, split_transpose
 from derivgen.formulas.symbols import BATCH_SIZES, LOSS_NAMES
 from derivgen.formulas.tree import Name, Tree
 from derivgen.language import parse as parse_network
@@ -30,9 +30,9 @@ from derivgen.verify.forward.ranges import NoForm
 from derivgen.verify.forward.text import names_read, network_text, shared
 from derivgen.verify.forward.writer import Writer
 
-VECTORS = (Manner(True, False), Manner(True, True))
+MAX_VERSIONS = 8  # so many definitions of one loss are tried
 WEIGHTS = ("W", "U", "V", "M")
-NUMBERS = (Manner(False, False), Manner(False, True))
+MANNERS = (Manner(True, False), Manner(True, True), Manner(False, False), Manner(False, True))
 
 
 @dataclass(frozen=True)
@@ -50,33 +50,41 @@ def read_network(text: str) -> Found:
     if not any(definition.loss for definition in note.definitions):
         return Found(problem="no-loss" if note.definitions else "no-equations")
     single = note.of_one_sample()
-    best: tuple[int, Found] = 0, Found(problem="no-network")
-    for manner in _manners(note):
-        chosen = note if manner.samples else single
-        book = _written(chosen, manner)
-        losses = [definition for definition in chosen.values if definition.loss]
-        for loss in sorted(losses, key=lambda d: len(d.name.sub) + len(d.name.sup)):
-            found = _leading_to(loss, book, note)
-            if found is not None and found[0] > best[0]:
-                best = found
+    best: tuple[tuple[int, bool], Found] = (0, False), Found(problem="no-network")
+    for manner in MANNERS:
+        for version in _versions(note if manner.samples else single):
+            book = _written(version, manner)
+            losses = [definition for definition in version.values if definition.loss]
+            for loss in sorted(losses, key=lambda d: len(d.name.sub) + len(d.name.sup)):
+                found = _leading_to(loss, book, version)
+                if found is not None and found[0] > best[0]:
+                    best = found
     return best[1]
 
 
-def _manners(note: Note) -> tuple[Manner, ...]:
-    """Return the manners a note may be read in, the likelier ones first."""
-    sizes = (*letters_of(note.members).limits, *BATCH_SIZES)
-    found = [node for d in note.values for node in nodes(d.right)]
-    speaks = any(_is_vectorial(n) for n in found if not (isinstance(n, Name) and n.base in sizes))
-    return (*VECTORS, *NUMBERS) if speaks else (*NUMBERS, *VECTORS)
+def _versions(note: Note) -> Iterator[Note]:
+    """Yield the note with each of its definitions of one loss in turn the only one."""
+    texts = [
+        (d.name.base, plain_text(d.name.sub), plain_text(d.name.sup)) for d in note.definitions
+    ]
+    again = [
+        [place for place, d in enumerate(note.definitions) if d.loss and texts[place] == text]
+        for text in dict.fromkeys(texts)
+    ]
+    most = max(map(len, again), default=1)
+    for turn in range(min(most, MAX_VERSIONS)):
+        dropped = {p for places in again for p in places if p != places[turn % len(places)]}
+        kept = [d for place, d in enumerate(note.definitions) if place not in dropped]
+        yield replace(note, definitions=kept)
 
 
-def _is_vectorial(node: Tree) -> bool:
+def _is_vectorial(node: Tree, sizes: tuple[str, ...]) -> bool:
     """Tell whether a sign is one of vectors: a transpose, a norm, a product entry by entry."""
     if isinstance(node, tree.Norm):
         return node.double
     if isinstance(node, tree.Product):
         return any(operator in (r"\odot", r"\circ", r"\otimes") for operator in node.operators)
-    if isinstance(node, Name):
+    if isinstance(node, Name) and node.base not in sizes:
         capital = node.base[:1].isupper() and len(node.base) == 1
         return node.bold or capital or split_transpose(node.sup)[1]
     return False
@@ -108,6 +116,7 @@ def _written(note: Note, manner: Manner) -> Book:
         if key not in book.quantities:  # a note that leaves the sum over times to the reader
             book.quantity(key, 0)
             book.equations[key] = key, f"sum[{{{mark}}}]({value.text})"
+            book.sources[key] = next(d for f, d in keyed if f.key == key)
     book.equations = shared(book.equations)
     return book
 
@@ -216,6 +225,7 @@ def _write(found: Symbol, definition: Definition, book: Book, loss: bool) -> Non
         book.ranges.join(slot, mark)
     inside = ", ".join(f"{{{mark}}}" for mark in marks)
     book.equations[key] = f"{key}[{inside}]" if inside else key, value.text
+    book.sources[key] = definition
 
 
 def _write_part(key: str, marks: list[str], value: Value, book: Book) -> None:
@@ -235,15 +245,21 @@ def _expected(key: str, shown: int, book: Book) -> int | None:
 # --- which equations belong together -------------------------------------------------------------
 
 
-def _leading_to(loss: Definition, book: Book, note: Note) -> tuple[int, Found] | None:
-    """Return the network of a loss, and how many equations lead to it."""
+def _leading_to(loss: Definition, book: Book, note: Note) -> tuple[tuple[int, bool], Found] | None:
+    """Return the network of a loss, how many equations lead to it, and whether its manner fits."""
     parts = _symbol(loss.name, book.letters)
     if parts is None or parts.key not in book.equations:
         return None
     closure = _closure(parts.key, book)
     text = network_text(book, closure, parts.key, note.one_hot)
     network = _parsed(text)
-    return None if network is None else (len(closure), Found(network, text))
+    speaks = any(
+        _is_vectorial(part, (*book.letters.limits, *BATCH_SIZES))
+        for key in closure
+        for part in nodes(book.sources[key].right)
+    )
+    fits = book.manner.vectors == speaks
+    return None if network is None else ((len(closure), fits), Found(network, text))
 
 
 def _closure(key: str, book: Book) -> list[str]:
@@ -266,11 +282,13 @@ def _parsed(text: str) -> Network | None:
     read = {
         n for e in network.equations if e.lhs.tensor == network.loss for n in tensors_read(e.rhs)
     }
-    if any(network.tensors[name].role is Role.VALUE for name in read):
+    roles = {network.tensors[name].role for name in read}
+    if Role.VALUE in roles:
         return network
-    # A loss of plain numbers says no network, nor one of other losses: E = E_1 + E_2.
+    # A loss alone is a network if it holds the model: E = E_1 + E_2 does not.
     own = [name for name in read if name.split("_")[0].rstrip("0123456789") not in LOSS_NAMES]
-    return network if any(network.tensors[name].axes for name in own) else None
+    model = roles == {Role.PARAM} or {Role.INPUT, Role.PARAM} <= roles
+    return network if model and any(network.tensors[name].axes for name in own) else None
 
 
 # --- one name for several parameters -------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from derivgen.verify.forward.letters import Letters
 from derivgen.verify.forward.ranges import NoForm, Ranges
@@ -79,6 +80,7 @@ class Book:
     ranges: Ranges = field(default_factory=Ranges)
     quantities: dict[str, Quantity] = field(default_factory=dict)
     equations: dict[str, tuple[str, str]] = field(default_factory=dict)  # left and right
+    sources: dict[str, Any] = field(default_factory=dict)  # the definition behind each equation
     functions: dict[str, str] = field(default_factory=dict)  # name to its definition, or nothing
     size_marks: dict[str, str] = field(default_factory=dict)  # T to a mark that it bounds
     classes: dict[str, str] = field(default_factory=dict)  # a target that is an index, and of what
