@@ -7,6 +7,10 @@ import pytest
 from derivgen.verify import verify_text
 
 GENERAL = r"\frac{\partial C}{\partial W^l} = "
+CELL = (
+    r"\frac{\partial E}{\partial c_t} ="
+    r" \frac{\partial E}{\partial h_t} \odot o_t \odot (1 - \tanh^2(c_t))"
+)
 MENDED = [
     ("mlp", r"\frac{\partial E}{\partial b_k} = (y_k - \hat{y}_k)\hat{y}_k(1-\hat{y}_k)",
      r"\frac{\partial E}{\partial b_k} = (\hat{y}_k - y_k)\hat{y}_k(1-\hat{y}_k)"),
@@ -24,6 +28,10 @@ MENDED = [
      r"\frac{\partial E}{\partial c_s} = \left[\sum_k \delta_k W_{ks}\right] h_s (1 - h_s)"),
     ("logistic", r"\frac{\partial J}{\partial \hat y} = -\frac{y}{\hat y} - \frac{1-y}{1-\hat y}",
      r"\frac{\partial J}{\partial \hat y} = -\frac{y}{\hat y} + \frac{1-y}{1-\hat y}"),
+    ("lstm", CELL, CELL + r" + \frac{\partial E}{\partial c_{t+1}} \odot f_{t+1}"),
+    ("rnn", r"a_t = W x_t + U h_{t-1} + b", r"a_t = U x_t + W h_{t-1} + b"),
+    ("softmax", r"\frac{\partial p_k}{\partial z_j} = p_k (1 - p_k)",
+     r"\frac{\partial p_k}{\partial z_j} = p_k (1\{k = j\} - p_j)"),
 ]  # fmt: skip
 
 
