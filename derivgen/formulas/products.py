@@ -20,6 +20,7 @@ from derivgen.formulas.scripts import (
     plain_text,
 )
 from derivgen.formulas.slopes import (
+    at_time,
     derivative,
     function_name,
     hessian,
@@ -179,6 +180,8 @@ def _named_factor(
     adjacent = following is not None and operators[place] == ""
     if adjacent and (output := _hypothesis(node, following)) is not None:
         return _output(output, reader), 2
+    if adjacent and (timed := at_time(node, following, reader)) is not None:
+        return name(timed, reader), 2
     if adjacent and (found := chance(node, following, reader)) is not None:
         return found, 2
     if node.base == "nabla":

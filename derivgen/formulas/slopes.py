@@ -17,6 +17,7 @@ from derivgen.formulas.symbols import (
     ELEMENTARY,
     FUNCTION_ALIASES,
     GENERIC_FUNCTIONS,
+    LOSS_NAMES,
     Symbols,
     other_case,
 )
@@ -25,7 +26,7 @@ from derivgen.formulas.terms import (
     Slope,
     Term,
 )
-from derivgen.formulas.tree import FormulaError, Name, Span, Tree
+from derivgen.formulas.tree import FormulaError, Name, Span, Token, Tree
 
 _TURN = re.compile(r"(?i)(rot|rotate|flip)(180(\^?circ)?)?")
 
@@ -98,9 +99,31 @@ def differentiated(inner: Tree, reader: Reader) -> Term:
     if isinstance(inner, tree.Product) and isinstance(inner.factors[0], Name):
         first, rest = inner.factors[0], inner.factors[1:]
         grouped = len(rest) == 1 and isinstance(rest[0], tree.Group) and rest[0].bracket == "("
+        if len(rest) == 1 and (timed := at_time(first, rest[0], reader)) is not None:
+            return reader.term(timed)
         if grouped and not function_name(first, reader):
             return reader.term(first)
     return reader.term(inner)
+
+
+def at_time(node: Name, following: Tree | None, reader: Reader) -> Name | None:
+    r"""Return ``L_{t+1}`` for ``\mathcal{L}(t+1)``: the loss of one time."""
+    named = node.base in (*LOSS_NAMES, reader.symbols.loss)
+    if not named or node.sub or node.sup or reader.symbols.time_key is None:
+        return None
+    item = following.items[0] if isinstance(following, tree.Group) and following.items else None
+    parts = item.terms if isinstance(item, tree.Sum) else (item,)
+    first, *more = parts
+    timed = isinstance(first, Name) and first.base in ("t", "tau", "T", "k")
+    if not isinstance(first, Name) or not timed or first.sub or first.sup or len(more) > 1:
+        return None
+    tokens = [Token("name", first.base, first.span)]
+    for sign, part in zip(item.signs[1:] if isinstance(item, tree.Sum) else (), more):
+        if not isinstance(part, tree.Literal):
+            return None
+        mark = "+" if sign > 0 else "-"
+        tokens += [Token("operator", mark, part.span), Token("number", part.text, part.span)]
+    return Name(node.base, tuple(tokens), (), 0, node.span)
 
 
 def _variable(

@@ -27,6 +27,7 @@ from derivgen.verify.claims import (
     states_delta_rule,
     updated,
 )
+from derivgen.verify.endings import with_ending
 from derivgen.verify.guesses import SURE, SURE_OF_LAYERS, has_adjoints, on_guesses, with_layers
 from derivgen.verify.judge import Member, judge_terms, resolve_members, unread
 from derivgen.verify.layers import absent_layer
@@ -68,6 +69,8 @@ def _verdicts(block: Block, chain: tree.Chain, desk: Desk) -> list[Finding]:
     given = desk.stages and not desk.stages[0].name
     if given and (absent := absent_layer(chain, desk.stages[0].symbols)):
         return _absent(*absent, chain, source, desk)
+    if found := with_ending(chain, source, desk, is_known, lambda c: _verdicts(block, c, desk)):
+        return found
     for special in (_initial, _function, _bare_chain_rule, _descent, _next_error):
         found = special(chain, source, desk)
         if found is not None:

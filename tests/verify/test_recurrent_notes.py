@@ -232,3 +232,26 @@ def test_targets_that_are_indices_at_each_time_are_vectors_beside_probabilities(
     found = [worst(rf"\frac{{\partial L}}{{\partial z_t}} = {f}", network) for f in formulas]
 
     assert [item.verdict for item in found] == ["agrees", "wrong"]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "verdicts"), [("h_{t+1}", ("agrees", "proved")), ("h_t", ("wrong",))]
+)
+def test_a_time_in_brackets_behind_the_loss_is_the_loss_of_that_time(hidden, verdicts, published):
+    left = r"\frac{\partial \mathcal{L}(t+1)}{\partial W_{hy}}"
+    text = rf"{left} = (p_{{t+1}} - y_{{t+1}}) {hidden}^T"
+
+    assert worst(text, published["karpathy"]).verdict in verdicts
+
+
+def test_a_name_at_the_end_of_a_chain_may_be_used_by_later_formulas(published):
+    note = (
+        r"$$\frac{\partial L}{\partial P} = \frac{\partial L}{\partial O} V^T = \zeta_2$$"
+        "\n\n"
+        r"$$dS = P \circ \zeta_2 - P \circ \mathrm{rowsum}(P \circ \zeta_2)$$"
+    )
+
+    found = [item.verdict for item in verify_text(note, published["attn"]).items]
+
+    assert found[0] in ("agrees", "proved")
+    assert found[1] in ("agrees", "proved", "holds_if")
