@@ -58,7 +58,8 @@ def make_world(network: Network, draw: Draw) -> World:
     Raises: NoValue, if none of the sizes tried gives one.
     """
     problem = NoValue("no sizes work")
-    for sizes in _sizes(network, draw):
+    for chosen in _sizes(network, draw):
+        sizes = _with_derived(network, chosen)
         if not _has_room(network, sizes, 1 if draw.declared else 2):
             continue
         for changes in ATTEMPTS:
@@ -130,6 +131,14 @@ def _sizes(network: Network, draw: Draw) -> Iterator[dict[Dim, int]]:
     for size in (3, 4):
         yield dict.fromkeys(dims, size)
     yield {d: int(network.dims[d] or 3) for d in dims}
+
+
+def _with_derived(network: Network, sizes: dict[Dim, int]) -> dict[Dim, int]:
+    """Return the sizes in which those made from others follow."""
+    made = dict(sizes)
+    for dim, form in network.derived.items():
+        made[dim] = evaluate_affine(form, made)
+    return made
 
 
 def _numbers(network: Network, sizes: Mapping[Dim, int], draw: Draw) -> Numbers:
