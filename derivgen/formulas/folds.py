@@ -108,6 +108,9 @@ def _entrywise(sup: tuple[Token, ...]) -> tuple[Token, ...] | None:
 
 
 def big(node: tree.Big, reader: Reader) -> Term:
+    letters, condition = _parted(node.sub)
+    if condition:
+        return _selected(replace(node, sub=letters), condition, reader)
     bounds = bounds_of(node, reader.symbols)
     letters = reader.letters
     outer = list(letters.bound), list(letters.samples)
@@ -118,6 +121,28 @@ def big(node: tree.Big, reader: Reader) -> Term:
     body = reader.term(node.body)
     letters.bound[:], letters.samples[:] = outer
     return Term("fold", (body,), Fold(node.op, bounds, not node.sub), node.span)
+
+
+def _parted(sub: tuple[Token, ...]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+    r"""Part what a sum binds from the condition behind a colon: ``\sum_{i: y_i = k}``."""
+    tokens, _ = unwrapped(sub)
+    parts = split_at(tokens, ":")
+    related = len(parts) == 2 and any(t.kind == "relation" for t in parts[1])
+    return (parts[0], parts[1]) if related else (sub, ())
+
+
+def _selected(node: tree.Big, condition: tuple[Token, ...], reader: Reader) -> Term:
+    """Return a sum of the terms for which a condition holds."""
+    if node.op != "sum":
+        raise FormulaError(plain_text(condition), _BOUNDS, "", node.span)
+    whole = big(node, reader)
+    outer = list(reader.letters.bound)
+    reader.letters.bound += [bound.letter for bound in whole.data.bounds]
+    test = condition_of(condition, reader, node.span)
+    reader.letters.bound[:] = outer
+    bracket = Term("bracket", (), test, node.span)
+    body = Term("multiply", (bracket, whole.args[0]), ("",), node.span)
+    return whole.with_args((body,))
 
 
 def bounds_of(node: tree.Big, symbols: Symbols) -> tuple[Bound, ...]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from derivgen.algebra.expressions import Access, Along, Call
 from derivgen.algebra.network import Role
 from derivgen.formulas import tree
 from derivgen.formulas.meanings import name
 from derivgen.formulas.reader import Reader, bare, script_term
-from derivgen.formulas.scripts import plain_text
+from derivgen.formulas.scripts import atoms, plain_text
 from derivgen.formulas.slopes import differentiated, loss_gradient, only_parameter
-from derivgen.formulas.symbols import LOSS_NAMES, Symbols
+from derivgen.formulas.symbols import LOSS_NAMES, Symbols, axis_key
 from derivgen.formulas.terms import Ref, Slope, Term, letter
 from derivgen.formulas.tree import FormulaError, Name, Span, Token, Tree
 
@@ -80,6 +81,36 @@ def _argument(group: Tree | None, reader: Reader) -> Term | None:
 def _is_parameter(term: Term, symbols: Symbols) -> bool:
     tensor = symbols.tensors.get(term.data.tensor)
     return tensor is not None and tensor.role is Role.PARAM
+
+
+def by_position(node: Name, following: Tree | None, reader: Reader) -> Term | None:
+    r"""Read ``D_j S_i`` as the slope of S_i by the j-th number that S is a function of."""
+    taken = node.base in reader.symbols.tensors or node.base in reader.symbols.aliases
+    places = [atom.at for atom in atoms(node.sub)]
+    if node.base != "D" or taken or len(places) != 1 or not isinstance(following, Name):
+        return None
+    try:
+        of = bare(name(following, reader))
+    except FormulaError:
+        return None
+    inner = argument_of(of.data.tensor, reader.symbols) if of.op == "element" else ""
+    if not inner or len(reader.symbols.tensors[inner].axes) != 1 or places[0] is None:
+        return None
+    for letter_, _ in places[0].letters:
+        key = axis_key(reader.symbols.tensors[inner], 0)
+        reader.letters.bind(letter_, key, node.span)
+    span = (node.span[0], following.span[1])
+    by = Term("element", (), Ref(inner, (places[0],)), span)
+    return Term("gradient", (of, by), Slope(), span)
+
+
+def argument_of(tensor: str, symbols: Symbols) -> str:
+    """Return the tensor that a tensor is a function of, entry by entry or along an index."""
+    for equation in symbols.network.equations if symbols.network else ():
+        rhs = equation.rhs
+        if equation.lhs.tensor == tensor and isinstance(rhs, (Call, Along)) and len(rhs.args) == 1:
+            return rhs.args[0].tensor if isinstance(rhs.args[0], Access) else ""
+    return ""
 
 
 def _second(node: Name, rest: list[Tree], span: Span, reader: Reader) -> tuple[Term, int]:

@@ -11,7 +11,7 @@ from derivgen.formulas.conventions import layer_function
 from derivgen.formulas.dots import dotted_product
 from derivgen.formulas.folds import scripts_on
 from derivgen.formulas.meanings import name, of_batch
-from derivgen.formulas.nablas import is_loss, nabla
+from derivgen.formulas.nablas import by_position, is_loss, nabla
 from derivgen.formulas.positions import position
 from derivgen.formulas.reader import Reader, bare, leading, replace_span, script_term
 from derivgen.formulas.rows import table_candidates, tabled
@@ -187,6 +187,8 @@ def _named_factor(
     if node.base == "nabla":
         term, taken = nabla(node, _behind(factors, operators, place), reader)
         return term, taken + _arguments_after(factors, operators, place + taken, reader)
+    if adjacent and (slope := by_position(node, following, reader)) is not None:
+        return slope, 2
     if adjacent and _is_hessian(node, following, reader):
         return name(node, reader), 2
     if adjacent and _is_step_prefix(node, following, reader):
@@ -321,7 +323,10 @@ def _is_call(node: Name, following: Tree, reader: Reader) -> bool:
     group = following
     if not isinstance(group, tree.Group) or group.bracket != "(":
         return False
-    return is_loss(node, reader.symbols) and (len(group.items) > 1 or _only_names(group))
+    own = node.base == reader.symbols.loss and not (node.sub or node.sup)
+    named = own and all(isinstance(item, (Name, tree.Dots)) for item in group.items)
+    whole = named or len(group.items) > 1 or _only_names(group)
+    return is_loss(node, reader.symbols) and whole
 
 
 def _is_tabled(node: Name, reader: Reader) -> bool:

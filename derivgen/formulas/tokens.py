@@ -82,7 +82,7 @@ _PIECE = re.compile(
     re.DOTALL,
 )
 _OTHER_NAMES = {r"\part": r"\partial", r"\operatorname*": r"\operatorname", r"\mid": "|",
-                r"\bigtriangledown": r"\nabla", r"\triangledown": r"\nabla"}  # fmt: skip
+                r"\colon": ":", r"\bigtriangledown": r"\nabla", r"\triangledown": r"\nabla"}  # fmt: skip
 _ESCAPED = {r"\_": "_", r"\*": "*", r"\^": "^", r"\-": "-", r"\#": "#", r"\&": "&"}
 
 

@@ -107,8 +107,10 @@ def _facts(pair: Differing, reading: Reading) -> Iterator[Assumption]:
     if may_be_onehot(pair.stage.network):
         draws = tuple(replace(draw, onehot=True) for draw in DRAWS)
         yield Assumption("onehot", pair.anchor, reading, draws)
-        for name, test in _class_letters(pair):
-            yield Assumption("class-letter", pair.anchor, reading, draws, test, name)
+    else:
+        draws = DRAWS  # the network says itself that one class is chosen, if it has classes
+    for name, test in _class_letters(pair):
+        yield Assumption("class-letter", pair.anchor, reading, draws, test, name)
 
 
 def _class_letters(pair: Differing) -> Iterator[tuple[str, Test]]:
@@ -123,6 +125,8 @@ def _class_letters(pair: Differing) -> Iterator[tuple[str, Test]]:
     skipped = {*left, *summed}
     loose = [n for n in free_letters(pair.member) if n not in skipped and n in letters]
     for target in pair.stage.network.of_role(Role.TARGET) if len(loose) == 1 else ():
+        if not target.onehot and not may_be_onehot(pair.stage.network):
+            continue
         axes = [axis_key(target, n) for n in range(len(target.axes))]
         if axes == [letters[loose[0]]]:
             element = Term("element", (), Ref(target.name, (letter(loose[0]),)))

@@ -410,7 +410,8 @@ def _function(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | Non
         and (stage.network.functions.get(known) is None and known not in _ELEMENTARY)
     ):
         return _learn_function(chain, name, argument, source, desk)
-    scalars = replace(stage.symbols, scalars=(argument,) if argument else ())
+    told = {**stage.symbols.defined, **desk.told}
+    scalars = replace(stage.symbols, scalars=(argument,) if argument else (), defined=told)
     scene = Stage(scalars, stage.worlds, stage.name)
     members, claim = resolve_members(chain, scalars)
     findings = judge_terms(members, claim, scene, source, desk.notebook)
@@ -439,7 +440,9 @@ def _learn_function(
         body = resolve_member(chain.members[1], make_reader(scalars))
     except FormulaError as error:
         return [unread(error, desk.notebook, source)]
-    for each in desk.stages[:1]:
+    if name in stage.network.functions:  # the network has it as unknown: it stays so there
+        desk.told[name] = (argument, body)
+    for each in desk.stages[:1] if name not in desk.told else ():
         each.symbols = replace(
             each.symbols, defined={**each.symbols.defined, name: (argument, body)}
         )

@@ -37,4 +37,5 @@ def _number(name: Name, symbols: Symbols) -> int:
     if not above or not above[0].text.isdigit():
         return 0
     own = name.base in symbols.families and name.base not in symbols.conventional
+    own = own and not (name.sub and above[0].text == "2")  # z_j^2 is the square of z_j
     return int(above[0].text) if above[0].bracketed or own or name.base == "delta" else 0

@@ -23,7 +23,7 @@ NOTATION = ("brace", "underscore", "bare-superscript", "full-width", "dot", "row
 
 @dataclass
 class Desk:
-    """The state of verifying one text."""
+    """The state of verifying one text; ``told`` is what it says unknown functions are."""
 
     text: str
     file: str
@@ -34,6 +34,7 @@ class Desk:
     starts: list[int] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
+    told: dict[str, tuple[str, Term]] = field(default_factory=dict)
 
     @property
     def symbols(self) -> Symbols:

@@ -93,3 +93,33 @@ $$\frac{\partial p_j}{\partial f_k} = p_j p_k$$
     report = verify_text(note, parse(SOFTMAX))
 
     assert [item.verdict for item in report.items] == ["agrees", "agrees", "agrees", "wrong"]
+
+
+def test_a_condition_on_a_vector_ends_in_a_verdict():
+    assert verdict(MARGIN, r"\frac{\partial L}{\partial w} = y x, \quad w x < 0") != "agrees"
+
+
+def test_a_sum_runs_over_what_its_condition_selects():
+    right = r"\frac{\partial L}{\partial s_y} = -\sum_{j: s_j - s_y + 1 > 0} 1 + 1"
+
+    assert verdict(HINGE, right) == "agrees"
+    assert verdict(HINGE, right.replace("> 0", "< 0")) == "wrong"
+
+
+def test_an_index_of_a_position_says_by_what_a_softmax_is_differentiated():
+    assert verdict(SOFTMAX, r"D_k p_j = p_j(\delta_{jk} - p_k)") in ("proved", "agrees")
+    assert verdict(SOFTMAX, r"D_k p_j = p_j(\delta_{jk} + p_k)") == "wrong"
+
+
+def test_what_a_note_says_of_an_unknown_function_stays_with_the_function():
+    network = MARGIN.replace("w[d]\n", "w[d]\nfunction sigma\n", 1).replace(
+        "loss L = max(0, 1 - y*f)", "a = sigma(f)\nloss L = 1/2*(a - y)^2"
+    )
+    note = r"""
+$\sigma(z) = \frac{1}{1+e^{-z}}$ and so $\sigma'(z) = \sigma(z)(1 - \sigma(z))$, not
+$\sigma'(z) = \sigma(z)(1 + \sigma(z))$. $$\frac{\partial L}{\partial f} = (a - y)\sigma'(f)$$
+"""
+
+    report = verify_text(note, parse(network))
+
+    assert [i.verdict in ("agrees", "proved") for i in report.items] == [True, True, False, True]
