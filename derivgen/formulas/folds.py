@@ -108,9 +108,9 @@ def _entrywise(sup: tuple[Token, ...]) -> tuple[Token, ...] | None:
 
 
 def big(node: tree.Big, reader: Reader) -> Term:
-    letters, condition = _parted(node.sub)
+    below, condition = _parted(node.sub)
     if condition:
-        return _selected(replace(node, sub=letters), condition, reader)
+        return _selected(replace(node, sub=below), condition, reader)
     bounds = bounds_of(node, reader.symbols)
     letters = reader.letters
     outer = list(letters.bound), list(letters.samples)

@@ -82,7 +82,8 @@ _PIECE = re.compile(
     re.DOTALL,
 )
 _OTHER_NAMES = {r"\part": r"\partial", r"\operatorname*": r"\operatorname", r"\mid": "|",
-                r"\colon": ":", r"\bigtriangledown": r"\nabla", r"\triangledown": r"\nabla"}  # fmt: skip
+                r"\bigtriangledown": r"\nabla", r"\triangledown": r"\nabla",
+                r"\colon": ":"}  # fmt: skip
 _ESCAPED = {r"\_": "_", r"\*": "*", r"\^": "^", r"\-": "-", r"\#": "#", r"\&": "&"}
 
 
