@@ -9,6 +9,7 @@ from derivgen.formulas.fit import any_member
 from derivgen.formulas.meanings import alias_key, alias_letters
 from derivgen.formulas.resolve import make_reader, resolve_member
 from derivgen.formulas.scripts import atoms
+from derivgen.formulas.slopes import function_name
 from derivgen.formulas.symbols import LOSS_NAMES
 from derivgen.formulas.terms import Claim, Term, walk
 from derivgen.formulas.tree import FormulaError, Name
@@ -154,8 +155,6 @@ def _ordered(chain: tree.Chain, desk: Desk) -> list[Stage]:
 
 
 def _speaks_of_layers(chain: tree.Chain) -> bool:
-    from derivgen.verify.claims import names_of
-
     for member in chain.members:
         for name in names_of(member):
             for atom in (*atoms(name.sup), *atoms(name.sub)[-1:]):
@@ -399,8 +398,6 @@ def _function(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | Non
     if found is None:
         return None
     name, argument = found
-    from derivgen.formulas.slopes import function_name
-
     reader = make_reader(replace(stage.symbols, scalars=(argument,) if argument else ()))
     first = chain.members[0]
     known = function_name(Name(name, (), (), 0, first.span), reader)
