@@ -241,6 +241,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "the prediction {text} does not occur",
         "没有出现预测值 {text}",
     ),
+    "defect": (
+        "{kind}: {text}. This is a defect of derivgen, not of the formula: please report it.",
+        "{kind}：{text}。这是 derivgen 的缺陷，与公式无关：请报告。",
+    ),
     "too-many": (
         "From here on {n} formulas were not read: at most {most} are read. Split the note.",
         "从这里起有 {n} 个公式未读：最多读 {most} 个。请把笔记分开。",

@@ -6,6 +6,7 @@ an item with a verdict, or as a mention that claims nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -238,7 +239,7 @@ def _judge_block(block: Block, chains: list[tree.Chain] | FormulaError, desk: De
         if not is_claim(chain, desk.symbols.tensors):
             continue
         claimed = True
-        _judge_chain(block, equality_members(chain), desk)
+        _judged_or_refused(block, equality_members(chain), desk)
     if not claimed:
         notices = [n for chain in chains for n in chain.notices if n.key in NOTATION]
         problem = "; ".join(notice_text(n, desk.notebook) for n in dict.fromkeys(notices))
@@ -248,6 +249,20 @@ def _judge_block(block: Block, chains: list[tree.Chain] | FormulaError, desk: De
 def _mention(block: Block, desk: Desk, problem: str = "") -> None:
     line, _ = place_of(block.offset, desk.starts)
     desk.mentions.append(Mention(line, " ".join(block.text.split())[:80], problem))
+
+
+def _judged_or_refused(block: Block, chain: tree.Chain, desk: Desk) -> None:
+    """Judge a chain; one that breaks the reader down must not take the rest of the note with it."""
+    try:
+        _judge_chain(block, chain, desk)
+    except RecursionError:
+        deep = FormulaError(block.text[:20], "Nested too deeply.", "Name the parts.", (0, 1))
+        _add_item(block, (0, 1), [unread(deep, desk.notebook)], desk)
+    except Exception as defect:
+        if os.environ.get("DERIVGEN_DEBUG"):
+            raise
+        words = desk.notebook.say("defect", kind=type(defect).__name__, text=str(defect)[:80])
+        _add_item(block, chain.span, [Finding("not_understood", reason=words)], desk)
 
 
 def _judge_chain(block: Block, chain: tree.Chain, desk: Desk) -> None:

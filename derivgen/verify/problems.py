@@ -55,6 +55,7 @@ _CHINESE: dict[str, str] = {
     "a division by zero": "除以零",
     "a root of a negative number": "负数开方",
     "a power that is too large": "幂太大",
+    "derivatives are nested too deeply": "导数嵌套太深",
     "the step size is not known": "学习率未知",
     "the network is too large to be evaluated": "网络过大，无法求值",
     "a vector of ones whose length is not clear": "全一向量的长度不明",

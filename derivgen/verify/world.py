@@ -44,6 +44,7 @@ from derivgen.verify.graph import equations, matching
 from derivgen.verify.numeric import STEP, NoValue, builtin, checked_div, compare, folded, mp, power
 from derivgen.verify.trace import Key, Numbers, Trace
 
+MOST_MOVES = 1  # a difference of slopes; of a difference of differences no digit is left
 MAX_STEPS = 2_000_000  # scalar operations in one comparison, derivatives included
 
 
@@ -129,11 +130,16 @@ class World:
         return (self._sample(tensor, sample), tensor, place)
 
     def nudged(self, key: Key, sign: int) -> World:
-        """Return the world in which one element, and all that follows from it, is moved a step."""
+        """Return the world in which one element, and all that follows from it, is moved a step.
+
+        Raises: NoValue, where so many moves leave no digit of a difference of differences.
+        """
         child = self.children.get((key, sign))
         if child is None:
             moved = dict(self.moved)
             moved[key] = moved.get(key, mp.mpf(0)) + sign * STEP
+            if sum(map(abs, moved.values())) > (MOST_MOVES + 0.5) * STEP:
+                raise NoValue("derivatives are nested too deeply")
             kept = _untouched(self, key)
             child = World(self.network, self.numbers, moved, kept, trace=self.trace)
             self.children[(key, sign)] = child

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from derivgen.language import parse
 from derivgen.verify import note, verify_text
 
 RIGHT = r"\frac{\partial E}{\partial W_{ks}} = (\hat{y}_k-y_k)\hat{y}_k(1-\hat{y}_k) h_s"
@@ -64,3 +65,39 @@ def test_a_function_of_numbers_at_a_matrix_is_refused_in_words():
     report = verify_text("$$yhat[k] = softmax[k](z2[k]) = yhat[k]$$")
 
     assert report.items[0].worst.reason == "exp of a matrix"
+
+
+def test_a_formula_nested_too_deeply_leaves_the_others_of_its_note_judged(networks):
+    deep = r"$$E = " + r"\frac{\partial}{\partial b_k}" * 400 + "E$$"
+
+    report = verify_text(f"{deep}\n\n$$ E = E + 1 $$", networks["mlp"])
+
+    assert [item.verdict for item in report.items] == ["not_understood", "wrong"]
+
+
+def test_a_third_derivative_is_refused_where_no_digit_of_it_is_left():
+    network = parse("param w, v\nloss E = exp(w*v)\n")
+
+    second = verify_text("d(d(E, w), w) = v^2*E", network)
+    third = verify_text("d(d(d(E, w), w), w) = v^3*E", network)
+
+    assert second.count("agrees") == 1
+    assert third.items[0].worst.reason == "derivatives are nested too deeply"
+
+
+def test_a_defect_at_one_formula_is_said_there_and_the_rest_is_judged(networks, monkeypatch):
+    judge = note._judge_chain
+    calls = []
+
+    def broken(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise KeyError("x")
+        judge(*arguments)
+
+    monkeypatch.setattr(note, "_judge_chain", broken)
+
+    report = verify_text("$$E = E + 2$$\n\n$$E = E + 1$$", networks["mlp"])
+
+    assert [item.verdict for item in report.items] == ["not_understood", "wrong"]
+    assert "KeyError: 'x'. This is a defect of derivgen" in report.items[0].worst.reason
