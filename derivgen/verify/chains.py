@@ -373,11 +373,23 @@ def _new_symbol(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | N
         return None
     if not any(True for _ in names_of(chain.members[1])):
         return None
+    _remember(chain, first, desk)
     words = desk.notebook.say("definition", text=source[first.span[0] : first.span[1]])
     return [
         Finding("holds_if", source[m.span[0] : m.span[1]], m.span, assumption=words)
         for m in chain.members
     ]
+
+
+def _remember(chain: tree.Chain, first: Name, desk: Desk) -> None:
+    """Let later formulas use a name, on every given network that can read what it stands for."""
+    for stage in [stage for stage in desk.stages if not stage.name]:
+        meant, _ = resolve_members(replace(chain, members=chain.members[1:]), stage.symbols)
+        if first.primes or not isinstance(meant[0], Term):
+            continue
+        names, key = alias_letters(first, meant[0]), alias_key(first, meant[0])
+        if names is not None:
+            stage.symbols = stage.symbols.with_alias(key, names, meant[0])
 
 
 def is_known(name: Name, desk: Desk) -> bool:
