@@ -32,6 +32,7 @@ from derivgen.verify.endings import with_ending
 from derivgen.verify.guesses import SURE, SURE_OF_LAYERS, has_adjoints, on_guesses, with_layers
 from derivgen.verify.judge import Member, judge_terms, resolve_members, unread
 from derivgen.verify.layers import absent_layer
+from derivgen.verify.names import remember
 from derivgen.verify.problems import translated
 from derivgen.verify.remarks import with_unwritten
 from derivgen.verify.report import Finding
@@ -373,23 +374,12 @@ def _new_symbol(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | N
         return None
     if not any(True for _ in names_of(chain.members[1])):
         return None
-    _remember(chain, first, desk)
+    remember(chain, first, desk)
     words = desk.notebook.say("definition", text=source[first.span[0] : first.span[1]])
     return [
         Finding("holds_if", source[m.span[0] : m.span[1]], m.span, assumption=words)
         for m in chain.members
     ]
-
-
-def _remember(chain: tree.Chain, first: Name, desk: Desk) -> None:
-    """Let later formulas use a name, on every given network that can read what it stands for."""
-    for stage in [stage for stage in desk.stages if not stage.name]:
-        meant, _ = resolve_members(replace(chain, members=chain.members[1:]), stage.symbols)
-        if first.primes or not isinstance(meant[0], Term):
-            continue
-        names, key = alias_letters(first, meant[0]), alias_key(first, meant[0])
-        if names is not None:
-            stage.symbols = stage.symbols.with_alias(key, names, meant[0])
 
 
 def is_known(name: Name, desk: Desk) -> bool:

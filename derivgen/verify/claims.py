@@ -37,16 +37,10 @@ def is_claim(chain: tree.Chain, tensors: Container[str] = ()) -> bool:
     first = chain.members[0]
     if isinstance(first, Name) and not first.primes and first.base in tensors:
         return True
-    if any(_of_quantities(member, tensors) for member in chain.members[1:]):
-        return True
+    sums = [member for member in chain.members[1:] if isinstance(member, tree.Sum)]
+    if any(all(isinstance(p, Name) and p.base in tensors for p in s.terms) for s in sums):
+        return True  # a difference of quantities of the network, unlike ``l = L - 1``
     return not all(_is_simple(m) for m in chain.members)
-
-
-def _of_quantities(node: Tree, tensors: Container[str]) -> bool:
-    """Tell a difference of quantities of the network, ``e = y - t``, from ``l = L - 1``."""
-    if not isinstance(node, tree.Sum):
-        return False
-    return all(isinstance(part, Name) and part.base in tensors for part in node.terms)
 
 
 def _is_simple(node: Tree) -> bool:
