@@ -366,11 +366,8 @@ def _new_symbol(chain: tree.Chain, source: str, desk: Desk) -> list[Finding] | N
     if len(chain.members) != 2 or not isinstance(first, Name) or has_slopes(chain):
         return None
     alias = first.base in LOSS_NAMES and first.base != desk.symbols.loss and not first.sub
-    if (
-        (is_known(first, desk) and not alias)
-        or not _unknown(chain, desk)
-        or chain.relations[0] != "="
-    ):
+    known = is_known(first, desk) and not alias
+    if known or chain.relations[0] != "=" or not _unknown(chain, desk):
         return None
     if not any(True for _ in names_of(chain.members[1])):
         return None
