@@ -22,6 +22,7 @@ from derivgen.formulas.symbols import (
     LOSS_WORDS,
     STEP_SIZES,
     Symbols,
+    axis_key,
     canonical,
     other_case,
 )
@@ -170,6 +171,8 @@ def fits(
         if taken and not own and not scalar:
             continue  # the letter runs over something else here
         for order, bonus in _orders(left[0], left[1]):
+            if _is_exchanged(order, left[1], real, symbols):
+                continue
             for slots, partial in _placements(order, rank):
                 ref = Ref(tensor, slots, member, sample)
                 term = Term("element", (), ref, name.span)
@@ -240,6 +243,18 @@ def _orders(sub: tuple[Atom, ...], sup: tuple[Atom, ...]) -> Iterator[tuple[tupl
     yield sub + sup, 1
     if sub and sup:
         yield sup + sub, 1
+
+
+def _is_exchanged(
+    order: tuple[Atom, ...], sup: tuple[Atom, ...], tensor: str, symbols: Symbols
+) -> bool:
+    """Tell whether a bracket above, a sample, is to be another axis of a batch than the samples."""
+    batch = symbols.network.batch if symbols.network else None
+    if batch is None or len(sup) != 1 or len(order) < 2 or not sup[0].bracketed:
+        return False
+    axes = [axis_key(symbols.tensors[tensor], n) for n in range(len(order))]
+    samples = [n for n, key in enumerate(axes) if key[2] == batch.high]
+    return len(samples) == 1 and order[samples[0]] is not sup[0]
 
 
 def _placements(order: tuple[Atom, ...], rank: int) -> Iterator[tuple[tuple[At | None, ...], bool]]:
@@ -321,7 +336,10 @@ def _names_layer(name: Name, stem: str, member: At, used: int, symbols: Symbols)
 
 def _only_other_case(stem: str, symbols: Symbols) -> bool:
     """Tell whether a letter names a tensor in the other case alone: X for x, w for W."""
-    return other_case(stem) in symbols.tensors and stem not in symbols.families
+    other = other_case(stem)
+    if other == symbols.loss and stem not in LOSS_NAMES:
+        return False  # e is an error, not the loss E
+    return other in symbols.tensors and stem not in symbols.families
 
 
 def _cased(base: str, symbols: Symbols) -> str:

@@ -34,6 +34,8 @@ def as_tex(tokens: list[Token]) -> list[Token]:
             opened = Token("_", "_", token.span)
             found += [opened, *_braced(tokens[place + 1 : end], token)]
             taken = end + 1 - place
+        elif token.kind == "number" and _is_numbered(tokens, place):
+            found += [Token("_", "_", token.span), *_braced([token], token)]
         elif token.text == "." and _next_is(tokens, place, "*", "/", "^"):
             after = tokens[place + 1]
             dotted = Token("operator", r"\odot", after.span) if after.text == "*" else after
@@ -43,6 +45,14 @@ def as_tex(tokens: list[Token]) -> list[Token]:
             found.append(token)
         place += taken
     return found
+
+
+def _is_numbered(tokens: list[Token], place: int) -> bool:
+    """Tell whether a number touches the name before it: ``W2`` is W with an index."""
+    before = tokens[place - 1] if place else None
+    touching = before is not None and before.span[1] == tokens[place].span[0]
+    whole = tokens[place].text.isdigit()
+    return touching and before is not None and before.kind == "name" and whole
 
 
 def _braced(inner: list[Token], sign: Token) -> list[Token]:

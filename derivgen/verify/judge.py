@@ -301,12 +301,10 @@ def wrong_finding(
     member: Term, text: str, outcome: Outcome, hint: Hint | None, claim: Claim, notebook: Notebook
 ) -> Finding:
     """Return the verdict wrong with what explains it."""
-    words = ""
-    if hint is not None:
-        words = hint_words(hint, notebook)
-    elif claim.findings:
+    words = hint_words(hint, notebook) if hint is not None else ""
+    if not words and claim.findings:
         words = notebook.say("axis-clash", text=claim.findings[0].detail)
-    else:
+    elif not words:
         words = _loose_words(claim.members[0], member, claim, notebook)
     span = hint.span if hint is not None and hint.span != (0, 0) else member.span
     return Finding(

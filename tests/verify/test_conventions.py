@@ -309,3 +309,45 @@ def test_only_a_chain_of_dense_layers_has_layers() -> None:
     assert found is not None
     assert [layer.weight for layer in found.layers] == ["V", "W"]
     assert layering(_network("attention")) is None
+
+
+BATCH_OF_ROWS = """network rows
+batch i: m
+index d: 3, j: 4
+input x[i,d]
+target y[i]
+param W1[d,j], theta[d], v[j]
+Z1[i,j] = sum[d](x[i,d]*W1[d,j])
+r[i] = sum[d](theta[d]*x[i,d]) + sum[j](v[j]*tanh(Z1[i,j]))
+loss J = 1/2*mean[i]((r[i]-y[i])^2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("element", "verdict"), [("x_d^{(i)}", "proved"), ("x_i^{(d)}", "wrong"), ("x_{id}", "proved")]
+)
+def test_the_sample_of_a_batch_stands_above_and_its_feature_below(element, verdict):
+    formula = rf"\frac{{\partial J}}{{\partial \theta_d}} = \frac1m \sum_i (r_i - y_i) {element}"
+
+    assert verify_text(formula, parse(BATCH_OF_ROWS, "rows.dg")).items[0].verdict == verdict
+
+
+def test_a_number_that_touches_a_typed_name_is_its_index():
+    network = parse(BATCH_OF_ROWS, "rows.dg")
+
+    right, turned = (
+        verify_text(text, network).items[0] for text in ("dW1 = x.T @ dZ1", "dW1 = dZ1 @ x.T")
+    )
+    assert right.verdict == "proved"
+    assert (turned.verdict, turned.worst.mistake) == ("wrong", "order")
+
+
+def test_a_small_e_is_an_error_of_the_note_and_not_the_loss():
+    network = parse(
+        "network n\ninput x[i: 3]\nparam V[i,j: 2], c[i], h[j]\n"
+        "r[i] = sum[j](V[i,j]*h[j]) + c[i]\nloss E = 1/2*sum[i]((r[i]-x[i])^2)",
+        "n.dg",
+    )
+    note = "$$e = r - x$$\n$$\\frac{\\partial E}{\\partial V} = e h^T$$\n"
+
+    assert [i.verdict for i in verify_text(note, network).items] == ["proved", "proved"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from derivgen.formulas import tree
+from derivgen.formulas.conventions import LAYER_LETTERS
 from derivgen.formulas.cursor import Vocabulary
 from derivgen.formulas.parser import parse
 from derivgen.formulas.scripts import atoms, plain_text, unwrapped
@@ -93,7 +94,7 @@ def note_of(text: str) -> Note:
         for chain in chains:
             members += chain.members
             summed |= _says_one(chain)
-            if (is_claim(chain) or _adds_losses(chain)) and not has_slopes(chain):
+            if (is_claim(chain) or _adds_names(chain)) and not has_slopes(chain):
                 found += _of_chain(chain)
     told = _told_functions(text, found)
     return Note(found + told, members, summed or bool(_ONE_HOT.search(text)))
@@ -108,11 +109,14 @@ def _says_one(chain: tree.Chain) -> bool:
     return one and isinstance(left.body, Name) and left.body.base in TARGETS
 
 
-def _adds_losses(chain: tree.Chain) -> bool:
-    """Tell ``J = L + s`` from a mere condition."""
+def _adds_names(chain: tree.Chain) -> bool:
+    """Tell ``J = L + s`` and ``e = y - t`` from mere conditions such as ``l = L - 1``."""
     left, *rest = chain.members
-    added = bool(rest) and isinstance(rest[0], tree.Sum) and chain.relations[0] == "="
-    return isinstance(left, Name) and is_loss(left) and added
+    right = rest[0] if rest else None
+    if not isinstance(left, Name) or not isinstance(right, tree.Sum) or chain.relations[0] != "=":
+        return False
+    names = all(isinstance(term, Name) for term in right.terms)
+    return left.base not in LAYER_LETTERS and names and len(right.terms) > 1
 
 
 _ONE_HOT = re.compile(r"one-?\s?hot|独热", re.I)
