@@ -95,7 +95,7 @@ def points(
         names.update(free_letters(Term("bracket", (), guard)))
     names = {n: None for n in names if n in claim.letters}
     free = {**free_numbers(members, seed), **_own_constants(symbols)}
-    base = _base(members, symbols)
+    base = base_of(members, symbols)
     context = Context(
         world,
         symbols,
@@ -103,7 +103,7 @@ def points(
         free,
         reading,
         base=base,
-        sizes=_sizes(members, claim),
+        sizes=counted_sizes(members, claim),
         evaluators=EVALUATORS,
     )
     ordered = sorted(names, key=lambda n: claim.letters[n][0] != "family")
@@ -272,7 +272,7 @@ def _own_constants(symbols: Symbols) -> dict[str, Any]:
     return {"epsilon": mp.mpf(small[0].numerator) / small[0].denominator} if small else {}
 
 
-def _base(members: tuple[Term, ...], symbols: Symbols) -> int:
+def base_of(members: tuple[Term, ...], symbols: Symbols) -> int:
     """Return what written numerals count from: 0 if a 0 is written as an index, else 1."""
     for member in members:
         for _, term in walk(member):
@@ -283,7 +283,7 @@ def _base(members: tuple[Term, ...], symbols: Symbols) -> int:
     return symbols.base
 
 
-def _sizes(members: tuple[Term, ...], claim: Claim) -> dict[str, tuple[Any, ...]]:
+def counted_sizes(members: tuple[Term, ...], claim: Claim) -> dict[str, tuple[Any, ...]]:
     """Return what letters above a sum sign stand for: the size of what is summed over."""
     found: dict[str, tuple[Any, ...]] = {}
     for member in members:

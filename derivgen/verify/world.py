@@ -340,7 +340,7 @@ class Evaluation:
         rename = {own.name: given for own, given in zip(function.indices, expr.indices)}
         later = {p: _Later(a, at, frame, rename) for p, a in zip(function.params, expr.args)}
         settings = {n: mp.mpf(v.numerator) / v.denominator for n, v in function.settings}
-        body = _rebound(function, expr.indices)
+        body = rebound(function, expr.indices)
         inner = {_like(own, given): at[given] for own, given in zip(function.indices, expr.indices)}
         return self.value(body, inner, {**settings, **later})
 
@@ -380,14 +380,14 @@ def evaluate_along(
     """Return a function along indices of an argument that is a Python function of them."""
     frame: dict[str, Any] = {n: mp.mpf(v.numerator) / v.denominator for n, v in function.settings}
     frame[function.params[0]] = argument
-    return Evaluation(world, 0).value(_rebound(function, given), at, frame)
+    return Evaluation(world, 0).value(rebound(function, given), at, frame)
 
 
 def _like(own: Index, given: Index) -> Index:
     return Index(own.name, given.low, given.high)
 
 
-def _rebound(function: Function, given: tuple[Index, ...]) -> Expr:
+def rebound(function: Function, given: tuple[Index, ...]) -> Expr:
     """Give the reductions of a function along indices the range of the caller's indices."""
     from derivgen.algebra.expressions import transform
 
