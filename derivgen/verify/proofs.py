@@ -19,7 +19,6 @@ from derivgen.verify.context import Reading
 from derivgen.verify.points import EPSILON, base_of, counted_sizes
 from derivgen.verify.proving import polynomials as poly
 from derivgen.verify.proving.canonical import Rules
-from derivgen.verify.proving.conditions import Undecided
 from derivgen.verify.proving.elements import existing
 from derivgen.verify.proving.exact import Exact, exact_of
 from derivgen.verify.proving.known import Known
@@ -194,9 +193,7 @@ def _step(members: tuple[Term, ...]) -> Poly | None:
     names = [t.data for m in members for _, t in walk(m) if t.op == "free"]
     for name in (n for n in _STEP_NAMES if n in names):
         return poly.generator(("free", name))
-    updated = any(
-        isinstance(t.data, Ref) and t.data.updated for m in members for _, t in walk(m)
-    )
+    updated = any(isinstance(t.data, Ref) and t.data.updated for m in members for _, t in walk(m))
     if not updated:
         return None
     rates: list[Any] = []

@@ -97,9 +97,7 @@ def _settled(mono: Mono, known: Known, rules: Rules, outer: frozenset[Letter]) -
 # --- arguments of generators ---------------------------------------------------------------------
 
 
-def _arguments(
-    mono: Mono, known: Known, rules: Rules, outer: frozenset[Letter]
-) -> Poly | None:
+def _arguments(mono: Mono, known: Known, rules: Rules, outer: frozenset[Letter]) -> Poly | None:
     """Bring arguments to their form; ``None`` if they have it."""
     bound, conditions, factors = mono
     nested = [gen for gen, _ in factors if gen[0] in _REMADE]
@@ -114,7 +112,7 @@ def _arguments(
     value = Fraction(1)
     merged: dict[Any, Any] = {}
     for gen, exponent in factors:
-        pieces = {((), (), ((gen, exponent),)): Fraction(1)}
+        pieces: Poly = {((), (), ((gen, exponent),)): Fraction(1)}
         if gen[0] in _REMADE:
             pieces = _REMADE[gen[0]](gen, exponent, form_of)
         if not pieces:

@@ -1,4 +1,4 @@
-"""Conditions of one product: equalities put in, inequalities reduced to those that say something."""
+"""Conditions of one product: equalities put in, inequalities reduced to what they say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elements, slices and whole tensors of a formula as polynomials, and at which places they exist."""
+"""Elements, slices and whole tensors of a formula as polynomials, and where they exist."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
-from derivgen.algebra.affine import Affine, dims_of
+from derivgen.algebra.affine import Affine
 from derivgen.algebra.expressions import Access, Number, Reduce, tensors_read
 from derivgen.algebra.network import Equation, Network, Role
 from derivgen.algebra.statements import plain_lhs
@@ -17,7 +17,7 @@ from derivgen.calculus.lemmas import Lemmas
 from derivgen.errors import DerivgenError
 from derivgen.verify.proving.canonical import Facts
 from derivgen.verify.proving.known import Known
-from derivgen.verify.proving.places import Form, Range, combined, from_affine, minus
+from derivgen.verify.proving.places import Form, Range, from_affine, minus
 
 
 def form_of(value: Affine) -> Form:

@@ -37,7 +37,7 @@ def jacobian(opening: Opening, of: str, at: Places, by: str, places: Places) -> 
         exact=seeded,
         closed=opening.closed & set(seeded.network.tensors) if axes else seeded.cyclic,
         unfold=0 if axes else 1,
-        planted=(SEED, at),
+        planted=(SEED, at, of),
         late=_late(seeded, axes, of, at),
     )
     return inner.adjoint(by, places)

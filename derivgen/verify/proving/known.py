@@ -130,7 +130,9 @@ def _contradictory(forms: list[Form]) -> bool:
 
 
 def _without(forms: list[Form], atom: Atom) -> list[Form]:
-    low, high, kept = [], [], []
+    low: list[tuple[Form, int]] = []
+    high: list[tuple[Form, int]] = []
+    kept: list[Form] = []
     for f in forms:
         n = next((n for a, n in f[1] if a == atom), 0)
         if n:

@@ -66,6 +66,10 @@ _BY_EXP: Mapping[str, Callable[[Poly, Poly], Poly]] = {
 }
 
 
+def _fixed(value: Poly) -> Callable[[Env], Poly]:
+    return lambda env: value
+
+
 def _only_index(value: Affine) -> Index | None:
     """Return the index of ``i + c``, the form that says at once what i is."""
     if len(value.terms) == 1 and value.terms[0][1] == 1 and isinstance(value.terms[0][0], Index):
@@ -82,7 +86,7 @@ def _range_conditions(place: Form, index: Index) -> list[poly.Condition]:
 class Opening:
     """One way to put equations in; ``sample`` is the place of the sample where there are several.
 
-    ``planted`` gives the seed of a derivative its place: the tensor and where it is 1.
+    ``planted`` gives the seed of a derivative its place: its tensor, where it is 1, of what.
     """
 
     exact: Exact
@@ -90,7 +94,7 @@ class Opening:
     closed: frozenset[str] = frozenset()
     unfold: int = 0
     sample: tuple[Form, ...] = ()
-    planted: tuple[str, Places] | None = None
+    planted: tuple[str, Places, str] | None = None
     late: Callable[[str, Places], bool] | None = None  # what a seed cannot reach
     frame: Frame = field(default_factory=dict)
     depth: int = 0
@@ -119,6 +123,10 @@ class Opening:
     def _element(self, tensor: str, places: Places) -> Poly:
         kept = self.exact.network.tensors.get(tensor)
         sample = () if kept is not None and kept.role is Role.PARAM else self.sample
+        if kept is None and self.planted is not None:
+            # What the engine made for a derivative of something else than the loss.
+            seed, at, of = self.planted
+            return poly.generator(("access", f"{tensor}, {seed} {of}", places + sample + at))
         return poly.generator(("access", tensor, places + sample))
 
     def _deeper(self, tensor: str) -> Opening | None:
@@ -315,7 +323,9 @@ class Opening:
         if name == "stop_gradient":
             return args[0]
         if name in ("exp", "sqrt") and len(args) == 1:
-            return poly.exponential(args[0]) if name == "exp" else poly.power(args[0], Fraction(1, 2))
+            return (
+                poly.exponential(args[0]) if name == "exp" else poly.power(args[0], Fraction(1, 2))
+            )
         if self.level < 2 and (own := self._own_tensor(name, args)) is not None:
             return own
         function = self.exact.network.functions.get(name)
@@ -328,8 +338,10 @@ class Opening:
 
     def _own_tensor(self, name: str, args: tuple[Poly, ...]) -> Poly | None:
         """Return the tensor that is defined as this function of this element."""
-        ((bound, conditions, factors), value), *more = [*args[0].items(), (((), (), ()), 0)]
-        if len(args) != 1 or len(args[0]) != 1 or bound or conditions or value != 1:
+        if len(args) != 1 or len(args[0]) != 1:
+            return None
+        (((bound, conditions, factors), value),) = args[0].items()
+        if bound or conditions or value != 1:
             return None
         if len(factors) != 1 or factors[0][1] != 1 or factors[0][0][0] != "access":
             return None
@@ -348,7 +360,7 @@ class Opening:
     def _framed(self, function: Any, args: tuple[Poly, ...]) -> Opening:
         values = {n: poly.constant(v) for n, v in function.settings}
         values.update(zip(function.params, args))
-        return self._with({n: (lambda at, value=v: value) for n, v in values.items()})
+        return self._with({n: _fixed(v) for n, v in values.items()})
 
     def _with(self, frame: Frame) -> Opening:
         if self.depth >= MAX_DEPTH:
@@ -362,10 +374,7 @@ class Opening:
         function = self.exact.network.functions.get(name)
         if self.level < 3 or function is None or function.body is None:
             raise NoProof("a function of a vector")
-        settings = {n: poly.constant(v) for n, v in function.settings}
-        frame: dict[str, Callable[[Env], Poly]] = {
-            n: (lambda at, value=v: value) for n, v in settings.items()
-        }
+        frame = {n: _fixed(poly.constant(v)) for n, v in function.settings}
 
         def given(at: Env) -> Poly:
             here = {i.name: place for i, place in at.items()}
@@ -373,7 +382,9 @@ class Opening:
             return argument({**env, **moved})
 
         frame[function.params[0]] = given
-        inner = {Index(own.name, i.low, i.high): env[i] for own, i in zip(function.indices, indices)}
+        inner = {
+            Index(own.name, i.low, i.high): env[i] for own, i in zip(function.indices, indices)
+        }
         return self._with(frame).expr(rebound(function, indices), inner)
 
     def _slope(self, name: str, args: tuple[Poly, ...], order: tuple[int, ...]) -> Poly:
@@ -388,5 +399,5 @@ class Opening:
             slope = partial(Call(name, ats), ats[order.index(1)])
         if isinstance(slope, Call) and any(slope.order):
             return own
-        frame = {at.tensor: (lambda env, value=v: value) for at, v in zip(ats, args)}
+        frame = {at.tensor: _fixed(v) for at, v in zip(ats, args)}
         return self._with(frame).expr(slope, {})

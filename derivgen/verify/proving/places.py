@@ -69,7 +69,8 @@ def minus(one: Form, other: Form, constant: int = 0) -> Form:
 def plain(place: Form) -> Letter | None:
     """Return the letter that a form is, if it is one."""
     if len(place[1]) == 1 and not place[2] and place[1][0][1] == 1 and place[1][0][0][0] == "#":
-        return place[1][0][0]
+        found: Letter = place[1][0][0]
+        return found
     return None
 
 
@@ -90,7 +91,7 @@ def letters(thing: Any) -> Iterator[Letter]:
     """Yield the letters that occur anywhere in a tuple."""
     if isinstance(thing, tuple) and thing:
         if thing[0] == "#":
-            yield thing  # type: ignore[misc]
+            yield thing
         else:
             for part in thing:
                 yield from letters(part)

@@ -28,7 +28,6 @@ from derivgen.verify.proving.places import (
     form,
     fresh,
     minus,
-    number,
     renamed,
 )
 
@@ -259,6 +258,3 @@ def _atom_value(atom: Any) -> Poly:
     if atom[0] == "size":
         return generator(atom)
     return generator(("index", form(atom)))
-
-
-ZERO_PLACE = number(0)

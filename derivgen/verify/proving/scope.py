@@ -196,8 +196,10 @@ class Scope:
             start = self.place(low, start)
         elif low is not None:
             from_one = start == number(0)
-            start = combined((start, 1), constant=low.constant - 1) if from_one else number(
-                low.constant
+            start = (
+                combined((start, 1), constant=low.constant - 1)
+                if from_one
+                else number(low.constant)
             )
         return start, whole[1] if high is None else self._end(high, whole, base)
 

@@ -13,6 +13,14 @@ from derivgen.formulas.terms import At, Fold, Ref, Slope, Term, Test, walk
 from derivgen.verify.proving import polynomials as poly
 from derivgen.verify.proving import values as val
 from derivgen.verify.proving.elements import PADDED, element, entry, slots_of
+from derivgen.verify.proving.fractions import (
+    beside_jacobian,
+    ends_in_matrix,
+    is_unit,
+    linked_whole,
+    runs_of,
+    signed,
+)
 from derivgen.verify.proving.places import Form, NoProof, form, fresh, minus
 from derivgen.verify.proving.polynomials import Poly
 from derivgen.verify.proving.scope import Scope
@@ -51,52 +59,31 @@ def _element(scope: Scope, term: Term) -> Value:
 # --- sums and products ---------------------------------------------------------------------------
 
 
-def _core(term: Term) -> Term:
-    while term.op in ("group", "negate"):
-        term = term.args[0]
-    return term
-
-
 def _add(scope: Scope, term: Term) -> Value:
     parts = [value_of(scope, part) for part in term.args]
-    square = _beside_jacobian(term, parts)
+    square = beside_jacobian(term, parts)
     total: Value | None = None
     for part, found in zip(term.args, parts):
-        core = _core(part)
-        if square is not None and (core.op == "identity" or _is_one(core)):
-            sign = _sign(part)
-            found = val.unit(square).mapped(lambda entry, s=sign: poly.scaled(entry, s))
+        if square is not None and is_unit(part):
+            found = signed(val.unit(square), part)
         total = found if total is None else val.added(total, found)
     assert total is not None, "a sum has parts"
     return total
 
 
-def _sign(term: Term) -> int:
-    sign = 1
-    while term.op in ("group", "negate"):
-        sign = -sign if term.op == "negate" else sign
-        term = term.args[0]
-    return sign
-
-
-def _is_one(core: Term) -> bool:
-    return core.op == "number" and bool(core.data[0] == 1)
-
-
-def _beside_jacobian(term: Term, parts: list[Value]) -> Value | None:
-    """Return the square matrix beside which 1 or I is the unit matrix."""
-    cores = [_core(part) for part in term.args]
-    identity = any(core.op == "identity" for core in cores)
-    for core, found in zip(cores, parts):
-        if found.is_square and (core.op == "gradient" or identity):
-            return found
-    return None
-
-
 def _multiply(scope: Scope, term: Term) -> Value:
-    if _ends_in_matrix(term):
+    if ends_in_matrix(term):
         raise NoProof("a chain that ends in a derivative by a matrix")
-    values, operators = _chained(scope, term)
+    values: list[Value] = []
+    operators: list[str] = []
+    for opening, run in runs_of(term):
+        if linked_whole(run):
+            values.append(contracted(scope, [inner_of(t) for t in run]))
+            operators.append(opening)
+            continue
+        values += [value_of(scope, factor) for factor in run]
+        operators += [opening, *[""] * (len(run) - 1)]
+    del operators[0]
     if scope.reading.tight:
         while "" in operators:
             k = operators.index("")
@@ -106,56 +93,6 @@ def _multiply(scope: Scope, term: Term) -> Value:
     for operator, other in zip(operators, values[1:]):
         found = val.multiplied(found, other, operator, scope.reading)
     return found
-
-
-def _ends_in_matrix(term: Term) -> bool:
-    first, last = inner_of(term.args[0]), inner_of(term.args[-1])
-    if first.op != "gradient" or last.op != "gradient" or any(term.data):
-        return False
-    if all(inner_of(part).op == "gradient" for part in term.args):
-        return False
-    by = inner_of(last.args[1])
-    return by.op != "element" or by.data.whole_axes != 1 or not by.data.slots
-
-
-def _chained(scope: Scope, term: Term) -> tuple[list[Value], list[str]]:
-    """Return the factors; a run of Leibniz fractions that link up is contracted as one."""
-    values: list[Value] = []
-    operators: list[str] = []
-    run: list[Term] = []
-    opening = ""
-
-    def close() -> None:
-        if len(run) > 1 and any(_has_whole_link(inner_of(t)) for t in run):
-            values.append(contracted(scope, [inner_of(t) for t in run]))
-            operators.append(opening)
-        else:
-            for number, factor in enumerate(run):
-                values.append(value_of(scope, factor))
-                operators.append("" if number else opening)
-        run.clear()
-
-    for operator, factor in zip(["", *term.data], term.args):
-        if run and not _links(run[-1], factor):
-            close()
-        if not run:
-            opening = operator
-        run.append(factor)
-    close()
-    return values, operators[1:]
-
-
-def _links(last: Term, factor: Term) -> bool:
-    one, other = inner_of(last), inner_of(factor)
-    if any(t.op != "gradient" or t.data.symbol for t in (one, other)):
-        return False
-    linked = one.args[1].data == other.args[0].data or other.args[1].data == one.args[0].data
-    return bool(linked and one.args[1].op == other.args[0].op == "element")
-
-
-def _has_whole_link(term: Term) -> bool:
-    refs = [part.data for part in term.args if isinstance(part.data, Ref)]
-    return any(not ref.slots or ref.whole_axes for ref in refs)
 
 
 def _divide(scope: Scope, term: Term) -> Value:
@@ -193,9 +130,10 @@ def _fold(scope: Scope, term: Term) -> Value:
     for condition in conditions:
         there = poly.times(there, poly.less(poly.constant(1), poly.where(condition)))
     found = body.mapped(lambda entry: poly.summed(poly.times(there, entry), made))
+    count = poly.constant(1)
     for _, span in made if fold.op == "mean" else ():
-        found = found.mapped(lambda e, s=span: poly.times(e, _one_over(s)))
-    return found
+        count = poly.times(count, _one_over(span))
+    return found.mapped(lambda entry: poly.times(entry, count))
 
 
 def _one_over(span: tuple[Form, Form]) -> Poly:
@@ -339,17 +277,21 @@ def _place(scope: Scope, side: Any) -> Form | None:
 def _bracket(scope: Scope, term: Term) -> Value:
     test: Test = term.data
     left, right = test.left, test.right
-    if test.op == "=" and isinstance(left, Term) and isinstance(right, At):
-        if left.op == "element" and len(left.data.slots) == 1 and left.data.slots[0] is None:
-            chosen = replace(left.data, slots=(right,))
-            return value_of(scope, Term("element", (), chosen, left.span))
+    if isinstance(right, At) and _is_class(test.op, left):
+        chosen = replace(left.data, slots=(right,))
+        return value_of(scope, Term("element", (), chosen, left.span))
     if isinstance(left, Term) and isinstance(right, Term) and test.op not in ("and", "or", "not"):
         sides = value_of(scope, left), value_of(scope, right)
         if not all(side.is_number for side in sides):
-            return val.entrywise(
-                *sides, lambda a, b: poly.comparison(test.op, poly.less(a, b))
-            )
+            return val.entrywise(*sides, lambda a, b: poly.comparison(test.op, poly.less(a, b)))
     return Value(holds(scope, test))
+
+
+def _is_class(op: str, left: Any) -> bool:
+    """Tell whether ``1{y = k}`` asks for an element of a target vector."""
+    if op != "=" or not isinstance(left, Term) or left.op != "element":
+        return False
+    return len(left.data.slots) == 1 and left.data.slots[0] is None
 
 
 def _cases(scope: Scope, term: Term) -> Value:
@@ -359,7 +301,7 @@ def _cases(scope: Scope, term: Term) -> Value:
     for part, test in zip(term.args, term.data):
         here = poly.constant(1) if test is None else holds(scope, test)
         chosen = poly.times(before, here)
-        found = value_of(scope, part).mapped(lambda entry, c=chosen: poly.times(c, entry))
+        found = val.entrywise(Value(chosen), value_of(scope, part), poly.times)
         total = found if total is None else val.added(total, found)
         before = poly.times(before, poly.less(poly.constant(1), here))
     if total is None:

@@ -99,7 +99,7 @@ def _over_denominator(poly: Poly) -> Poly | None:
     """
     for base in _bases(poly):
         powers = {mono: _exponent(mono, base) for mono in poly}
-        lowest = min(0, *powers.values())
+        lowest = min(Fraction(0), *powers.values())
         lifted = -(lowest // 1)  # the next whole number above
         if lifted and not any(e < 0 and not _bracketed(m) for m, e in powers.items()):
             continue
@@ -131,7 +131,7 @@ def _bound_inside(name: Letter, gen: Any) -> bool:
     """Tell whether a sum inside a base, at any depth, binds a letter."""
     if isinstance(gen, tuple):
         if len(gen) == 2 and gen[0] == "poly":
-            for (bound, conditions, factors), _ in gen[1]:
+            for (bound, _, factors), _ in gen[1]:
                 if name in bound or _bound_inside(name, factors):
                     return True
             return False
@@ -170,7 +170,7 @@ def _with_equal_ranges(poly: Poly, known: Known) -> Poly | None:
                 rest = {m: v for m, v in poly.items() if m != mono}
                 parts = [(mono[0], tuple(sorted((*mono[1], ("ge", f)))), mono[2])
                          for f in (cut, opposite(cut))]  # fmt: skip
-                return plus(rest, {part: poly[mono] for part in parts})
+                return plus(rest, dict.fromkeys(parts, poly[mono]))
     return None
 
 
