@@ -50,6 +50,8 @@ class Draw:
     scale: int = 1  # how many times the usual size inputs and parameters have
     calm: int = 1  # what the parameters are divided by
     positive: bool = False  # inputs are above zero: the network takes their logarithm or root
+    whole: bool = False  # small whole numbers, for a person to follow
+    size: int = 0  # of every axis, where it is given
 
 
 def make_world(network: Network, draw: Draw) -> World:
@@ -60,7 +62,7 @@ def make_world(network: Network, draw: Draw) -> World:
     problem = NoValue("no sizes work")
     for chosen in _sizes(network, draw):
         sizes = _with_derived(network, chosen)
-        if not _has_room(network, sizes, 1 if draw.declared else 2):
+        if not _has_room(network, sizes, 1 if draw.declared or draw.size else 2):
             continue
         for changes in ATTEMPTS:
             changed = replace(draw, **{**changes, "seed": draw.seed + changes.get("seed", 0)})
@@ -119,6 +121,12 @@ def _sizes(network: Network, draw: Draw) -> Iterator[dict[Dim, int]]:
         yield {d: int(network.dims[d] or 1) for d in dims}
         return
     kept = {d: int(network.dims[d] or 3) for d in dims if d.name in draw.keep}
+    if draw.size:
+        for other in (draw.size, draw.size + 1, draw.size + 2):
+            # A window must fit into what it slides over: the first sizes may have to be larger.
+            first = dict.fromkeys(dims[: (len(dims) + 1) // 2], other)
+            yield {**dict.fromkeys(dims, draw.size), **first, **kept}
+        return
     own = [network.dims[d] or 99 for d in dims]
     if draw.own and max(own, default=0) <= OWN_SIZE and len(dict.fromkeys(own)) == len(own):
         yield {d: int(network.dims[d] or 3) for d in dims}
@@ -215,6 +223,12 @@ def _random(
     classes = _holds_classes(network, tensor)
     if tensor.onehot or (draw.onehot and classes):
         return _onehot(places, rng)
+    if draw.whole:
+        if _sums_to_one(network, tensor):
+            return _onehot(places, rng)
+        # The first numbers tried are positive: roots and logarithms exist.
+        signs = (1,) if draw.seed == 1 else (1, -1)
+        return [mp.mpf(rng.choice((1, 2, 3)) * rng.choice(signs)) for _ in places]
     if tensor.role is Role.TARGET or tensor.role is Role.RANDOM or tensor.role is Role.STATE:
         drawn = [_uniform(rng, 150, 850) for _ in places]
         if draw.normalised and classes or _sums_to_one(network, tensor):

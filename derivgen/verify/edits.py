@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import combinations
 
+from derivgen.algebra.affine import Index
+from derivgen.algebra.expressions import accesses
 from derivgen.algebra.network import Role
 from derivgen.formulas.fit import slot_keys
 from derivgen.formulas.symbols import Symbols, axis_key
 from derivgen.formulas.terms import (
     At,
+    Part,
     Ref,
     Slope,
     Term,
@@ -203,9 +206,6 @@ def _tests(desk: Desk) -> Iterator[Test]:
 
 def _window_tests(desk: Desk) -> Iterator[Test]:
     """Yield ``i + u = j`` where the network reads position ``i + u`` of an axis j runs over."""
-    from derivgen.algebra.affine import Index
-    from derivgen.algebra.expressions import accesses
-
     network = desk.symbols.network
     for equation in network.equations if network else ():
         for access in accesses(equation.rhs):
@@ -220,8 +220,6 @@ def _window_tests(desk: Desk) -> Iterator[Test]:
 
 
 def _lookup_tests(desk: Desk) -> Iterator[Test]:
-    from derivgen.formulas.terms import Part
-
     for tensor in desk.symbols.tensors.values():
         if tensor.values_of is None:
             continue

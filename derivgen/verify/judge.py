@@ -38,6 +38,7 @@ from derivgen.verify.problems import translated
 from derivgen.verify.proofs import is_proved
 from derivgen.verify.proportional import judge_ratio
 from derivgen.verify.report import Finding
+from derivgen.verify.smallest import Example, smallest
 from derivgen.verify.stage import Stage
 from derivgen.verify.windows import WAYS, slides
 
@@ -294,7 +295,14 @@ def _disagreeing(
     if hint is None and _defines_loss(anchor, stage, source):
         words = notebook.say("another-loss")
         return Finding("holds_if", text, member.span, assumption=words)
-    return wrong_finding(member, text, outcome, hint, claim, notebook)
+    found = wrong_finding(member, text, outcome, hint, claim, notebook)
+    if outcome.shape:
+        return found
+    symbols, worlds = stage.symbols, stage.worlds
+    example = smallest(anchor, member, claim, symbols, worlds, outcome.reading)
+    if example is None:
+        return found
+    return replace(found, counterexample=example_words(example, notebook))
 
 
 def wrong_finding(
@@ -358,6 +366,17 @@ def counterexample(outcome: Outcome, notebook: Notebook) -> str:
         if (outcome.left)
         else ""
     )
+
+
+def example_words(example: Example, notebook: Notebook) -> str:
+    """Return an example in words: what is given, where, and both values."""
+    given = ", ".join(f"{name} = {value}" for name, value in example.given)
+    place = ", ".join(f"{name} = {value}" for name, value in example.place)
+    if example.entry:
+        entry = notebook.say("example-entry", text=", ".join(map(str, example.entry)))
+        place = f"{place}, {entry}" if place else entry
+    where = notebook.say("example-place", text=place) if place else ""
+    return notebook.say("example", given=given, place=where, left=example.left, right=example.right)
 
 
 def _defines_loss(anchor: Term, stage: Stage, source: str) -> bool:

@@ -25,6 +25,12 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "mistake": ("Mistake: {text}.", "错误类型：{text}。"),
     "correct": ("Right: {text}", "正确写法：{text}"),
     "counterexample": ("For example {text}", "反例：{text}"),
+    "example": (
+        "For example with {given}{place}: {left} on the left, {right} on the right",
+        "反例：取 {given}{place}，左边为 {left}，右边为 {right}",
+    ),
+    "example-place": (" at {text}", "，在 {text} 处"),
+    "example-entry": ("entry ({text})", "第 ({text}) 个元素"),
     "mentions": (
         "{n} names and expressions claim nothing and were not judged.",
         "{n} 处数学记号没有断言，未作判断。",

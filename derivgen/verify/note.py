@@ -7,6 +7,7 @@ an item with a verdict, or as a mention that claims nothing.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -387,8 +388,6 @@ def _as_latex(block: Block, desk: Desk) -> bool:
 
 def _plain_definition(text: str, stage: Stage, desk: Desk) -> Finding | None:
     """Take ``name[k] = ...`` for the definition of a name that nothing declares."""
-    import re
-
     match = re.match(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\[([A-Za-z0-9_, ]*)\])?\s*=(?!=)", text)
     if match is None or match[1] in stage.symbols.tensors:
         return None

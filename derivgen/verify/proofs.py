@@ -153,7 +153,7 @@ def _existing_in(scope: Scope, term: Term, bound: frozenset[str], by: bool) -> S
     if isinstance(term.data, Fold):
         bound = bound | {b.letter for b in term.data.bounds}
     elif term.op == "listing":
-        bound = bound | {term.data[0]}
+        bound = bound | {term.data.letter}
     if isinstance(term.data, Ref):
         scope = existing(scope, term.data, by, bound)
     if term.op == "padded":

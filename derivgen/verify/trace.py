@@ -28,6 +28,7 @@ class Trace:
     computing: list[Key] = field(default_factory=list)
     readers: dict[Key, dict[Key, None]] = field(default_factory=dict)
     work: int = 0  # scalar operations so far
+    ties: int = 0  # comparisons of equal numbers, where a slope is a convention
 
     def after(self, key: Key) -> set[Key]:
         """Return the elements that follow from one."""

@@ -37,6 +37,7 @@ from derivgen.algebra.expressions import (
     Pow,
     Reduce,
     Where,
+    transform,
 )
 from derivgen.algebra.network import Equation, Function, Network, Role
 from derivgen.algebra.standin import evaluate_stand_in
@@ -355,7 +356,10 @@ class Evaluation:
     def holds(self, condition: Node, at: Mapping[Index, int], frame: Frame) -> bool:
         match condition:
             case Compare(op, left, right):
-                return compare(op, self.value(left, at, frame), self.value(right, at, frame))
+                sides = self.value(left, at, frame), self.value(right, at, frame)
+                if sides[0] == sides[1] and not isinstance(left, IndexValue):
+                    self.world.trace.ties += 1
+                return compare(op, *sides)
             case And(parts):
                 return all(self.holds(p, at, frame) for p in parts)
             case Or(parts):
@@ -389,8 +393,6 @@ def _like(own: Index, given: Index) -> Index:
 
 def rebound(function: Function, given: tuple[Index, ...]) -> Expr:
     """Give the reductions of a function along indices the range of the caller's indices."""
-    from derivgen.algebra.expressions import transform
-
     mapping = {own.name: _like(own, g) for own, g in zip(function.indices, given)}
 
     def visit(part: Node) -> Node:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from derivgen.formulas.terms import Ref, Term
-from derivgen.verify.proving import polynomials as poly
 from derivgen.verify.proving.slopes import inner_of
 from derivgen.verify.proving.values import Value
 
@@ -57,24 +56,17 @@ def _has_whole_link(term: Term) -> bool:
 
 
 def is_unit(part: Term) -> bool:
-    """Tell whether a term is 1 or I, whatever its sign."""
+    """Tell whether a term is 1, I or a number of I, whatever its sign."""
     core = _core(part)
+    if core.op == "multiply":
+        return any(_core(factor).op == "identity" for factor in core.args)
     return core.op == "identity" or (core.op == "number" and bool(core.data[0] == 1))
-
-
-def signed(value: Value, part: Term) -> Value:
-    """Return a value with the sign of a term."""
-    sign = 1
-    while part.op in ("group", "negate"):
-        sign = -sign if part.op == "negate" else sign
-        part = part.args[0]
-    return value.mapped(lambda entry: poly.scaled(entry, sign))
 
 
 def beside_jacobian(term: Term, parts: list[Value]) -> Value | None:
     """Return the square matrix beside which 1 or I is the unit matrix."""
     cores = [_core(part) for part in term.args]
-    identity = any(core.op == "identity" for core in cores)
+    identity = any(is_unit(core) and core.op != "number" for core in cores)
     for core, found in zip(cores, parts):
         if found.is_square and (core.op == "gradient" or identity):
             return found

@@ -66,14 +66,6 @@ def minus(one: Form, other: Form, constant: int = 0) -> Form:
     return combined((one, 1), (other, -1), constant=constant)
 
 
-def plain(place: Form) -> Letter | None:
-    """Return the letter that a form is, if it is one."""
-    if len(place[1]) == 1 and not place[2] and place[1][0][1] == 1 and place[1][0][0][0] == "#":
-        found: Letter = place[1][0][0]
-        return found
-    return None
-
-
 def renamed(thing: Any, mapping: Mapping[Letter, Form]) -> Any:
     """Put forms for letters everywhere in a tuple, forms added up again."""
     if not isinstance(thing, tuple) or not mapping or not thing:

@@ -10,6 +10,7 @@ from typing import Any
 from derivgen.algebra.affine import Index
 from derivgen.formulas.conventions import LAYER_FUNCTION, function_at
 from derivgen.formulas.terms import At, Fold, Ref, Slope, Term, Test, walk
+from derivgen.verify.elements import is_of_layers
 from derivgen.verify.proving import polynomials as poly
 from derivgen.verify.proving import values as val
 from derivgen.verify.proving.elements import PADDED, element, entry, slots_of
@@ -19,7 +20,6 @@ from derivgen.verify.proving.fractions import (
     is_unit,
     linked_whole,
     runs_of,
-    signed,
 )
 from derivgen.verify.proving.places import Form, NoProof, form, fresh, minus
 from derivgen.verify.proving.polynomials import Poly
@@ -64,8 +64,8 @@ def _add(scope: Scope, term: Term) -> Value:
     square = beside_jacobian(term, parts)
     total: Value | None = None
     for part, found in zip(term.args, parts):
-        if square is not None and is_unit(part):
-            found = signed(val.unit(square), part)
+        if square is not None and is_unit(part) and found.is_number:
+            found = val.entrywise(found, val.unit(square), poly.times)
         total = found if total is None else val.added(total, found)
     assert total is not None, "a sum has parts"
     return total
@@ -108,6 +108,8 @@ def _power(scope: Scope, term: Term) -> Value:
     if base.is_square and term.args[1].op in ("index", "add", "size"):
         raise NoProof("a power of a matrix")
     times = exponent.get(((), (), ()), Fraction(0))
+    if base.is_square and times == -1:
+        raise NoProof("the inverse of a matrix")
     return base.mapped(lambda entry: poly.power(entry, times))
 
 
@@ -155,7 +157,7 @@ def _over_samples(scope: Scope, term: Term) -> Value:
 
 def _call(scope: Scope, term: Term) -> Value:
     name, order = term.data
-    if name == LAYER_FUNCTION:
+    if name == LAYER_FUNCTION or order and is_of_layers(term.args[0]):
         name = _layer_function(scope, term.args[0])
     args = [value_of(scope, part) for part in term.args]
     special = _SPECIAL.get(name)
@@ -313,7 +315,9 @@ def _cases(scope: Scope, term: Term) -> Value:
 
 
 def _listing(scope: Scope, term: Term) -> Value:
-    name, way = term.data
+    if term.data.places:
+        raise NoProof("entries that do not follow the others")
+    name, way = term.data.letter, term.data.way
     span = scope.whole(name)
     new = fresh()
     inner = replace(
