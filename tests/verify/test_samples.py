@@ -26,13 +26,13 @@ def test_capitals_hold_all_samples_where_a_note_speaks_of_m(iris):
     mean = r"$$dW^{[2]} = \frac{1}{m} dZ^{[2]} A^{[1]T}$$"
 
     assert verdicts(MEAN + bare, iris)[1] == ("wrong", "missing-1-over-m")
-    assert verdicts(MEAN + mean, iris)[1] == ("agrees", "")
+    assert verdicts(MEAN + mean, iris)[1] == ("proved", "")
 
 
 def test_a_note_may_take_dz_for_the_gradient_of_the_mean(iris):
     own = r"$$dZ^{[2]} = \frac{1}{m}(A^{[2]} - Y)$$" + "\n" + r"$$dW^{[2]} = dZ^{[2]} A^{[1]T}$$"
 
-    assert [verdict for verdict, _ in verdicts(own, iris)] == ["agrees", "agrees"]
+    assert all(verdict in ("agrees", "proved") for verdict, _ in verdicts(own, iris))
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_condition_that_holds_at_no_small_sizes_is_tried_at_the_declared_ones(
 
     (item,) = verify_text(text, networks["conv"], kind="plain").items
 
-    assert item.verdict == "agrees"
+    assert item.verdict in ("agrees", "proved")
 
 
 def test_swapped_numerals_are_named(networks):

@@ -98,7 +98,7 @@ def _refuse_immediate(scope: Scope, of: str, by: str, slope: Slope) -> None:
         return
     way = scope.reading.immediate if slope.symbol == "" else ""
     param = scope.opening.exact.network.tensors[by].role is Role.PARAM
-    if slope.immediate or way == "all" or (way == "parameters" and param):
+    if slope.immediate or way in ("all", "member") or (way == "parameters" and param):
         raise NoProof("an immediate derivative")
 
 
