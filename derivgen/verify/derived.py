@@ -28,7 +28,7 @@ from derivgen.algebra.statements import Statement
 from derivgen.errors import DerivgenError
 from derivgen.formulas.symbols import Symbols
 from derivgen.formulas.terms import At, Bound, Fold, Part, Ref, Slope, Term, Test, letter
-from derivgen.verify.exact import exact_of
+from derivgen.verify.proving.exact import exact_of
 from derivgen.verify.vectors import vectorised
 
 Env = Mapping[Index, At]
@@ -61,7 +61,7 @@ def _formulas(anchor: Term, symbols: Symbols, letters: Mapping[str, object]) -> 
     if of.op != "element" or of.data.tensor != network.loss:
         return []
     try:
-        derivation = exact_of(network, 0).derivation
+        derivation = exact_of(network).derivation
         step = derivation.step(by.data.tensor)
     except (DerivgenError, KeyError):
         return []
