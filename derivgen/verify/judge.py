@@ -38,7 +38,7 @@ from derivgen.verify.problems import translated
 from derivgen.verify.proofs import is_proved
 from derivgen.verify.proportional import judge_ratio
 from derivgen.verify.report import Finding
-from derivgen.verify.smallest import Example, smallest
+from derivgen.verify.smallest import shown
 from derivgen.verify.stage import Stage
 from derivgen.verify.windows import WAYS, slides
 
@@ -296,13 +296,9 @@ def _disagreeing(
         words = notebook.say("another-loss")
         return Finding("holds_if", text, member.span, assumption=words)
     found = wrong_finding(member, text, outcome, hint, claim, notebook)
-    if outcome.shape:
-        return found
-    symbols, worlds = stage.symbols, stage.worlds
-    example = smallest(anchor, member, claim, symbols, worlds, outcome.reading)
-    if example is None:
-        return found
-    return replace(found, counterexample=example_words(example, notebook))
+    both = (anchor, member)
+    words = "" if outcome.shape else shown(both, claim, stage, outcome.reading, notebook)
+    return replace(found, counterexample=words or found.counterexample)
 
 
 def wrong_finding(
@@ -366,17 +362,6 @@ def counterexample(outcome: Outcome, notebook: Notebook) -> str:
         if (outcome.left)
         else ""
     )
-
-
-def example_words(example: Example, notebook: Notebook) -> str:
-    """Return an example in words: what is given, where, and both values."""
-    given = ", ".join(f"{name} = {value}" for name, value in example.given)
-    place = ", ".join(f"{name} = {value}" for name, value in example.place)
-    if example.entry:
-        entry = notebook.say("example-entry", text=", ".join(map(str, example.entry)))
-        place = f"{place}, {entry}" if place else entry
-    where = notebook.say("example-place", text=place) if place else ""
-    return notebook.say("example", given=given, place=where, left=example.left, right=example.right)
 
 
 def _defines_loss(anchor: Term, stage: Stage, source: str) -> bool:

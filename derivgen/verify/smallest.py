@@ -24,8 +24,10 @@ from derivgen.formulas.terms import walk as walk_term
 from derivgen.verify.compare import Worlds, agreement
 from derivgen.verify.context import Context, Reading, evaluate
 from derivgen.verify.draw import Draw
+from derivgen.verify.notebook import Notebook
 from derivgen.verify.numeric import NoValue, mp
 from derivgen.verify.points import kept_sizes, points
+from derivgen.verify.stage import Stage
 from derivgen.verify.world import World
 
 SIZES = (1, 2)
@@ -142,3 +144,22 @@ def _numbers(world: World, members: tuple[Term, Term]) -> list[tuple[str, str]]:
 def _listed(values: list[Any]) -> str:
     texts = [number_text(value) for value in values]
     return texts[0] if len(texts) == 1 else "(" + ", ".join(texts) + ")"
+
+
+def shown(
+    pair: tuple[Term, Term], claim: Claim, stage: Stage, reading: Reading, notebook: Notebook
+) -> str:
+    """Return the smallest example at which two members differ in words, empty if there is none."""
+    example = smallest(*pair, claim, stage.symbols, stage.worlds, reading)
+    return "" if example is None else example_words(example, notebook)
+
+
+def example_words(example: Example, notebook: Notebook) -> str:
+    """Return an example in words: what is given, where, and both values."""
+    given = ", ".join(f"{name} = {value}" for name, value in example.given)
+    place = ", ".join(f"{name} = {value}" for name, value in example.place)
+    if example.entry:
+        entry = notebook.say("example-entry", text=", ".join(map(str, example.entry)))
+        place = f"{place}, {entry}" if place else entry
+    where = notebook.say("example-place", text=place) if place else ""
+    return notebook.say("example", given=given, place=where, left=example.left, right=example.right)
