@@ -79,7 +79,7 @@ def test_each_row_keeps_its_own_condition():
 
     report = verify_text(rows, parse(SOFTMAX), kind="formula")
 
-    assert [item.verdict for item in report.items] == ["agrees", "agrees"]
+    assert [item.verdict for item in report.items] == ["proved", "proved"]
 
 
 def test_words_around_a_formula_state_its_condition():
@@ -92,7 +92,7 @@ $$\frac{\partial p_j}{\partial f_k} = p_j p_k$$
 
     report = verify_text(note, parse(SOFTMAX))
 
-    assert [item.verdict for item in report.items] == ["agrees", "agrees", "agrees", "wrong"]
+    assert [item.verdict for item in report.items] == ["proved", "proved", "proved", "wrong"]
 
 
 def test_a_condition_on_a_vector_ends_in_a_verdict():

@@ -127,7 +127,7 @@ def test_a_letter_summed_to_the_number_of_samples_tells_samples_apart():
 
     report = verify_text(r"J = -\frac{1}{m} \sum_{i=1}^m y^{(i)} \log a^{(i)}", network)
 
-    assert report.items[0].verdict == "agrees"
+    assert report.items[0].verdict == "proved"
 
 
 def test_of_several_definitions_of_a_loss_the_one_that_most_equations_lead_to_is_taken():

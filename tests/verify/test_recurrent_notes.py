@@ -74,7 +74,7 @@ def test_a_note_means_one_thing_by_the_delta_of_its_gates(published):
 
     verdicts = [item.verdict for item in verify_text(note, published["lstmnets"]).items]
 
-    assert verdicts == ["agrees", "wrong"]
+    assert verdicts == ["proved", "wrong"]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_conditions_of_cases_may_be_text_with_formulas_in_it(published):
         r"1-h_{t,i}^2, & \text{i = j} \end{cases}"
     )
 
-    assert worst(text, published["karpathy"]).verdict == "agrees"
+    assert worst(text, published["karpathy"]).verdict == "proved"
 
 
 SUM_OF_PATHS = r"\frac{\partial h_t}{\partial h_k} \frac{\partial h_k}{\partial W_{hh}}"
@@ -231,7 +231,7 @@ def test_targets_that_are_indices_at_each_time_are_vectors_beside_probabilities(
 
     found = [worst(rf"\frac{{\partial L}}{{\partial z_t}} = {f}", network) for f in formulas]
 
-    assert [item.verdict for item in found] == ["agrees", "wrong"]
+    assert [item.verdict for item in found] == ["proved", "wrong"]
 
 
 @pytest.mark.parametrize(
