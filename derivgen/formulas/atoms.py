@@ -78,6 +78,10 @@ class AtomParser(IndicatorParser):
         span = self.span_from(first.span[0])
         if self.peek().kind == "{" and self.peek().span[0] == span[1] and len(word) > 1:
             return self._lost_underscore(word, span)
+        number = self.peek()
+        known = number.kind == "number" and word + number.text in self.vocabulary.numbered
+        if known and self._adjacent(0):  # the longest declared name wins
+            return tree.Name(word, (self.next(),), (), 0, self.span_from(span[0]))
         return tree.Name(word, (), (), 0, span)
 
     def _adjacent(self, ahead: int) -> bool:

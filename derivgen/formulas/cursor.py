@@ -186,6 +186,7 @@ class Vocabulary:
 
     words: tuple[str, ...] = ()
     letters: frozenset[str] = frozenset()
+    numbered: frozenset[str] = frozenset()  # declared names that end in a number: W2
 
     def word_at(self, run: str) -> str:
         """Return the name at the beginning of a run of letters; the longest known word wins."""

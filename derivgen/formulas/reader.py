@@ -43,7 +43,7 @@ class Reader:
 
 def vocabulary_of(symbols: Symbols) -> Vocabulary:
     """Return what the parser needs to know of the names."""
-    return Vocabulary(symbols.words, symbols.letters)
+    return Vocabulary(symbols.words, symbols.letters, symbols.numbered)
 
 
 def replace_span(term: Term, span: Span) -> Term:

@@ -40,7 +40,7 @@ def compile_rows(symbols: Symbols) -> tuple[CompiledRow, ...]:
         text = ""
         for part, is_slot in surface_parts(row.surface):
             text += _placeholder(part, slots) if is_slot else part
-        vocabulary = Vocabulary((*symbols.words,), symbols.letters)
+        vocabulary = Vocabulary(symbols.words, symbols.letters, symbols.numbered)
         try:
             chains = parse(text, vocabulary)
         except FormulaError:
@@ -179,7 +179,7 @@ def _index_reader(rows: tuple[CompiledRow, ...], symbols: Symbols, letters: Lett
         if known is not None and not any(name in symbols.tensors for name, _ in known.letters):
             return known
         try:
-            tree = parse_tokens(piece, Vocabulary(symbols.words, symbols.letters))
+            tree = parse_tokens(piece, Vocabulary(symbols.words, symbols.letters, symbols.numbered))
         except FormulaError:
             return known
         return position(tree, symbols, named) or known

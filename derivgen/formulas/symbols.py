@@ -255,6 +255,11 @@ class Symbols:
         return tuple(dict.fromkeys(w for w in known if len(w) > 1 and w.isalpha()))
 
     @cached_property
+    def numbered(self) -> frozenset[str]:
+        """Return declared names that end in a number, so that ``W2`` is no product."""
+        return frozenset(canonical(name) for name in self.tensors if name[-1].isdigit())
+
+    @cached_property
     def network_functions(self) -> tuple[str, ...]:
         return tuple(self.network.functions) if self.network else ()
 

@@ -338,6 +338,10 @@ def test_a_number_that_touches_a_typed_name_is_its_index():
     right, turned = (
         verify_text(text, network).items[0] for text in ("dW1 = x.T @ dZ1", "dW1 = dZ1 @ x.T")
     )
+    declared = verify_text(
+        r"\frac{\partial J}{\partial W1} = x^T \frac{\partial J}{\partial Z1}", network
+    )
+    assert declared.items[0].verdict == "proved"
     assert right.verdict == "proved"
     assert (turned.verdict, turned.worst.mistake) == ("wrong", "order")
 
