@@ -141,7 +141,7 @@ def _symbol(name: Name, letters: Letters) -> Symbol | None:
 def _full(note: Note, letters: Letters) -> dict[str, int]:
     """Return how many axes each quantity has, by the indices it is written with somewhere."""
     found: dict[str, int] = {}
-    lying = {name for member in note.members for name in _multiplied(member)}
+    lying = {name for member in note.members for name in _multiplied(member, letters)}
     for name in [name for member in note.members for name in names_of(member)]:
         parts = _symbol(name, letters)
         if parts is None or all(is_time(at, letters) for at in parts.indices):
@@ -151,14 +151,17 @@ def _full(note: Note, letters: Letters) -> dict[str, int]:
     return found
 
 
-def _multiplied(member: Tree) -> Iterator[Name]:
+def _multiplied(member: Tree, letters: Letters) -> Iterator[Name]:
     """Yield what stands behind a matrix: ``h_s`` of ``W h_s`` is a vector for each s."""
     for node in nodes(member):
         if not isinstance(node, tree.Product):
             continue
         for matrix, name, operator in zip(node.factors, node.factors[1:], node.operators):
-            capital = isinstance(matrix, Name) and matrix.base in WEIGHTS and not matrix.sub
-            if capital and operator in ("", r"\cdot") and isinstance(name, Name):
+            if not isinstance(matrix, Name) or matrix.base not in WEIGHTS:
+                continue
+            parts = _symbol(matrix, letters)
+            whole = parts is not None and not parts.indices
+            if whole and operator in ("", r"\cdot") and isinstance(name, Name):
                 yield name
 
 

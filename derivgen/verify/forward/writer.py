@@ -14,7 +14,7 @@ from derivgen.formulas import tree
 from derivgen.formulas.cursor import Vocabulary
 from derivgen.formulas.parser import parse_tokens
 from derivgen.formulas.scripts import plain_text, split_transpose
-from derivgen.formulas.symbols import BATCH_SIZES, FUNCTION_ALIASES, STEP_SIZES
+from derivgen.formulas.symbols import BATCH_SIZES, FUNCTION_ALIASES, LOSS_NAMES, STEP_SIZES
 from derivgen.formulas.terms import At
 from derivgen.formulas.tree import FormulaError, Name, Token, Tree
 from derivgen.verify.forward import algebra
@@ -343,6 +343,8 @@ class Writer:
         if after is not None and operators[place] == "" and isinstance(node, Name):
             if _is_output(node, after):
                 return self._name(replace(node, sub=(), sup=()), wanted), 2
+            if _is_loss_of(node, after):
+                return self._name(node, wanted), 2
             function = self._function(node, after)
             if function:
                 rest = factors[place + 1 :]
@@ -438,3 +440,10 @@ def _is_vectorial(node: Tree) -> bool:
 def _is_output(node: Name, after: Tree) -> bool:
     r"""Tell whether a name and the bracket behind it are the output, ``h_\theta(x)``."""
     return plain_text(node.sub) in PARAMETERS and isinstance(after, tree.Group)
+
+
+def _is_loss_of(node: Name, after: Tree) -> bool:
+    r"""Tell whether a bracket says whose loss it is, ``E_t(y_t, \hat y_t)``."""
+    if not isinstance(after, tree.Group) or after.bracket != "(":
+        return False
+    return node.base in LOSS_NAMES and len(after.items) > 1
