@@ -55,9 +55,9 @@ class MatrixParser(Grammar):
             last = found[-1][-1][-1] if found[-1][-1] else None
             open_row = last is not None and (last.kind == "operator" or last.text == r"\dot")
             if open_row and last is not None:
-                self.notices.append(
-                    Notice("dot" if last.text == r"\dot" else "row-break", last.span)
-                )
+                if last.text == r"\dot":
+                    self.notices.append(Notice("dot", last.span))
+                self.notices.append(Notice("row-break", last.span))
                 found[-1][-1][-1] = Token("operator", r"\cdot", last.span)
         return found
 

@@ -59,6 +59,8 @@ def test_the_two_layer_note(notes):
     assert mistakes["11"] == mistakes["16"] == "index-swap"
     assert mistakes["22"] == "wrong-layer-fprime"
     assert mistakes["24"] == "missing-transpose"
+    (broken,) = [item for item in report.items if item.tag == "20"]
+    assert r"write \cdot; a row break inside a product" in broken.worst.assumption
     (slope,) = [item for item in report.items if item.tag == "22"]
     assert r"Write \boldsymbol{z}^{l} for \boldsymbol{z}^L." in [m.hint for m in slope.members]
     (last,) = [item for item in report.items if item.tag == "24"]
