@@ -16,7 +16,7 @@ from derivgen.algebra.network import Role
 from derivgen.formulas import tree
 from derivgen.formulas.scripts import atoms, plain_text
 from derivgen.formulas.symbols import GENERIC_FUNCTIONS, Symbols
-from derivgen.formulas.terms import Ref, Term, walk
+from derivgen.formulas.terms import Term, walk
 from derivgen.formulas.tree import Name, Tree
 
 EQUALITIES = ("=", "~", "<-")
@@ -441,8 +441,3 @@ def is_initial_scale(chain: tree.Chain) -> bool:
     top = inner.top
     right = isinstance(top, tree.Literal) and top.value == Fraction(2)
     return fans is not None and right and not any(power for _, power in fans)
-
-
-def element_ref(term: Term) -> Ref | None:
-    """Return the reference of an element."""
-    return term.data if isinstance(term.data, Ref) else None

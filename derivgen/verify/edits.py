@@ -13,8 +13,7 @@ from itertools import combinations
 from derivgen.algebra.affine import Index
 from derivgen.algebra.expressions import accesses
 from derivgen.algebra.network import Role
-from derivgen.formulas.fit import slot_keys
-from derivgen.formulas.symbols import Symbols, axis_key
+from derivgen.formulas.symbols import axis_key
 from derivgen.formulas.terms import (
     At,
     Part,
@@ -379,8 +378,3 @@ GENERATORS: tuple[Callable[[Desk], Iterator[Edit]], ...] = (
 )
 # What a definition may have wrong; anything else would be another definition.
 DEFINITIONS = (signs, in_functions, wrong_variables, index_swaps, sum_ranges, sample_means)
-
-
-def key_letters(ref: Ref, symbols: Symbols) -> list[str]:
-    """Return the letters of a reference."""
-    return [name for at, _ in slot_keys(ref, symbols) for name, _ in at.letters]

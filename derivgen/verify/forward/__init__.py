@@ -9,7 +9,6 @@ Invariant: what does not fit is left out; a note whose equations make no network
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -107,11 +106,11 @@ def _written(note: Note, manner: Manner) -> Book:
     for definition in note.functions:
         _try_function(definition, book)
     for found, definition in _in_order(keyed, letters):
-        saved = copy.deepcopy(book)
+        saved = book.saved()
         try:
             _write(found, definition, book, definition.loss and found.key not in read)
         except NoForm:
-            book.__dict__.update(saved.__dict__)
+            book = saved
     for key, (mark, value) in book.parts.items():
         if key not in book.quantities:  # a note that leaves the sum over times to the reader
             book.quantity(key, 0)

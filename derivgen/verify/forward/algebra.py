@@ -51,8 +51,7 @@ def _unit_axis(matrix: Value, vector: Value, ranges: Ranges) -> str:
     for axis in matrix.axes[::-1]:
         if ranges.same(axis, vector.axes[0]):
             return axis
-    units = [axis for axis in matrix.axes if ranges.among(axis, ranges.of_parameters)]
-    return units[-1] if units else matrix.axes[-1]
+    return unit_axis(matrix, ranges)
 
 
 def unit_axis(value: Value, ranges: Ranges) -> str:

@@ -86,6 +86,20 @@ class Book:
     classes: dict[str, str] = field(default_factory=dict)  # a target that is an index, and of what
     parts: dict[str, tuple[str, Value]] = field(default_factory=dict)  # L_t: the mark of t, L_t
 
+    def saved(self) -> Book:
+        """Return the book as it is now; what it holds is never changed in place, only replaced."""
+        return replace(
+            self,
+            ranges=self.ranges.saved(),
+            quantities=dict(self.quantities),
+            equations=dict(self.equations),
+            sources=dict(self.sources),
+            functions=dict(self.functions),
+            size_marks=dict(self.size_marks),
+            classes=dict(self.classes),
+            parts=dict(self.parts),
+        )
+
     def quantity(self, key: str, rank: int) -> Quantity:
         """Return a quantity of so many axes. Raises: NoForm, if it has another number."""
         found = self.quantities.get(key)

@@ -33,6 +33,11 @@ class Ranges:
     from_one: dict[str, None] = field(default_factory=dict)
     of_parameters: dict[str, None] = field(default_factory=dict)
 
+    def saved(self) -> Ranges:
+        """Return the ranges as they are now."""
+        kept = {name: type(held)(held) for name, held in vars(self).items()}
+        return Ranges(**kept)
+
     def new(self, letter: str = "") -> str:
         """Return a mark with a range of its own."""
         mark = f"c{len(self.parent) + 1}"
